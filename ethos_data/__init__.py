@@ -1,0 +1,1 @@
+"""Faces as data: landmarks, crops, corpora, depth, records, batches, degradations."""

@@ -1,0 +1,89 @@
+"""The 68 facial landmarks of iBUG 300-W (Sagonas et al., 2013): names and symmetry.
+
+"Right" and "left" are the person's own: the right eye is on the left of the picture of
+somebody who looks into the camera.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+NUM_LANDMARKS: Final = 68
+
+GROUPS: Final[dict[str, range]] = {
+    "jaw": range(0, 17),  # from the right ear over the chin (8) to the left ear
+    "right_eyebrow": range(17, 22),
+    "left_eyebrow": range(22, 27),
+    "nose_bridge": range(27, 31),
+    "nose_base": range(31, 36),
+    "right_eye": range(36, 42),  # 36 is the outer corner, 39 the inner one
+    "left_eye": range(42, 48),  # 42 is the inner corner, 45 the outer one
+    "outer_lip": range(48, 60),
+    "inner_lip": range(60, 68),
+}
+
+CLOSED_GROUPS: Final = frozenset({"right_eye", "left_eye", "outer_lip", "inner_lip"})
+
+EYES: Final = np.arange(36, 48)
+"""The twelve eye points, whose mean is the origin of z."""
+
+OUTER_EYE_CORNERS: Final = (36, 45)
+"""Their distance is the inter-ocular distance of NME_iod."""
+
+
+def _edges() -> tuple[tuple[int, int], ...]:
+    edges = []
+    for name, points in GROUPS.items():
+        edges += [(i, i + 1) for i in points[:-1]]
+        if name in CLOSED_GROUPS:
+            edges.append((points[-1], points[0]))
+    return tuple(edges)
+
+
+EDGES: Final = _edges()
+"""Pairs of landmarks that a drawing joins."""
+
+
+def _mirror() -> np.ndarray:
+    # In every row the k-th point of the first list faces the k-th of the second.
+    facing = (
+        (range(0, 9), range(16, 7, -1)),
+        (range(17, 22), range(26, 21, -1)),
+        (range(27, 31), range(27, 31)),
+        (range(31, 34), range(35, 32, -1)),
+        (range(36, 42), (45, 44, 43, 42, 47, 46)),
+        (range(48, 52), range(54, 50, -1)),
+        (range(55, 58), (59, 58, 57)),
+        (range(60, 63), range(64, 61, -1)),
+        (range(65, 67), (67, 66)),
+    )
+    permutation = np.full(NUM_LANDMARKS, -1)
+    for one_side, other_side in facing:
+        permutation[list(one_side)] = list(other_side)
+        permutation[list(other_side)] = list(one_side)
+    return permutation
+
+
+MIRROR: Final = _mirror()
+"""int (68,). ``mirrored[i] = points[MIRROR[i]]`` after x is reflected."""
+
+
+def face_box(landmarks: np.ndarray) -> np.ndarray:
+    """The tight box of landmarks: what every part of ETHOS calls the face box.
+
+    Args:
+      landmarks: (..., 68, 2) or (..., 68, 3), x and y first, any frame of reference.
+
+    Returns:
+      (..., 4): x0, y0, x1, y1 in the frame of reference of the landmarks.
+    """
+    xy = landmarks[..., :2]
+    return np.concatenate([xy.min(axis=-2), xy.max(axis=-2)], axis=-1)
+
+
+def face_size(box: np.ndarray) -> np.ndarray:
+    """``sqrt(width * height)`` of boxes (..., 4): the unit of NME_box. Shape (...)."""
+    extent = box[..., 2:] - box[..., :2]
+    return np.sqrt(extent[..., 0] * extent[..., 1])

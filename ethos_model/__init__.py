@@ -1,0 +1,1 @@
+"""The multi-task face network: building, training, evaluating, exporting, predicting."""

@@ -1,0 +1,1 @@
+"""Faces in video: decoding, detection, tracking, drawing, the window, annotation."""
