@@ -88,7 +88,9 @@ def window_around(box: np.ndarray, context: float) -> Window:
     x0, y0, x1, y1 = np.asarray(box, np.float64)
     longer = max(x1 - x0, y1 - y0)
     if not (np.isfinite([x0, y0, x1, y1]).all() and longer > 0):
-        raise ValueError(f"A face box must be finite and not empty. Received: box={box}")
+        raise ValueError(
+            f"A face box must be finite and not empty. Received: box={box}"
+        )
     size = max(1, round(longer * context))
     # The edge before pixel k lies at k - 0.5.
     left = round((x0 + x1 - size) / 2 + 0.5) - 0.5
@@ -112,7 +114,9 @@ def cut(image: np.ndarray, window: Window, fill: float = 0) -> np.ndarray:
     """
     left, top, size = window.left + 0.5, window.top + 0.5, window.size
     if any(v != round(v) for v in (left, top, size)):
-        raise ValueError(f"The window must have whole pixels. Received: window={window}")
+        raise ValueError(
+            f"The window must have whole pixels. Received: window={window}"
+        )
     left, top, size = int(left), int(top), int(size)
     height, width = image.shape[:2]
     crop = np.full((size, size, *image.shape[2:]), fill, image.dtype)
@@ -137,5 +141,7 @@ def resize(crop: np.ndarray, size: int) -> np.ndarray:
         return crop
     shrinks = size < crop.shape[0]
     return cv2.resize(
-        crop, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        crop,
+        (size, size),
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
     )

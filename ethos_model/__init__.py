@@ -1,1 +1,1 @@
-"""The multi-task face network: building, training, evaluating, exporting, predicting."""
+"""The multi-task face network: build, train, evaluate, export, predict."""

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from ethos_data import crop
+
+
+def _points(seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.uniform(-20, 60, (68, 3)).astype(np.float32)
+
+
+def test_normalised_and_back_is_the_same_point():
+    points = _points()
+    window = crop.Window(-7.5, 3.5, 41)
+    normalized = window.to_normalized(points)
+    eyes = slice(36, 48)
+    np.testing.assert_allclose(normalized[eyes, 2].mean(), 0, atol=1e-12)
+    back = window.to_source(normalized)
+    np.testing.assert_allclose(back[:, :2], points[:, :2], atol=1e-5)
+    np.testing.assert_allclose(
+        back[:, 2], points[:, 2] - points[eyes, 2].mean(), atol=1e-5
+    )
+
+
+def test_a_pixel_keeps_its_place_in_the_crop():
+    frame = np.zeros((50, 60, 3), np.uint8)
+    frame[20, 31] = 255
+    window = crop.window_around(np.array([20.0, 10.0, 44.0, 40.0]), 1.5)
+    image = crop.cut(frame, window)
+    row, column = np.argwhere(image[..., 0])[0]
+    u, v = window.to_normalized(np.array([[31.0, 20.0]]))[0]
+    assert (u * window.size - 0.5, v * window.size - 0.5) == (column, row)
+
+
+@pytest.mark.parametrize("size", [23, 64, 151])
+def test_resizing_keeps_the_normalised_frame(size):
+    # The centroid of a smooth bump is the same normalised point at any resolution.
+    centre, side = (40.3, 55.1), 100
+    y, x = np.mgrid[:side, :side]
+    bump = np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * 6.0**2))
+    small = crop.resize(bump.astype(np.float32), size)
+    y, x = np.mgrid[:size, :size]
+    centroid = np.array([(x * small).sum(), (y * small).sum()]) / small.sum()
+    np.testing.assert_allclose(
+        (centroid + 0.5) / size, (np.array(centre) + 0.5) / side, atol=2e-4
+    )
+
+
+def test_outside_of_the_frame_is_filled():
+    frame = np.full((10, 10), 7, np.uint8)
+    image = crop.cut(frame, crop.Window(-3.5, 4.5, 8), fill=1)
+    expected = np.ones((8, 8), np.uint8)
+    expected[:5, 3:] = 7
+    np.testing.assert_array_equal(image, expected)
+    assert (crop.cut(frame, crop.Window(99.5, 99.5, 4)) == 0).all()
+
+
+def test_context_scales_the_longer_side():
+    window = crop.window_around(np.array([10.0, 10.0, 40.0, 50.0]), 2.0)
+    assert window.size == 80
+    assert abs(window.left + window.size / 2 - 25) <= 0.5
+    assert abs(window.top + window.size / 2 - 30) <= 0.5
+
+
+@pytest.mark.parametrize("box", [(0, 0, 0, 0), (0, 0, np.nan, 9), (5, 5, 1, 1)])
+def test_a_box_without_extent_is_refused(box):
+    with pytest.raises(ValueError, match="Received: box="):
+        crop.window_around(np.array(box, float), 1.3)
+
+
+def test_a_window_between_pixels_is_refused():
+    with pytest.raises(ValueError, match="whole pixels"):
+        crop.cut(np.zeros((9, 9)), crop.Window(0.0, 0.5, 4))
