@@ -1,0 +1,270 @@
+"""The record: one frame of one video, as it stands in a shard.
+
+The only file that knows the features, their encoding and their units. Encoding and
+`decode` need no TensorFlow, so that a worker starts in a second; `features` and
+`decode_tensors` import it when they are called.
+
+A record is a `tf.train.Example` that TFDS can read with `features.json` alone:
+
+    image        JPEG, RGB, square, the stored window at its own resolution or smaller
+    landmarks    float32 (68, 3), normalised in the stored window
+    depth        uint16 PNG, 96 x 96 over the same window; see `depth_to_values`
+    person_id    text           video_id   text           frame   int64, in the video
+    source_size  int64 (2,)     height and width of the source frame, pixels
+    window       float32 (3,)   left, top, size of the stored window, source pixels
+    face_size    float32        sqrt(w * h) of the landmarks' box, source pixels
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from ethos_data.crop import Window
+from ethos_data.landmarks import NUM_LANDMARKS
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+NAME: Final = "ethos_faces"
+VERSION: Final = "1.0.0"
+
+DEPTH_SIZE: Final = 96
+"""Side of the stored depth map, pixels, over the whole stored window."""
+
+DEPTH_RANGE: Final = (-1.0, 1.0)
+"""Depth that the values 1 and 65535 stand for, normalised units (window sides)."""
+
+JPEG_QUALITY: Final = 95
+
+_DEPTH_STEPS: Final = 65534
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One frame of one video.
+
+    Attributes:
+      image: uint8 (S, S, 3) RGB, the stored window.
+      landmarks: float32 (68, 3), normalised in the stored window.
+      depth: float32 (96, 96), normalised units, larger = nearer, zero at the eyes'
+        mean, NaN where there is none.
+      person_id: who is seen.
+      video_id: the file's name without its ending.
+      frame: index of the frame in its video.
+      source_size: height and width of the source frame, pixels.
+      window: the stored window, source pixels.
+      face_size: sqrt(w * h) of the landmarks' box, source pixels.
+    """
+
+    image: np.ndarray
+    landmarks: np.ndarray
+    depth: np.ndarray
+    person_id: str
+    video_id: str
+    frame: int
+    source_size: tuple[int, int]
+    window: Window
+    face_size: float
+
+
+def depth_to_values(depth: np.ndarray) -> np.ndarray:
+    """Depth in normalised units, NaN = none, to the uint16 that is stored.
+
+    0 stands for no depth; v >= 1 for lo + (v - 1) / 65534 * (hi - lo), where (lo, hi)
+    is `DEPTH_RANGE`. Depth outside of the range is clipped to it.
+    """
+    lo, hi = DEPTH_RANGE
+    steps = (np.asarray(depth, np.float32) - lo) * np.float32(_DEPTH_STEPS / (hi - lo))
+    known = np.isfinite(steps)
+    values = np.rint(np.clip(np.where(known, steps, 0), 0, _DEPTH_STEPS)) + 1
+    return np.where(known, values, 0).astype(np.uint16)
+
+
+def depth_from_values(values: np.ndarray) -> np.ndarray:
+    """The inverse of `depth_to_values`: float32 of the same shape, NaN = none."""
+    lo, hi = DEPTH_RANGE
+    depth = lo + (values.astype(np.float32) - 1) * np.float32((hi - lo) / _DEPTH_STEPS)
+    return np.where(values == 0, np.float32(np.nan), depth)
+
+
+def _example_class() -> Any:
+    """`tf.train.Example` from its field numbers, in a pool of its own.
+
+    The wire knows numbers only (tensorflow/core/example/{example,feature}.proto), and
+    TensorFlow registers the real names if it is loaded later.
+    """
+    file = descriptor_pb2.FileDescriptorProto(
+        name="ethos_example.proto", package="ethos", syntax="proto3"
+    )
+    field = descriptor_pb2.FieldDescriptorProto
+
+    def message(name, *fields, within=None):
+        made = (within.nested_type if within else file.message_type).add(name=name)
+        for number, (field_name, kind, repeated) in enumerate(fields, start=1):
+            made.field.add(
+                name=field_name,
+                number=number,
+                label=field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL,
+                type=field.TYPE_MESSAGE if isinstance(kind, str) else kind,
+                type_name=kind if isinstance(kind, str) else None,
+            )
+        return made
+
+    message("BytesList", ("value", field.TYPE_BYTES, True))
+    message("FloatList", ("value", field.TYPE_FLOAT, True))
+    message("Int64List", ("value", field.TYPE_INT64, True))
+    feature = message(
+        "Feature",
+        ("bytes_list", ".ethos.BytesList", False),
+        ("float_list", ".ethos.FloatList", False),
+        ("int64_list", ".ethos.Int64List", False),
+    )
+    feature.oneof_decl.add(name="kind")
+    for one in feature.field:
+        one.oneof_index = 0
+    features = message("Features", ("feature", ".ethos.Features.FeatureEntry", True))
+    entry = message(
+        "FeatureEntry",
+        ("key", field.TYPE_STRING, False),
+        ("value", ".ethos.Feature", False),
+        within=features,
+    )
+    entry.options.map_entry = True
+    message("Example", ("features", ".ethos.Features", False))
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("ethos.Example"))
+
+
+_Example: Final = _example_class()
+
+
+def encode(record: Record, *, jpeg_quality: int = JPEG_QUALITY) -> bytes:
+    """A serialized `tf.train.Example`; the same record always gives the same bytes."""
+    example = _Example()
+    feature = example.features.feature
+    feature["image"].bytes_list.value.append(_jpeg(record.image, jpeg_quality))
+    feature["landmarks"].float_list.value.extend(
+        np.asarray(record.landmarks, np.float32).ravel().tolist()
+    )
+    feature["depth"].bytes_list.value.append(_png(depth_to_values(record.depth)))
+    feature["person_id"].bytes_list.value.append(record.person_id.encode())
+    feature["video_id"].bytes_list.value.append(record.video_id.encode())
+    feature["frame"].int64_list.value.append(record.frame)
+    feature["source_size"].int64_list.value.extend(record.source_size)
+    feature["window"].float_list.value.extend(dataclasses.astuple(record.window))
+    feature["face_size"].float_list.value.append(record.face_size)
+    # The order of a protobuf map is otherwise that of a hash table.
+    return example.SerializeToString(deterministic=True)
+
+
+def decode(serialized: bytes) -> Record:
+    """The record of a serialized example, without TensorFlow.
+
+    Raises:
+      ValueError: it is not a record, or its images do not decode.
+    """
+    try:
+        feature = _Example.FromString(serialized).features.feature
+        image = cv2.imdecode(_buffer(feature["image"]), cv2.IMREAD_COLOR_RGB)
+        depth = cv2.imdecode(_buffer(feature["depth"]), cv2.IMREAD_UNCHANGED)
+        landmarks = np.array(feature["landmarks"].float_list.value, np.float32)
+        left, top, size = feature["window"].float_list.value
+        height, width = feature["source_size"].int64_list.value
+        if image is None or depth is None:
+            raise ValueError("an image does not decode")
+        return Record(
+            image=image,
+            landmarks=landmarks.reshape(NUM_LANDMARKS, 3),
+            depth=depth_from_values(depth),
+            person_id=feature["person_id"].bytes_list.value[0].decode(),
+            video_id=feature["video_id"].bytes_list.value[0].decode(),
+            frame=feature["frame"].int64_list.value[0],
+            source_size=(height, width),
+            window=Window(left, top, size),
+            face_size=feature["face_size"].float_list.value[0],
+        )
+    except Exception as error:  # protobuf and OpenCV raise errors of their own
+        raise ValueError(f"not a record of {NAME}: {error}") from error
+
+
+def _buffer(feature: Any) -> np.ndarray:
+    return np.frombuffer(feature.bytes_list.value[0], np.uint8)
+
+
+def _jpeg(image: np.ndarray, quality: int) -> bytes:
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def _png(values: np.ndarray) -> bytes:
+    return cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+
+
+def features() -> tfds.features.FeaturesDict:
+    """The TFDS features, as `features.json` describes them. Imports TensorFlow."""
+    import tensorflow_datasets as tfds
+
+    return tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(
+                shape=(None, None, 3), dtype=np.uint8, encoding_format="jpeg"
+            ),
+            "landmarks": tfds.features.Tensor(
+                shape=(NUM_LANDMARKS, 3), dtype=np.float32
+            ),
+            "depth": tfds.features.Image(
+                shape=(DEPTH_SIZE, DEPTH_SIZE, 1),
+                dtype=np.uint16,
+                encoding_format="png",
+            ),
+            "person_id": tfds.features.Text(),
+            "video_id": tfds.features.Text(),
+            "frame": tfds.features.Scalar(dtype=np.int64),
+            "source_size": tfds.features.Tensor(shape=(2,), dtype=np.int64),
+            "window": tfds.features.Tensor(shape=(3,), dtype=np.float32),
+            "face_size": tfds.features.Scalar(dtype=np.float32),
+        }
+    )
+
+
+def decode_tensors(serialized: Any) -> dict[str, Any]:
+    """The record of a serialized example, as tensors, for a `tf.data` map.
+
+    Args:
+      serialized: scalar string tensor.
+
+    Returns:
+      `image` uint8 (S, S, 3); `landmarks` float32 (68, 3); `depth` float32 (96, 96, 1),
+      normalised units, 0 where there is none; `depth_mask` float32 (96, 96, 1), 1 where
+      there is depth; `person_id`, `video_id` strings; `frame` int64; `source_size`
+      int64 (2,); `window` float32 (3,); `face_size` float32.
+    """
+    import tensorflow as tf
+
+    parsed = tf.io.parse_single_example(
+        serialized,
+        {
+            "image": tf.io.FixedLenFeature([], tf.string),
+            "landmarks": tf.io.FixedLenFeature([NUM_LANDMARKS, 3], tf.float32),
+            "depth": tf.io.FixedLenFeature([], tf.string),
+            "person_id": tf.io.FixedLenFeature([], tf.string),
+            "video_id": tf.io.FixedLenFeature([], tf.string),
+            "frame": tf.io.FixedLenFeature([], tf.int64),
+            "source_size": tf.io.FixedLenFeature([2], tf.int64),
+            "window": tf.io.FixedLenFeature([3], tf.float32),
+            "face_size": tf.io.FixedLenFeature([], tf.float32),
+        },
+    )
+    lo, hi = DEPTH_RANGE
+    values = tf.io.decode_png(parsed["depth"], channels=1, dtype=tf.uint16)
+    values = tf.ensure_shape(values, (DEPTH_SIZE, DEPTH_SIZE, 1))
+    mask = tf.cast(values > 0, tf.float32)
+    depth = lo + (tf.cast(values, tf.float32) - 1.0) * ((hi - lo) / _DEPTH_STEPS)
+    image = tf.io.decode_jpeg(parsed["image"], channels=3)
+    return parsed | {"image": image, "depth": depth * mask, "depth_mask": mask}
