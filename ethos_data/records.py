@@ -233,6 +233,35 @@ def features() -> tfds.features.FeaturesDict:
     )
 
 
+def parse_tensors(serialized: Any) -> dict[str, Any]:
+    """The fields of serialized examples, images still encoded, for a `tf.data` map.
+
+    Args:
+      serialized: string tensor, scalar or (B,).
+
+    Returns:
+      `image` and `depth` strings, JPEG and PNG; `landmarks` float32 (68, 3);
+      `person_id`, `video_id` strings; `frame` int64; `source_size` int64 (2,);
+      `window` float32 (3,); `face_size` float32; each after a B if there is one.
+    """
+    import tensorflow as tf
+
+    return tf.io.parse_example(
+        serialized,
+        {
+            "image": tf.io.FixedLenFeature([], tf.string),
+            "landmarks": tf.io.FixedLenFeature([NUM_LANDMARKS, 3], tf.float32),
+            "depth": tf.io.FixedLenFeature([], tf.string),
+            "person_id": tf.io.FixedLenFeature([], tf.string),
+            "video_id": tf.io.FixedLenFeature([], tf.string),
+            "frame": tf.io.FixedLenFeature([], tf.int64),
+            "source_size": tf.io.FixedLenFeature([2], tf.int64),
+            "window": tf.io.FixedLenFeature([3], tf.float32),
+            "face_size": tf.io.FixedLenFeature([], tf.float32),
+        },
+    )
+
+
 def decode_tensors(serialized: Any) -> dict[str, Any]:
     """The record of a serialized example, as tensors, for a `tf.data` map.
 
@@ -247,20 +276,7 @@ def decode_tensors(serialized: Any) -> dict[str, Any]:
     """
     import tensorflow as tf
 
-    parsed = tf.io.parse_single_example(
-        serialized,
-        {
-            "image": tf.io.FixedLenFeature([], tf.string),
-            "landmarks": tf.io.FixedLenFeature([NUM_LANDMARKS, 3], tf.float32),
-            "depth": tf.io.FixedLenFeature([], tf.string),
-            "person_id": tf.io.FixedLenFeature([], tf.string),
-            "video_id": tf.io.FixedLenFeature([], tf.string),
-            "frame": tf.io.FixedLenFeature([], tf.int64),
-            "source_size": tf.io.FixedLenFeature([2], tf.int64),
-            "window": tf.io.FixedLenFeature([3], tf.float32),
-            "face_size": tf.io.FixedLenFeature([], tf.float32),
-        },
-    )
+    parsed = parse_tensors(serialized)
     lo, hi = DEPTH_RANGE
     values = tf.io.decode_png(parsed["depth"], channels=1, dtype=tf.uint16)
     values = tf.ensure_shape(values, (DEPTH_SIZE, DEPTH_SIZE, 1))
