@@ -2,6 +2,8 @@
 
 Three methods give a depth map in the same frame, so that they can be compared:
 
+* ``"prior"``: what a face with these points most probably looks like, learned from a
+  morphable head. Defined from the jaw line to the lower forehead.
 * ``"delaunay"``: the Delaunay triangulation of the points in x and y, z linear on each
   triangle. Defined on the convex hull of the points.
 * ``"thin_plate"``: the thin-plate spline through the points, the smoothest surface that
@@ -18,11 +20,12 @@ from typing import Final
 import numpy as np
 
 from ethos_data import landmarks as topology
-from ethos_data.depth import interpolate
+from ethos_data.depth import interpolate, prior
 
-DEFAULT_METHOD: Final = "thin_plate"
+DEFAULT_METHOD: Final = "prior"
 
 METHODS: Final[dict[str, Callable[[np.ndarray, int], np.ndarray]]] = {
+    "prior": prior.depth_map,
     "delaunay": interpolate.delaunay,
     "thin_plate": interpolate.thin_plate,
 }
