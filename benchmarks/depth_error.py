@@ -2,8 +2,8 @@
 
 Held-out heads of a morphable model (identities and expressions that the prior was not
 trained on) in random poses are drawn with a z-buffer; every method of
-`ethos_data.depth` gets the true 3D points, or points with noise, and its map is compared
-with the true one.
+`ethos_data.depth` gets the true 3D points, or points with noise, and its map is
+compared with the true one.
 
     python -m benchmarks.depth_error --head_model ict_facekit_light.npz
 
@@ -207,7 +207,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(
         f"{options.num_heads} held-out heads, yaw to {options.max_yaw:g} degrees, "
         f"{options.size} px\n\n"
-        "| points | method | depth % | depth %, mean removed | normal deg | coverage % |\n"
+        "| points | method | depth % | depth %, mean removed | normal deg "
+        "| coverage % |\n"
         "|---|---|---|---|---|---|"
     )
     base = Score(1, 1, 1, 1)
@@ -215,7 +216,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name == "delaunay":
             base = score
         print(
-            f"| {condition} | {name} | {score.depth:.2f} ({score.depth / base.depth:.2f})"
+            f"| {condition} | {name}"
+            f" | {score.depth:.2f} ({score.depth / base.depth:.2f})"
             f" | {score.centred:.2f} ({score.centred / base.centred:.2f})"
             f" | {score.normal:.1f} ({score.normal / base.normal:.2f})"
             f" | {score.coverage:.1f} |",

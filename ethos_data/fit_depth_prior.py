@@ -127,7 +127,7 @@ def _importance() -> np.ndarray:
 def _components(
     deviations: np.ndarray, importance: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Principal components of (N, P, 3): variances (k,) and shapes (k, P, 3) of 1 sd."""
+    """Principal components of (N, P, 3): variances (k,), shapes (k, P, 3) of 1 sd."""
     flat = (deviations * importance[:, None]).reshape(len(deviations), -1)
     variance, mixing = np.linalg.eigh((flat @ flat.T).astype(np.float64) / len(flat))
     variance, mixing = variance[::-1][:count], mixing[:, ::-1][:, :count]
@@ -151,8 +151,7 @@ def _unexplained(
 
 
 def _trust(residual: np.ndarray) -> np.ndarray:
-    trust = np.ones(topology.NUM_LANDMARKS, np.float32)
-    return trust
+    return np.ones(topology.NUM_LANDMARKS, np.float32)
 
 
 def run(
