@@ -63,6 +63,7 @@ class Video:
       depth: float32 (T, H, W) source pixels, larger = nearer, NaN = none; or None.
       frame_numbers: int64 (T,) place of each frame in the file.
       frames_in_file: how many frames the file holds.
+      fingerprint: of the content of the file; see `Npz.fingerprint`.
     """
 
     path: str
@@ -73,6 +74,7 @@ class Video:
     depth: np.ndarray | None
     frame_numbers: np.ndarray
     frames_in_file: int
+    fingerprint: str
 
 
 def video_id_of(path: str) -> str:
@@ -159,6 +161,7 @@ def read_video(
             depth=depth,
             frame_numbers=times,
             frames_in_file=layout.total,
+            fingerprint=npz.fingerprint,
         )
 
 

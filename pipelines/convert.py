@@ -1,0 +1,267 @@
+"""Converts a corpus of npz videos to shards of records, with Apache Beam.
+
+    ethos-convert --corpus_dir youtube_faces --data_dir data
+    ethos-convert --corpus_dir ... --data_dir ... \\
+        --direct_num_workers 4 --direct_running_mode multi_processing
+    ethos-convert --corpus_dir gs://... --data_dir gs://... --runner DataflowRunner ...
+
+The result is `<data_dir>/ethos_faces/<version>`, which
+`tfds.builder_from_directory` reads. Flags that are not listed here go to Beam. Run the
+same command again after an interruption, or after files were added to the corpus: what
+is finished stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from ethos_data import depth as depth_lib
+from ethos_data.errors import EthosError, cli
+from pipelines import files, metadata, plan, shard
+from pipelines.job import Job, Result
+from pipelines.progress import Monitor, Progress, printer
+
+DEFAULT_RUNNER: Final = "FnApiRunner"
+"""Beam's embedded engine, by name: "DirectRunner" tries to download another first."""
+
+_RUNNERS: Final = {
+    "DaskRunner": "apache_beam.runners.dask.dask_runner.DaskRunner",
+}
+"""Names that Beam itself does not know in full."""
+
+_SHOWN_REJECTS: Final = 20
+
+
+def convert(
+    *,
+    corpus_dir: str,
+    data_dir: str,
+    options: plan.Options | None = None,
+    max_bad_fraction: float = 1.0,
+    overwrite: bool = False,
+    runner: str = DEFAULT_RUNNER,
+    beam_args: Sequence[str] = (),
+    progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Converts a corpus.
+
+    Args:
+      corpus_dir: folder of npz files, however deeply nested; local or of any file
+        system that Beam knows.
+      data_dir: where data sets lie; the shards go to `ethos_faces/<version>` in it.
+      options: what decides the content; see `plan.Options`.
+      max_bad_fraction: the job fails when a larger part of the files is rejected.
+      overwrite: delete an earlier result in `data_dir` first.
+      runner: name or full path of a Beam runner.
+      beam_args: further Beam flags.
+      progress: called about twice a second, from another thread.
+
+    Raises:
+      EthosError: nothing could be converted, too much was bad, the folder belongs to
+        another conversion, or a shard cannot be written.
+    """
+    begun = time.monotonic()
+    options = options or plan.Options()
+    beam_args = list(beam_args)
+    if not (files.is_local(corpus_dir) and files.is_local(data_dir)):
+        files.set_options(beam_args)
+    job = Job(corpus_dir, data_dir, options)
+    with job.folder(overwrite):
+        made = job.make_plan()
+        todo = job.unfinished(made)
+        tasks = [
+            shard.Task(s, job.corpus_dir, job.version_dir, options)
+            for s in made.shards
+            if s.key in todo
+        ]
+        with Monitor(made, todo, job.version_dir, progress):
+            if tasks:
+                run_beam(tasks, runner, beam_args)
+        return job.finish(made, len(todo), max_bad_fraction, begun)
+
+
+def run_beam(tasks: Sequence[shard.Task], runner: str, beam_args: list[str]) -> None:
+    """Writes shards on any Beam runner.
+
+    Raises:
+      EthosError: a flag is unknown, or a shard cannot be written.
+    """
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    runner = _RUNNERS.get(runner, runner)
+    try:
+        engine = beam.runners.runner.create_runner(runner)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise EthosError(f"--runner {runner}: {shard.reason_of(error)}") from error
+    reject_unknown(beam_args)
+    pipeline = beam.Pipeline(engine, PipelineOptions(beam_args))
+    _ = (
+        pipeline
+        | "Shards" >> beam.Create(tasks)
+        # Breaks the fusion with Create, so that workers share the shards.
+        | "Share" >> beam.Reshuffle()
+        | "Write" >> beam.ParDo(shard.WriteShard(beam_args))
+    )
+    try:
+        pipeline.run().wait_until_finish()
+    except Exception as error:
+        # Runners wrap, copy and print the exceptions of their workers.
+        told = re.search(r"ShardError: (.+?)(?: \[while running.*)?$", repr_of(error))
+        if told:
+            raise EthosError(told.group(1)) from error
+        raise
+
+
+def repr_of(error: BaseException) -> str:
+    """Type and text of an error, on lines of their own."""
+    return f"{type(error).__name__}: {error}"
+
+
+def reject_unknown(beam_args: list[str]) -> None:
+    """Refuses flags that neither ETHOS nor Beam knows, which Beam would ignore."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    parser: Any = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for options in set(PipelineOptions.__subclasses__()):
+        with contextlib.suppress(argparse.ArgumentError):  # two define the same flag
+            options._add_argparse_args(parser)
+    _, unknown = parser.parse_known_args(beam_args)
+    if unknown:
+        raise EthosError(f"unknown arguments: {' '.join(unknown)}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags of `ethos-convert`."""
+    made = argparse.ArgumentParser(
+        prog="ethos-convert",
+        description=__doc__.split("\n\n")[0],
+        epilog="Further flags go to Apache Beam.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    default = plan.Options()
+    add = made.add_argument
+    add("--corpus_dir", required=True, help="folder of npz videos, nested or not")
+    add("--data_dir", required=True, help="where data sets lie")
+    add("--runner", default=DEFAULT_RUNNER, help="Beam runner")
+    add(
+        "--splits",
+        type=splits,
+        default="train:0.8,validation:0.1,test:0.1",
+        help="names of the splits and their shares of the people",
+    )
+    add("--seed", type=int, default=default.seed, help="of splits and order")
+    add("--num_shards", type=int, help="shards of each split (default: by size)")
+    add(
+        "--max_shard_size_mb",
+        type=float,
+        default=default.max_shard_size_mb,
+        help="shards are planned to stay below, MiB",
+    )
+    add("--max_examples_per_split", type=int, help="frames of each split, at most")
+    add(
+        "--frame_stride",
+        type=int,
+        default=default.frame_stride,
+        help="use every so manieth frame of a video",
+    )
+    add(
+        "--max_frames_per_video",
+        type=int,
+        help="of those at most so many, evenly spread",
+    )
+    add(
+        "--image_size",
+        type=int,
+        default=default.image_size,
+        help="longest side of a stored picture, pixels; none is enlarged",
+    )
+    add(
+        "--jpeg_quality",
+        type=int,
+        default=default.jpeg_quality,
+        help="of the stored picture",
+    )
+    add(
+        "--depth_method",
+        choices=sorted(depth_lib.METHODS),
+        default=default.depth_method,
+        help="how depth is derived from landmarks where a video has none",
+    )
+    add(
+        "--max_bad_fraction",
+        type=float,
+        default=1.0,
+        help="fail if a larger part of the files is rejected",
+    )
+    add("--overwrite", action="store_true", help="delete an earlier result first")
+    return made
+
+
+def splits(text: str) -> tuple[tuple[str, float], ...]:
+    """Parses "train:0.8,test:0.2"."""
+    try:
+        pairs = (part.split(":") for part in text.split(","))
+        return tuple((name.strip(), float(share)) for name, share in pairs)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must look like train:0.8,test:0.2, not {text!r}"
+        ) from None
+
+
+def run(
+    argv: Sequence[str] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Runs a conversion from command line arguments.
+
+    Args:
+      argv: without the program's name; None takes the process's own.
+      progress: see `convert`.
+    """
+    known, beam_args = parser().parse_known_args(argv)
+    chosen = vars(known)
+    fields = {field.name for field in dataclasses.fields(plan.Options)}
+    options = plan.Options(**{k: v for k, v in chosen.items() if k in fields})
+    rest = {k: v for k, v in chosen.items() if k not in fields}
+    return convert(options=options, beam_args=beam_args, progress=progress, **rest)
+
+
+@cli
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `ethos-convert`; 0 also if some files were rejected."""
+    print(summary(run(argv, printer(sys.stderr))))
+    return 0
+
+
+def summary(result: Result) -> str:
+    """What a person wants to know at the end."""
+    lines = [
+        f"found {result.found} files: {result.written} written, "
+        f"{len(result.rejected)} rejected"
+        + (f", {result.left_out} left out" if result.left_out else ""),
+        f"wrote {result.frames} frames in {result.shards} shards "
+        f"({result.shards_reused} found finished) in {result.seconds:.1f} s: "
+        + ", ".join(f"{name} {n}" for name, n in result.frames_by_split.items()),
+    ]
+    for reason, count in result.rejected_frames.items():
+        lines.append(f"  {count} frames rejected: {reason}")
+    for path, reason in result.rejected[:_SHOWN_REJECTS]:
+        lines.append(f"  rejected {path}: {reason}")
+    if len(result.rejected) > _SHOWN_REJECTS:
+        lines.append(f"  ... all of them in {metadata.MANIFEST}")
+    lines.append(f"in {result.version_dir}")
+    lines.append(f"next: ethos-train --data_dir {result.data_dir} --workdir WORKDIR")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

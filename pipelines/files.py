@@ -1,0 +1,184 @@
+"""Files wherever they lie: this machine directly, `s3://`, `gs://`, `hdfs://` by Beam.
+
+A file that is written here is there as a whole or not at all. On this machine and on
+HDFS that takes a temporary name and a rename. Object stores have no atomic rename (it
+is a copy and a delete), but an upload appears only when it is finished, so there a file
+is written under its own name at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import posixpath
+import shutil
+import uuid
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+TEMPORARY: Final = ".tmp-"
+"""Stands in the name of every file that is not finished."""
+
+_ATOMIC_UPLOAD: Final = ("s3://", "gs://", "azfs://")
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A file that was found.
+
+    Attributes:
+      path: relative to the folder that was listed, with forward slashes.
+      size: bytes.
+      modified: when, seconds since 1970.
+    """
+
+    path: str
+    size: int
+    modified: float
+
+
+def is_local(path: str) -> bool:
+    return "://" not in path
+
+
+def join(folder: str, *names: str) -> str:
+    if is_local(folder):
+        return os.path.join(folder, *names)
+    return posixpath.join(folder, *names)
+
+
+def set_options(beam_args: list[str]) -> None:
+    """Tells Beam's file systems their options: endpoints, keys, regions."""
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    FileSystems.set_options(PipelineOptions(beam_args))
+
+
+def _beam():
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems
+
+
+def walk(folder: str) -> Iterator[Entry]:
+    """All files under a folder, however deep, in no particular order.
+
+    A local file that cannot be looked at (a broken link) has size 0.
+    """
+    if not is_local(folder):
+        pattern = folder.rstrip("/") + "/**"
+        for found in _beam().match([pattern])[0].metadata_list:
+            path = found.path[len(folder.rstrip("/")) + 1 :]
+            modified = found.last_updated_in_seconds or 0.0
+            yield Entry(path, found.size_in_bytes, modified)
+        return
+    for parent, _, names in os.walk(folder, followlinks=True):
+        for name in names:
+            path = os.path.join(parent, name)
+            relative = os.path.relpath(path, folder).replace(os.sep, "/")
+            try:
+                status = os.stat(path)
+            except OSError:
+                yield Entry(relative, 0, 0.0)
+            else:
+                yield Entry(relative, status.st_size, status.st_mtime)
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """A file to read, uncompressed as it lies there, seekable."""
+    if is_local(path):
+        with open(path, "rb") as file:
+            yield file
+        return
+    from apache_beam.io.filesystem import CompressionTypes
+
+    file = _beam().open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+def read_bytes(path: str) -> bytes | None:
+    """The content of a file; None if there is none."""
+    try:
+        with opened(path) as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        if is_local(path) or _beam().exists(path):
+            raise
+        return None
+
+
+def write(path: str, parts: Iterator[bytes]) -> None:
+    """Writes a file as a whole or not at all."""
+    if is_local(path):
+        _write_local(path, parts)
+        return
+    from apache_beam.io.filesystem import CompressionTypes
+
+    direct = path.startswith(_ATOMIC_UPLOAD)
+    temporary = path if direct else f"{path}{TEMPORARY}{uuid.uuid4().hex[:12]}"
+    # A stray error leaves the upload open, which is to leave no file.
+    file = _beam().create(
+        temporary,
+        mime_type="application/octet-stream",
+        compression_type=CompressionTypes.UNCOMPRESSED,
+    )
+    for part in parts:
+        file.write(part)
+    file.close()
+    if not direct:
+        rename(temporary, path)
+
+
+def _write_local(path: str, parts: Iterator[bytes]) -> None:
+    temporary = f"{path}{TEMPORARY}{uuid.uuid4().hex[:12]}"
+    try:
+        with open(temporary, "wb") as file:
+            for part in parts:
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def rename(source: str, target: str) -> None:
+    if is_local(source):
+        os.replace(source, target)
+    else:
+        if _beam().exists(target):
+            _beam().delete([target])
+        _beam().rename([source], [target])
+
+
+def delete(path: str) -> None:
+    if is_local(path):
+        os.unlink(path)
+    else:
+        _beam().delete([path])
+
+
+def make_folder(path: str) -> None:
+    """Makes a folder and its parents, where there are such things as folders."""
+    if is_local(path):
+        os.makedirs(path, exist_ok=True)
+    elif not path.startswith(_ATOMIC_UPLOAD):
+        with contextlib.suppress(OSError):  # it exists
+            _beam().mkdirs(path)
+
+
+def delete_folder(path: str) -> None:
+    if is_local(path):
+        shutil.rmtree(path)
+    else:
+        _beam().delete([path.rstrip("/") + "/"])

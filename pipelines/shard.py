@@ -1,0 +1,319 @@
+"""One shard: read its videos, encode their frames, shuffle them, write them, say so.
+
+This is all that a worker does, and it needs nothing from any other shard. The receipt,
+written after the shard itself, is what makes a shard finished: a job that was killed
+finds the receipts and goes on with the rest. No TensorFlow here: a worker must start in
+a second.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import apache_beam as beam
+import cv2
+import google_crc32c
+import numpy as np
+
+from ethos_data import corpus, crop, records, tfrecord
+from ethos_data import depth as depth_lib
+from ethos_data import landmarks as topology
+from ethos_data.errors import EthosError
+from pipelines import files, plan
+
+STATE: Final = ".ethos"
+"""Folder, beside the shards, of the plan and the receipts."""
+
+MIN_FACE_SIDE: Final = 4.0
+"""Longer side of a face box that is still a face, pixels."""
+
+MAX_FACE_SPREAD: Final = 1.5
+"""Longer side of a face box over that of the frame: beyond, it is no face."""
+
+FACE_SIZE_EDGES: Final = (0, 40, 60, 80, 120, 160, 240)
+"""Lower edges of the histogram of face sizes, source pixels; the last bin is open."""
+
+YAW_EDGES: Final = tuple(range(-90, 90, 15))
+"""Lower edges of the histogram of yaw, degrees, each bin 15 wide."""
+
+
+class ShardError(EthosError):
+    """A shard could not be written: the job cannot go on."""
+
+
+def receipt_path(version_dir: str, shard: plan.Shard) -> str:
+    return files.join(version_dir, STATE, f"{shard.key}.json")
+
+
+def process(
+    shard: plan.Shard, corpus_dir: str, version_dir: str, options: plan.Options
+) -> dict[str, Any]:
+    """Writes one shard and its receipt, and returns the receipt.
+
+    Raises:
+      ShardError: the shard cannot be written.
+    """
+    receipt = _Receipt(shard)
+    examples = []
+    for member in shard.members:
+        examples += receipt.count(member, corpus_dir, options)
+    # Independent of the order of files, so that equal members make equal bytes.
+    examples.sort(key=lambda example: example[0])
+    try:
+        # Even without a record: readers count on shards 0 to N - 1.
+        path = files.join(version_dir, shard.name)
+        files.write(path, receipt.watch(e for _, e in examples))
+        data = receipt.to_json()
+        text = json.dumps(data, sort_keys=True).encode()
+        files.write(receipt_path(version_dir, shard), iter([text]))
+    except OSError as error:
+        place = files.join(version_dir, shard.name)
+        raise ShardError(f"{place}: cannot be written ({reason_of(error)})") from error
+    return data
+
+
+def reason_of(error: BaseException) -> str:
+    """One short line for an error of the system or of a library."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return reason.splitlines()[0][:200]
+
+
+class _Receipt:
+    """Collects what is known of a shard while it is made."""
+
+    def __init__(self, shard: plan.Shard):
+        self._shard = shard
+        self._videos: list[dict[str, Any]] = []
+        self._face_sizes = np.zeros(len(FACE_SIZE_EDGES), np.int64)
+        self._yaws = np.zeros(len(YAW_EDGES), np.int64)
+        self._records = 0
+        self._bytes = 0
+        self._crc = 0
+
+    def count(
+        self, member: plan.Member, corpus_dir: str, options: plan.Options
+    ) -> list[tuple[bytes, bytes]]:
+        """Encodes the frames of one file and notes what became of them.
+
+        Returns:
+          Place in the shuffled shard, and framed record, of every good frame.
+        """
+        source = member.source
+        entry: dict[str, Any] = {
+            "path": source.path,
+            "bytes": source.size,
+            "video_id": source.video_id,
+            "person_id": source.person_id,
+            "frames": 0,
+            "written": 0,
+            "rejected_frames": {},
+        }
+        self._videos.append(entry)
+        path = files.join(corpus_dir, *source.path.split("/"))
+        try:
+            video = read_video(path, member, options)
+        except corpus.CorpusError as error:
+            entry["rejected"] = error.reason
+            entry["retry"] = isinstance(error.__cause__, OSError)
+            return []
+        examples = []
+        reasons: collections.Counter[str] = collections.Counter()
+        for index, number in enumerate(video.frame_numbers):
+            record = make_record(video, index, options)
+            if isinstance(record, str):
+                reasons[record] += 1
+                continue
+            encoded = records.encode(record, jpeg_quality=options.jpeg_quality)
+            place = f"{options.seed}\0{video.video_id}\0{number}".encode()
+            place = hashlib.blake2b(place, digest_size=8).digest()
+            examples.append((place, tfrecord.frame(encoded)))
+            self._measure(record)
+        entry["fingerprint"] = video.fingerprint
+        entry["frames"] = len(video.frame_numbers)
+        entry["written"] = len(examples)
+        entry["rejected_frames"] = dict(sorted(reasons.items()))
+        if not examples:
+            text = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items()))
+            entry["rejected"] = f"has no usable frame ({text})"
+        return examples
+
+    def _measure(self, record: records.Record) -> None:
+        edges = np.asarray(FACE_SIZE_EDGES)
+        self._face_sizes[np.searchsorted(edges, record.face_size, "right") - 1] += 1
+        angle = np.clip(yaw(record.landmarks), YAW_EDGES[0], 89.9)
+        self._yaws[np.searchsorted(np.asarray(YAW_EDGES), angle, "right") - 1] += 1
+
+    def watch(self, examples: Iterable[bytes]) -> Iterator[bytes]:
+        """Passes framed records on, and keeps their count, size and checksum."""
+        for example in examples:
+            self._records += 1
+            self._bytes += len(example)
+            self._crc = google_crc32c.extend(self._crc, example)
+            yield example
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "key": self._shard.key,
+            "split": self._shard.split,
+            "records": self._records,
+            "bytes": self._bytes,
+            "crc32c": f"{self._crc:08x}",
+            "videos": self._videos,
+            "face_sizes": self._face_sizes.tolist(),
+            "yaws": self._yaws.tolist(),
+        }
+
+
+def read_video(path: str, member: plan.Member, options: plan.Options) -> corpus.Video:
+    """Reads a planned file from wherever it lies.
+
+    Raises:
+      corpus.CorpusError: it cannot be used.
+    """
+    try:
+        with files.opened(path) as file:
+            video = corpus.read_video(
+                path,
+                file,
+                stride=options.frame_stride,
+                max_frames=member.max_frames,
+            )
+            video.video_id.encode()
+            return video
+    except UnicodeEncodeError as error:
+        raise corpus.CorpusError(path, "has a name that is not UTF-8") from error
+    except OSError as error:
+        reason = f"cannot be read ({reason_of(error)})"
+        raise corpus.CorpusError(path, reason) from error
+
+
+def make_record(
+    video: corpus.Video, index: int, options: plan.Options
+) -> records.Record | str:
+    """The record of one frame, or why there is none.
+
+    Args:
+      video: see `corpus.Video`.
+      index: along the first axis of its arrays.
+      options: see `plan.Options`.
+    """
+    landmarks = video.landmarks[index].astype(np.float64)
+    height, width = video.frames.shape[1:3]
+    problem = unusable(landmarks, height, width)
+    if problem:
+        return problem
+    box = topology.face_box(landmarks)
+    window = crop.window_around(box, crop.STORED_CONTEXT)
+    image = crop.cut(video.frames[index], window)
+    if len(image) > options.image_size:
+        image = crop.resize(image, options.image_size)
+    normalized = window.to_normalized(landmarks)
+    if video.depth is None:
+        depth = depth_lib.depth_map(
+            normalized, records.DEPTH_SIZE, method=options.depth_method
+        )
+    else:
+        eyes = float(landmarks[topology.EYES, 2].mean())
+        depth = resampled_depth(video.depth[index], window, eyes)
+    return records.Record(
+        image=image,
+        landmarks=normalized.astype(np.float32),
+        depth=depth,
+        person_id=video.person_id,
+        video_id=video.video_id,
+        frame=int(video.frame_numbers[index]),
+        source_size=(height, width),
+        window=window,
+        face_size=float(topology.face_size(box)),
+    )
+
+
+def unusable(landmarks: np.ndarray, height: int, width: int) -> str | None:
+    """Why landmarks (68, 3) in source pixels are of no use; None if they are of use."""
+    if not np.isfinite(landmarks).all():
+        return "landmarks not finite"
+    x0, y0, x1, y1 = topology.face_box(landmarks)
+    longer = max(x1 - x0, y1 - y0)
+    if longer < MIN_FACE_SIDE or min(x1 - x0, y1 - y0) <= 0:
+        return "landmarks without extent"
+    spread = max(longer, float(np.ptp(landmarks[:, 2])))
+    if spread > MAX_FACE_SPREAD * max(height, width):
+        return "landmarks spread wider than the frame"
+    x, y = landmarks[:, 0], landmarks[:, 1]
+    inside = (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
+    if 2 * np.count_nonzero(inside) < len(landmarks):
+        return "landmarks mostly off the frame"
+    return None
+
+
+def resampled_depth(depth: np.ndarray, window: crop.Window, eyes: float) -> np.ndarray:
+    """True depth on the pixels of the stored map.
+
+    Args:
+      depth: float32 (H, W), source pixels, larger = nearer, NaN = none.
+      window: the stored window.
+      eyes: z of the mean of the eye points, source pixels.
+
+    Returns:
+      float32 (96, 96), normalised units, zero at the eyes' mean, NaN = none.
+    """
+    part = crop.cut(np.asarray(depth, np.float32), window, fill=np.nan)
+    known = np.isfinite(part)
+    size = records.DEPTH_SIZE
+    weight = crop.resize(known.astype(np.float32), size)
+    value = crop.resize(np.where(known, part - np.float32(eyes), 0), size)
+    # A pixel at the edge of the face is the mean of what is known under it.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = value / weight / np.float32(window.size)
+    return np.where(weight >= 0.5, value, np.float32(np.nan))
+
+
+def yaw(landmarks: np.ndarray) -> float:
+    """How far a head is turned, degrees, positive towards its own left.
+
+    The mean vector from the points of one side of the face to their mirror images runs
+    along the line through both ears; its slope in depth is the turn.
+
+    Args:
+      landmarks: (68, 3), any unit, z larger = nearer.
+    """
+    across = landmarks[topology.MIRROR] - landmarks
+    right = np.arange(topology.NUM_LANDMARKS) < topology.MIRROR
+    x, _, z = across[right].mean(axis=0)
+    return float(np.degrees(np.arctan2(-z, x)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a worker is told: a shard, and where its files come from and go to."""
+
+    shard: plan.Shard
+    corpus_dir: str
+    version_dir: str
+    options: plan.Options
+
+
+class WriteShard(beam.DoFn):
+    """Writes the shards of `Task`s and emits how many records each has.
+
+    Args:
+      beam_args: flags of the job; some runners do not tell Beam's file systems in a
+        worker about them.
+    """
+
+    def __init__(self, beam_args: list[str]):
+        self._beam_args = beam_args
+
+    def setup(self) -> None:
+        files.set_options(self._beam_args)
+        # Beam's workers are the parallelism; more threads only fight over the cores.
+        cv2.setNumThreads(1)
+
+    def process(self, task: Task) -> Iterator[int]:
+        receipt = process(task.shard, task.corpus_dir, task.version_dir, task.options)
+        yield receipt["records"]
