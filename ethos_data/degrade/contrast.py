@@ -1,0 +1,39 @@
+"""Contrast loss: haze, a dirty lens, a washed-out transfer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from ethos_data.degrade.base import Degradation, Parameters, as_range, per_image
+
+
+@keras.saving.register_keras_serializable("ethos")
+class ContrastLoss(Degradation):
+    """Fades the picture into a veil of one grey.
+
+    Args:
+      contrast: how much is left, 0-1; drawn evenly.
+      veil: the grey, pixel values.
+    """
+
+    def __init__(
+        self, contrast: Any = (0.15, 0.8), *, veil: Any = (60, 200), **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.contrast = as_range("contrast", contrast)
+        self.veil = as_range("veil", veil)
+
+    def draw_parameters(
+        self, uniform: Callable[..., Any], face_size: Any
+    ) -> Parameters:
+        return {"contrast": uniform(*self.contrast), "veil": uniform(*self.veil)}
+
+    def degrade(self, images: Any, parameters: Parameters) -> Any:
+        veil = per_image(parameters["veil"])
+        return veil + (images - veil) * per_image(parameters["contrast"])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"contrast": self.contrast, "veil": self.veil}

@@ -1,0 +1,87 @@
+"""Partial occlusion: a hand, a microphone, a subtitle covers part of the face."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ethos_data.degrade import draws
+from ethos_data.degrade.base import Degradation, Parameters, as_range, per_image
+
+
+@keras.saving.register_keras_serializable("ethos")
+class Occlusion(Degradation):
+    """Covers a turned box or an ellipse with one colour and some texture.
+
+    Args:
+      area: of the cover, in face sizes squared: a number or (low, high), drawn evenly.
+      shift: how far its middle lies from the image's along each axis at most, in face
+        sizes.
+      texture: standard deviation of the noise on it, pixel values.
+    """
+
+    def __init__(
+        self,
+        area: Any = (0.02, 0.25),
+        *,
+        shift: float = 0.4,
+        texture: Any = (0, 25),
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.area = as_range("area", area)
+        self.shift = float(shift)
+        self.texture = as_range("texture", texture)
+
+    def draw_parameters(
+        self, uniform: Callable[..., Any], face_size: Any
+    ) -> Parameters:
+        size = ops.sqrt(uniform(*self.area)) * face_size
+        aspect = ops.exp(uniform(-0.7, 0.7))
+        return {
+            "width": size * aspect,
+            "height": size / aspect,
+            "x": 0.5 + uniform(-self.shift, self.shift) * face_size,
+            "y": 0.5 + uniform(-self.shift, self.shift) * face_size,
+            "angle": uniform(0, math.pi),
+            "round": uniform() < 0.5,
+            "texture": uniform(*self.texture),
+            "red": uniform(0, 255),
+            "green": uniform(0, 255),
+            "blue": uniform(0, 255),
+        }
+
+    def degrade(self, images: Any, parameters: Parameters) -> Any:
+        p = {
+            name: values[:, None, None]
+            for name, values in parameters.items()
+            if name != "key"
+        }
+        height, width = images.shape[1:3]
+        longer = max(height, width)
+        # Pixel centres, in sides of the image.
+        x = (np.arange(width, dtype=np.float32) + 0.5) / longer - p["x"]
+        y = (np.arange(height, dtype=np.float32)[:, None] + 0.5) / longer - p["y"]
+        cos, sin = ops.cos(p["angle"]), ops.sin(p["angle"])
+        across = ops.abs(x * cos + y * sin) / p["width"]
+        along = ops.abs(y * cos - x * sin) / p["height"]
+        # Either shape has the area width * height.
+        box = ops.maximum(across, along) < 0.5
+        ellipse = (across**2 + along**2) < np.float32(1 / math.pi)
+        covered = ops.where(p["round"], ellipse, box)[..., None]
+        colour = ops.stack([parameters[c] for c in ("red", "green", "blue")], axis=-1)
+        noise = draws.normal(parameters["key"], (height, width, 1))
+        cover = colour[:, None, None, :] + per_image(parameters["texture"]) * noise
+        return ops.where(covered, cover, images)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "area": self.area,
+            "shift": self.shift,
+            "texture": self.texture,
+        }

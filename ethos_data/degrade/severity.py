@@ -1,0 +1,73 @@
+"""The one table that says what a severity from 1 to 5 means.
+
+Severity 3 is the published comparison's condition on a face of its median size: a
+frame downsampled 4 times, a fifth of the light, 15 pixels of motion on a window of
+112. The other rows spread around it in about even ratios.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ethos_data.degrade.base import Degradation
+from ethos_data.degrade.contrast import ContrastLoss
+from ethos_data.degrade.defocus import Defocus
+from ethos_data.degrade.jpeg import Jpeg
+from ethos_data.degrade.low_light import LowLight
+from ethos_data.degrade.low_resolution import LowResolution
+from ethos_data.degrade.motion_blur import MotionBlur
+from ethos_data.degrade.noise import SensorNoise
+from ethos_data.degrade.occlusion import Occlusion
+
+LAYERS: Final[dict[str, type[Degradation]]] = {
+    "low_resolution": LowResolution,
+    "low_light": LowLight,
+    "motion_blur": MotionBlur,
+    "defocus": Defocus,
+    "noise": SensorNoise,
+    "jpeg": Jpeg,
+    "contrast": ContrastLoss,
+    "occlusion": Occlusion,
+}
+
+SEVERITY: Final[dict[str, dict[str, tuple[float, float, float, float, float]]]] = {
+    # Face of 83 pixels (the mean in a window of 112) over 2, 2.8, 4, 5.7 and 8.
+    "low_resolution": {"face_pixels": (41, 29, 21, 14.5, 10)},
+    "low_light": {
+        "light": (0.5, 0.33, 0.2, 0.12, 0.07),
+        "gamma": (1, 1, 1, 1, 1),
+        "electrons": (4000, 2000, 1000, 700, 500),
+        "read_noise": (0.6, 0.9, 1.2, 1.6, 2),
+    },
+    # 5, 10, 15, 21 and 29 pixels on a face of 83.
+    "motion_blur": {"length": (0.06, 0.12, 0.18, 0.25, 0.35)},
+    "defocus": {"radius": (0.015, 0.028, 0.042, 0.058, 0.08)},
+    "noise": {"sigma": (5, 9, 15, 22, 32)},
+    "jpeg": {"quality": (40, 25, 15, 9, 5)},
+    "contrast": {"contrast": (0.65, 0.45, 0.3, 0.2, 0.13)},
+    "occlusion": {"area": (0.03, 0.07, 0.12, 0.18, 0.25)},
+}
+"""What severities 1, 2, 3, 4 and 5 set; what is not named keeps its drawn range."""
+
+
+def at_severity(name: str, severity: int) -> Degradation:
+    """A layer whose strength is fixed; its other parameters are drawn as ever.
+
+    Args:
+      name: key of `SEVERITY`.
+      severity: 1 to 5; 0 changes nothing.
+
+    Raises:
+      ValueError: there is no such degradation or severity.
+    """
+    if name not in SEVERITY or severity not in range(6):
+        raise ValueError(
+            f"Known are {', '.join(SEVERITY)} at severities 0 to 5. "
+            f"Received: name={name!r}, severity={severity!r}"
+        )
+    if severity == 0:
+        return LAYERS[name](share=0.0)
+    fixed: dict[str, Any] = {
+        key: values[severity - 1] for key, values in SEVERITY[name].items()
+    }
+    return LAYERS[name](**fixed)
