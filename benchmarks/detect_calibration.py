@@ -1,0 +1,97 @@
+"""Fits the maps from detectors' boxes to the face box that stand in gui/detect.py.
+
+    python -m benchmarks.detect_calibration CORPUS_DIR [--yunet FILE.onnx]
+
+CORPUS_DIR holds npz videos with landmarks. Of every video the first and the last frame are
+searched; the detection that overlaps the landmarks' box most is its pair. Shift and
+scale are fitted by least squares in units of the detector's box, on the people of the
+first half of the alphabet, and judged (median IoU with the landmarks' box) on the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+
+from ethos_data import corpus
+from ethos_data.errors import cli
+from ethos_data.landmarks import face_box
+from gui import detect
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes (..., 4), shape (...)."""
+    low, high = np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])
+    both = np.prod(np.clip(high - low, 0, None), axis=-1)
+    areas = [np.prod(box[..., 2:] - box[..., :2], axis=-1) for box in (a, b)]
+    return both / (areas[0] + areas[1] - both)
+
+
+def pairs(
+    detector: detect.MtcnnDetector | detect.YunetDetector,
+    corpus_dir: str,
+    max_videos: int | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Raw boxes (N, 4), face boxes (N, 4), whether to fit (N,), and frames searched."""
+    raw, true, to_fit, frames = [], [], [], 0
+    videos = corpus.list_videos(corpus_dir)[:max_videos]
+    people = sorted({path.rsplit("/", 1)[-1].rsplit("_", 1)[0] for path in videos})
+    fitted_on = set(people[: len(people) // 2])
+    for path in videos:
+        video = corpus.read_video(path)
+        for index in sorted({0, len(video.frames) - 1}):
+            frames += 1
+            boxes, _ = detector.raw(video.frames[index])
+            face = face_box(video.landmarks[index])
+            overlaps = iou(boxes, face) if len(boxes) else np.zeros(1)
+            if overlaps.max() > 0.2:
+                raw.append(boxes[overlaps.argmax()])
+                true.append(face)
+                to_fit.append(video.person_id in fitted_on)
+    return np.array(raw), np.array(true), np.array(to_fit), frames
+
+
+def fit(raw: np.ndarray, true: np.ndarray) -> detect.BoxMap:
+    """Least squares of centre and size, each in units of the detector's box.
+
+    With one constant for each coordinate the least-squares answer is the mean.
+    """
+    extent = raw[:, 2:] - raw[:, :2]
+    shift = ((true[:, 2:] + true[:, :2]) - (raw[:, 2:] + raw[:, :2])) / 2 / extent
+    scale = (true[:, 2:] - true[:, :2]) / extent
+    values = np.concatenate([shift.mean(axis=0), scale.mean(axis=0)])
+    return detect.BoxMap(*(round(float(v), 3) for v in values))
+
+
+def run(corpus_dir: str, *, yunet: str | None, max_videos: int | None) -> None:
+    """Prints the fitted map and the overlap before and after for each detector."""
+    detectors: list[detect.MtcnnDetector | detect.YunetDetector] = []
+    if yunet is not None:
+        detectors.append(detect.YunetDetector(yunet))
+    detectors.append(detect.MtcnnDetector())
+    for detector in detectors:
+        raw, true, to_fit, frames = pairs(detector, corpus_dir, max_videos)
+        box_map = fit(raw[to_fit], true[to_fit])
+        before = iou(raw, true)[~to_fit]
+        after = iou(box_map.to_face_box(raw), true)[~to_fit]
+        print(f"{detector.name}: found {len(raw)} of {frames} faces; {box_map}")
+        for name, values in (("before", before), ("after", after)):
+            median, low = np.median(values), np.percentile(values, 5)
+            print(f"  IoU {name}: median {median:.3f}, 5th percentile {low:.3f}")
+
+
+@cli
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("corpus_dir")
+    parser.add_argument("--yunet", help="YuNet .onnx file to fit as well")
+    parser.add_argument("--max_videos", type=int)
+    args = parser.parse_args(argv)
+    run(args.corpus_dir, yunet=args.yunet, max_videos=args.max_videos)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,84 @@
+"""Writes pictures as a video file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from types import TracebackType
+from typing import Final
+
+import cv2
+import numpy as np
+
+from ethos_data.errors import EthosError
+from gui.export import aside
+
+CODECS: Final = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v"} | {
+    ".avi": "MJPG"
+}
+"""FourCC by suffix: what every build of OpenCV can write. (H.264 is in few.)"""
+
+LONGEST_GAP: Final = 10.0
+"""Seconds without a new frame that are filled by repeating the last one."""
+
+
+class VideoRecorder:
+    """A video file that appears under its name when it is whole.
+
+    Its frame rate is constant. Frames are repeated so that each is shown at its time;
+    none is dropped.
+    """
+
+    def __init__(self, path: str, fps: float) -> None:
+        suffix = os.path.splitext(path)[1].lower()
+        if suffix not in CODECS:
+            known = ", ".join(CODECS)
+            raise EthosError(f"{path}: videos are written as one of {known}")
+        self._path, self._fps = path, float(np.clip(fps, 1, 240))
+        self._code = cv2.VideoWriter.fourcc(*CODECS[suffix])
+        self._stack = contextlib.ExitStack()
+        self._temporary = self._stack.enter_context(aside(path))
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+        self._start: float | None = None
+        self.frames = 0
+
+    def write(self, image_rgb: np.ndarray, timestamp: float) -> None:
+        """Adds uint8 (H, W, 3) RGB, shown from `timestamp` seconds on."""
+        if self._writer is None:
+            height, width = image_rgb.shape[:2]
+            self._size = (width, height)
+            self._writer = cv2.VideoWriter(
+                self._temporary, self._code, self._fps, self._size
+            )
+            if not self._writer.isOpened():
+                raise EthosError(f"{self._path}: OpenCV cannot write such a video")
+            self._start = timestamp
+        if (image_rgb.shape[1], image_rgb.shape[0]) != self._size:
+            image_rgb = cv2.resize(image_rgb, self._size, interpolation=cv2.INTER_AREA)
+        due = round((timestamp - (self._start or 0.0)) * self._fps)
+        missing = due - self.frames
+        # A third of a frame of jitter in time stamps must not double frames.
+        repeats = 1 + missing if 1 < missing < LONGEST_GAP * self._fps else 1
+        bgr = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
+        for _ in range(repeats):
+            self._writer.write(bgr)
+        self.frames += repeats
+
+    def __enter__(self) -> VideoRecorder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.release()
+        if kind is None and self.frames == 0:
+            # Nothing to keep: an empty file would not be a video.
+            with contextlib.suppress(EthosError):
+                self._stack.__exit__(EthosError, EthosError(), None)
+            return
+        self._stack.__exit__(kind, error, trace)

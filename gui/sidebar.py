@@ -1,0 +1,143 @@
+"""What to see and what to do to the video: toggles and sliders."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable
+from tkinter import ttk
+from typing import Final
+
+from gui.degradation import SLIDERS, Degradation
+from gui.settings import Settings
+
+TOGGLES: Final = (
+    ("Over the video", None),
+    ("Points", "points"),
+    ("Lines", "edges"),
+    ("Frame and number", "boxes"),
+    ("Smoothing", "smoothing"),
+    ("Beside it", None),
+    ("Restored face", "restored"),
+    ("Depth in colours", "depth"),
+    ("Shaded relief", "shaded"),
+    ("Turning surface", "surface"),
+    ("… wears the face", "texture"),
+)
+
+UNCERTAINTY: Final = {
+    "Colour of points": "color",
+    "Size of points": "size",
+    "Hidden": "none",
+}
+
+
+class Sidebar(ttk.Frame):
+    """Toggles for seeing, sliders for testing by hand.
+
+    Attributes:
+      toggles: a variable for each boolean of `Settings` that has a toggle.
+      sliders: a scale for each degradation.
+    """
+
+    def __init__(
+        self,
+        master: tk.Misc,
+        settings: Settings,
+        ratio: float,
+        on_change: Callable[[], None],
+    ) -> None:
+        super().__init__(master)
+        self._on_change = on_change
+        gap = round(4 * ratio)
+        self.toggles: dict[str, tk.BooleanVar] = {}
+        for text, name in TOGGLES:
+            if name is None:
+                self._heading(text, gap)
+                continue
+            variable = tk.BooleanVar(self, getattr(settings, name))
+            self.toggles[name] = variable
+            ttk.Checkbutton(
+                self, text=text, variable=variable, command=on_change, takefocus=False
+            ).pack(anchor="w")
+        self._heading("Uncertainty", gap)
+        self.uncertainty = ttk.Combobox(
+            self, values=list(UNCERTAINTY), state="readonly", width=17
+        )
+        names = {value: text for text, value in UNCERTAINTY.items()}
+        self.uncertainty.set(names.get(settings.uncertainty, "Colour of points"))
+        self.uncertainty.bind("<<ComboboxSelected>>", self._chosen)
+        self.uncertainty.pack(fill="x")
+
+        self._heading("Spoil the video", gap)
+        self.sliders: dict[str, ttk.Scale] = {}
+        self._values: dict[str, ttk.Label] = {}
+        for slider in SLIDERS:
+            row = ttk.Frame(self)
+            row.pack(fill="x", pady=(gap // 2, 0))
+            ttk.Label(row, text=slider.text).pack(side="left")
+            value = ttk.Label(row, style="Muted.TLabel", anchor="e")
+            value.pack(side="right")
+            scale = ttk.Scale(
+                self,
+                from_=slider.neutral,
+                to=slider.strongest,
+                value=slider.neutral,
+                command=lambda _: self._slid(),
+                takefocus=False,
+            )
+            scale.pack(fill="x")
+            self.sliders[slider.name], self._values[slider.name] = scale, value
+        compare = tk.BooleanVar(self, settings.compare)
+        self.toggles["compare"] = compare
+        ttk.Checkbutton(
+            self,
+            text="Compare with clean",
+            variable=compare,
+            command=on_change,
+            takefocus=False,
+        ).pack(anchor="w", pady=(gap, 0))
+        self.difference = ttk.Label(self, style="Muted.TLabel", wraplength=46 * gap)
+        self.difference.pack(anchor="w")
+        self.reset_button = ttk.Button(
+            self, text="Reset", command=self.reset, takefocus=False
+        )
+        self.reset_button.pack(anchor="w", pady=(gap, 0))
+        self._show_values()
+
+    def _heading(self, text: str, gap: int) -> None:
+        top = 2 * gap if self.winfo_children() else 0
+        ttk.Label(self, text=text, style="Heading.TLabel").pack(
+            anchor="w", pady=(top, gap // 2)
+        )
+
+    @property
+    def degradation(self) -> Degradation:
+        """As the sliders stand."""
+        return Degradation(
+            **{name: float(scale.get()) for name, scale in self.sliders.items()}
+        )
+
+    def reset(self) -> None:
+        """Makes the video clean again."""
+        for slider in SLIDERS:
+            self.sliders[slider.name].set(slider.neutral)
+        self._slid()
+
+    def toggle(self, name: str) -> None:
+        """Turns a toggle over, as a shortcut does."""
+        variable = self.toggles[name]
+        variable.set(not variable.get())
+        self._on_change()
+
+    def _chosen(self, _: tk.Event) -> None:
+        self.uncertainty.selection_clear()
+        self._on_change()
+
+    def _slid(self) -> None:
+        self._show_values()
+        self._on_change()
+
+    def _show_values(self) -> None:
+        for slider in SLIDERS:
+            value = float(self.sliders[slider.name].get())
+            self._values[slider.name].configure(text=slider.format(value))

@@ -1,0 +1,219 @@
+"""Depth of a face as a colour map, as a shaded surface, as a surface that turns, as a mesh.
+
+Only the part inside the outline of the landmarks is shown: what the network says of
+depth outside of the face was never trained.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+
+import cv2
+import numpy as np
+
+from gui.tracker import TrackedFace
+
+DEPTH_SPAN: Final = (-0.55, 0.25)
+"""Depths over the window's side that the colour map spans: from the ears of a frontal
+face to the tip of its nose. Fixed, so that a colour means the same in every frame."""
+
+LIGHT: Final = np.array([-0.35, -0.45, 0.82]) / np.linalg.norm([-0.35, -0.45, 0.82])
+"""Towards the light: x right, y down, z to the viewer."""
+
+
+def face_mask(face: TrackedFace) -> np.ndarray:
+    """bool (D, D): inside the convex outline of the landmarks, over the face's window."""
+    side = face.depth.shape[0]
+    points = face.window.to_normalized(face.landmarks[:, :2]) * side - 0.5
+    limit = 8.0 * side
+    hull = cv2.convexHull(np.clip(points, -limit, limit).astype(np.float32))
+    mask = np.zeros((side, side), np.uint8)
+    cv2.fillConvexPoly(mask, np.round(hull * 16).astype(np.int32), 1, shift=4)
+    return mask.astype(bool)
+
+
+def heights(face: TrackedFace) -> np.ndarray:
+    """float32 (D, D): depth over the window's side, larger = nearer, NaN outside."""
+    relative = np.asarray(face.depth, np.float32) / face.window.size
+    return np.where(face_mask(face), relative, np.nan).astype(np.float32)
+
+
+def _filled(height: np.ndarray) -> np.ndarray:
+    """NaN replaced by the lowest value, so that filters may run over it."""
+    inside = np.isfinite(height)
+    lowest = height[inside].min() if inside.any() else 0.0
+    return np.where(inside, height, lowest).astype(np.float32)
+
+
+def color_map(height: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
+    """Heights as colours, blue far to red near.
+
+    Args:
+      height: float32 (D, D), over the window's side, NaN = nothing.
+      background: RGB where there is nothing.
+
+    Returns:
+      uint8 (D, D, 3) RGB.
+    """
+    low, high = DEPTH_SPAN
+    level = np.clip((_filled(height) - low) / (high - low), 0, 1)
+    colors = cv2.applyColorMap((255 * level).astype(np.uint8), cv2.COLORMAP_TURBO)
+    colors = cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)
+    colors[~np.isfinite(height)] = background
+    return colors
+
+
+def normals(height: np.ndarray) -> np.ndarray:
+    """Unit normals of a height map; x right, y down, z to the viewer.
+
+    Args:
+      height: float32 (D, D), over the side of the map; NaN = nothing.
+
+    Returns:
+      float32 (D, D, 3); (0, 0, 1) where a neighbour is missing.
+    """
+    side = height.shape[0]
+    with np.errstate(invalid="ignore"):
+        dy, dx = np.gradient(height.astype(np.float32), 1 / side)
+    normal = np.stack([-dx, -dy, np.ones_like(dx)], axis=-1)
+    normal[~np.isfinite(normal).all(axis=-1)] = (0, 0, 1)
+    return normal / np.linalg.norm(normal, axis=-1, keepdims=True)
+
+
+def _lit(normal: np.ndarray) -> np.ndarray:
+    """Brightness (..., ) in [0, 1] of a matt surface with some light from all sides."""
+    return 0.25 + 0.75 * np.clip(normal @ LIGHT.astype(np.float32), 0, 1)
+
+
+CLAY: Final = np.array([222, 196, 176], np.float32)
+"""RGB of the shaded surface."""
+
+
+def shaded(height: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
+    """Heights as a lit surface of clay, uint8 (D, D, 3) RGB, seen from the camera."""
+    inside = np.isfinite(height)
+    # The network's depth has a grain of its output pixels, which light would show.
+    smooth = np.where(inside, cv2.GaussianBlur(_filled(height), (0, 0), 1.0), np.nan)
+    picture = (CLAY * _lit(normals(smooth))[..., None]).astype(np.uint8)
+    picture[~inside] = background
+    return picture
+
+
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """How the surface is turned: degrees, right-handed about the screen's axes."""
+
+    yaw: float = 25.0
+    pitch: float = -8.0
+
+    def matrix(self) -> np.ndarray:
+        """float32 (3, 3), x right, y down, z to the viewer."""
+        yaw, pitch = np.radians([self.yaw, self.pitch])
+        cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
+        about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+        about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+        return (about_x @ about_y).astype(np.float32)
+
+
+def turned(
+    height: np.ndarray,
+    turn: Turn,
+    size: int,
+    background: tuple[int, int, int],
+    texture: np.ndarray | None = None,
+) -> np.ndarray:
+    """The surface seen from another side.
+
+    Points of a finer grid are thrown at the picture from far to near. At 112 px of depth
+    and 240 px of picture this takes about 10 ms, with nothing but numpy.
+
+    Args:
+      height: float32 (D, D), over the window's side, NaN = nothing.
+      turn: the view.
+      size: side of the picture, pixels.
+      background: RGB.
+      texture: uint8 (D, D, 3) RGB or None for clay.
+
+    Returns:
+      uint8 (size, size, 3) RGB.
+    """
+    picture = np.empty((size, size, 3), np.uint8)
+    picture[:] = background
+    inside = np.isfinite(height)
+    if inside.sum() < 16:
+        return picture
+    fine = max(height.shape[0], min(round(1.3 * size), 320))
+    grid = (fine, fine)
+    smooth = cv2.GaussianBlur(_filled(height), (0, 0), 1.0)
+    z = cv2.resize(smooth, grid, interpolation=cv2.INTER_CUBIC)
+    mask = cv2.resize(inside.astype(np.float32), grid) > 0.6
+    normal = normals(z)[mask]
+    if texture is None:
+        albedo = np.broadcast_to(CLAY, normal.shape)
+    else:
+        albedo = cv2.resize(texture, grid)[mask].astype(np.float32)
+    rows, columns = np.nonzero(mask)
+    points = np.stack(
+        [(columns + 0.5) / fine, (rows + 0.5) / fine, z[mask]], axis=-1
+    ).astype(np.float32)
+    low, high = points.min(axis=0), points.max(axis=0)
+    points -= (low + high) / 2
+    rotation = turn.matrix()
+    points, normal = points @ rotation.T, normal @ rotation.T
+    color = albedo * _lit(normal)[:, None]
+    # The largest extent that any turn can show stays inside of the picture.
+    reach = float(np.linalg.norm((high - low) / 2))
+    x, y = np.round((points[:, :2] / (2.1 * reach) + 0.5) * size).astype(np.int32).T
+    order = np.argsort(points[:, 2])
+    order = order[(x[order] >= 0) & (x[order] < size)]
+    order = order[(y[order] >= 0) & (y[order] < size)]
+    hit = np.zeros((size, size), np.uint8)
+    picture[y[order], x[order]] = color[order]
+    hit[y[order], x[order]] = 1
+    # Cracks of a pixel or two, where the surface is stretched, take a neighbour's colour.
+    crack = (cv2.morphologyEx(hit, cv2.MORPH_CLOSE, np.ones((5, 5))) - hit).astype(bool)
+    weight = cv2.blur(hit.astype(np.float32), (5, 5))[..., None]
+    spread = cv2.blur(picture.astype(np.float32) * hit[..., None], (5, 5))
+    picture[crack] = (spread / np.maximum(weight, 1e-6))[crack]
+    return picture
+
+
+@dataclasses.dataclass(frozen=True)
+class Mesh:
+    """A triangle mesh of a face.
+
+    Attributes:
+      vertices: float32 (V, 3): x right, y up (minus the frame's y), z to the viewer, in
+        source pixels.
+      colors: uint8 (V, 3) RGB.
+      triangles: int32 (F, 3), counter-clockwise seen from the camera.
+    """
+
+    vertices: np.ndarray
+    colors: np.ndarray
+    triangles: np.ndarray
+
+
+def mesh(face: TrackedFace, frame_rgb: np.ndarray) -> Mesh:
+    """The visible face as a mesh, coloured from the frame."""
+    side = face.depth.shape[0]
+    mask = face_mask(face) & np.isfinite(face.depth)
+    rows, columns = np.nonzero(mask)
+    normalized = np.stack([(columns + 0.5) / side, (rows + 0.5) / side], axis=-1)
+    xy = face.window.to_source(normalized)
+    number = np.full((side, side), -1, np.int32)
+    number[rows, columns] = np.arange(len(rows))
+    a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
+    # Seen from the front with y up: a b over c d.
+    triangles = np.concatenate(
+        [
+            np.stack([a, c, b], axis=-1).reshape(-1, 3),
+            np.stack([b, c, d], axis=-1).reshape(-1, 3),
+        ]
+    )
+    triangles = triangles[(triangles >= 0).all(axis=-1)]
+    x = np.clip(np.round(xy[:, 0]), 0, frame_rgb.shape[1] - 1).astype(int)
+    y = np.clip(np.round(xy[:, 1]), 0, frame_rgb.shape[0] - 1).astype(int)
+    vertices = np.stack([xy[:, 0], -xy[:, 1], face.depth[rows, columns]], axis=-1)
+    return Mesh(vertices.astype(np.float32), frame_rgb[y, x], triangles)

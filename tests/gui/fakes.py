@@ -1,0 +1,163 @@
+"""A face that is a drawing, a detector that knows its colour, a model that knows nothing.
+
+No TensorFlow: the window and the tracker are tested on what they do themselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from ethos_data.crop import NETWORK_CONTEXT, Window, window_around
+from ethos_data.errors import EthosError
+from gui.detect import Detection
+from gui.session import Loaded, Setup
+
+SKIN = (230, 170, 60)
+"""RGB of drawn faces; nothing else in the test videos is near it."""
+
+
+def template() -> np.ndarray:
+    """float64 (68, 3): a plain frontal face in a box from (0, 0) to (1, 1)."""
+    points = np.zeros((68, 3))
+    angle = np.linspace(np.pi, 0, 17)  # jaw: half an ellipse
+    points[:17, 0] = 0.5 + 0.5 * np.cos(angle)
+    points[:17, 1] = 0.3 + 0.7 * np.sin(angle)
+    points[:17, 2] = -0.4 * np.abs(np.cos(angle))
+    for start, x0 in ((17, 0.12), (22, 0.58)):
+        points[start : start + 5, 0] = x0 + 0.3 * np.linspace(0, 1, 5)
+        points[start : start + 5, 1] = 0.08 - 0.08 * np.sin(np.linspace(0, np.pi, 5))
+    points[27:31] = [(0.5, 0.25 + 0.1 * i, 0.1 + 0.04 * i) for i in range(4)]
+    points[31:36] = [(0.4 + 0.05 * i, 0.62, 0.1) for i in range(5)]
+    for start, x in ((36, 0.28), (42, 0.72)):
+        turn = np.pi - np.arange(6) * np.pi / 3
+        points[start : start + 6, 0] = x + 0.09 * np.cos(turn)
+        points[start : start + 6, 1] = 0.25 - 0.035 * np.sin(turn)
+    for start, count, width, height in ((48, 12, 0.18, 0.07), (60, 8, 0.12, 0.03)):
+        turn = np.pi - np.arange(count) * 2 * np.pi / count
+        points[start : start + count, 0] = 0.5 + width * np.cos(turn)
+        points[start : start + count, 1] = 0.78 - height * np.sin(turn)
+    points[:, :2] -= points[:, :2].min(axis=0)
+    points[:, :2] /= points[:, :2].max(axis=0)
+    return points
+
+
+def draw_face(image: np.ndarray, box: Sequence[float]) -> None:
+    """Fills a face box with skin, in place."""
+    x0, y0, x1, y1 = (round(float(v)) for v in box)
+    cv2.rectangle(image, (x0, y0), (x1, y1), SKIN, -1)
+
+
+def skin_boxes(frame: np.ndarray) -> list[np.ndarray]:
+    """Boxes of skin, largest first; degraded skin counts as well."""
+    pixels = frame.astype(np.int32)
+    total = np.maximum(pixels.sum(axis=-1), 1)
+    share = pixels / total[..., None]
+    wanted = np.array(SKIN) / sum(SKIN)
+    near = (np.abs(share - wanted).sum(axis=-1) < 0.12) & (total > 12)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(near.astype(np.uint8))
+    found = [stats[i] for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] > 60]
+    found.sort(key=lambda s: -s[cv2.CC_STAT_AREA])
+    return [np.array([x, y, x + w - 1, y + h - 1], float) for x, y, w, h, _ in found]
+
+
+@dataclasses.dataclass(frozen=True)
+class Face:
+    """As ethos_model.predict's."""
+
+    landmarks: np.ndarray
+    uncertainty: np.ndarray
+    depth: np.ndarray
+    restored: np.ndarray
+    window: Window
+
+
+class FakeDetector:
+    """Finds skin. Counts how often it was asked."""
+
+    name = "fake detector"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def detect(self, frame_rgb: np.ndarray) -> list[Detection]:
+        self.calls += 1
+        return [Detection(box, 0.99) for box in skin_boxes(frame_rgb)]
+
+
+class FakePredictor:
+    """Puts the template onto the skin that it finds near a box; unsure without skin."""
+
+    def __init__(self, side: int = 32) -> None:
+        self.side = side
+        self.calls = 0
+
+    def predict(self, frame_rgb: np.ndarray, boxes: Sequence[np.ndarray]) -> list[Face]:
+        self.calls += 1
+        skins = skin_boxes(frame_rgb)
+        return [self._face(np.asarray(box, float), skins) for box in boxes]
+
+    def _face(self, box: np.ndarray, skins: list[np.ndarray]) -> Face:
+        center = (box[:2] + box[2:]) / 2
+        near = [
+            skin
+            for skin in skins
+            if (np.abs((skin[:2] + skin[2:]) / 2 - center) < box[2:] - box[:2]).all()
+        ]
+        target = near[0] if near else box
+        extent = target[2:] - target[:2]
+        landmarks = template()
+        landmarks[:, :2] = target[:2] + landmarks[:, :2] * extent
+        landmarks[:, 2] *= extent.mean()
+        landmarks[:, 2] -= landmarks[36:48, 2].mean()
+        size = float(np.sqrt(extent.prod()))
+        sigma = 0.02 if near else 0.5
+        window = window_around(target, NETWORK_CONTEXT)
+        grid = (np.arange(self.side) + 0.5) / self.side - 0.5
+        bowl = 0.2 - grid[:, None] ** 2 - 2 * grid[None] ** 2
+        return Face(
+            landmarks.astype(np.float32),
+            np.full(68, sigma * size, np.float32),
+            (bowl * window.size).astype(np.float32),
+            np.tile(np.linspace(0, 1, self.side, dtype=np.float32), (self.side, 1)),
+            window,
+        )
+
+
+def load(setup: Setup) -> Loaded:
+    """A factory for the engine. Refuses folders that do not hold "fake.txt"."""
+    if setup.model_dir and not os.path.exists(f"{setup.model_dir}/fake.txt"):
+        raise EthosError(f"{setup.model_dir}: not an exported ETHOS model")
+    name = os.path.basename(setup.model_dir) if setup.model_dir else "fake model"
+    return Loaded(FakePredictor(), FakeDetector(), name)
+
+
+def face_box_at(index: int) -> tuple[float, float, float, float]:
+    """Where the face of `write_video` is."""
+    x = 60 + 2 * index
+    return (x, 40, x + 50, 100)
+
+
+def write_video(
+    path: str,
+    frames: int = 40,
+    *,
+    size: tuple[int, int] = (240, 160),
+    fps: float = 25.0,
+    faceless: Sequence[int] = (),
+    codec: str = "MJPG",
+) -> str:
+    """A video of a face that moves to the right; frames in `faceless` have none."""
+    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*codec), fps, size)
+    assert writer.isOpened(), path
+    for index in range(frames):
+        image = np.full((size[1], size[0], 3), (40, 60, 90), np.uint8)
+        if index not in faceless:
+            draw_face(image, face_box_at(index))
+        writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path
