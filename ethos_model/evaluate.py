@@ -1,0 +1,220 @@
+"""ethos-evaluate: how good is an exported model, under which conditions, and for whom?
+
+    ethos-evaluate --model run/export --data_dir data --output_dir report
+
+evaluates any exported model on any converted split: clean, under three degradations of
+the source frame, under those of training at severities 1 to 5 and under others that
+training never sees; by face size, pose and natural quality; point by point; beside the
+mean face and, with --baseline_model, beside another model such as one trained on clean
+images only. It prints a short table and writes
+
+    report.json     every number
+    conditions.csv  a row a condition        points.csv  a row a landmark
+    frames.csv      a row a clean frame      report.html one page with plots, and the
+                                             worst cases with pictures
+
+The page shows faces of the corpus: treat it as the corpus. `evaluate` does the same
+from Python and returns a `Report`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ethos_data.errors import EthosError, cli
+from ethos_model.evaluation import baseline, page, samples, summary, tables
+from ethos_model.evaluation.conditions import select
+from ethos_model.evaluation.gather import Model, gather
+from ethos_model.evaluation.results import Report
+
+SOURCE = ("source",)
+"""Clean and the three degradations of the source frame: the quick look."""
+
+EVERYTHING = ("source", "trained", "unseen")
+
+
+def evaluate(
+    model_dir: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str],
+    split: str = "test",
+    *,
+    conditions: Sequence[str] = SOURCE,
+    limit: int | None = None,
+    baseline_model: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Evaluates an exported model.
+
+    Args:
+      model_dir: SavedModel with `ethos_model.json` beside it.
+      data_dir: what `ethos-convert` wrote.
+      split: "train", "validation" or "test".
+      conditions: kinds, names or keys, see `evaluation.conditions.select`.
+      limit: evaluates at most so many frames, spread over the split; None = all.
+      baseline_model: another exported model, to stand beside.
+      seed: of all degradations.
+      progress: called now and then with the frames done and all frames.
+    """
+    chosen = select(conditions)
+    model, size, depth_size = load_model(model_dir)
+    beside, beside_size = None, 0
+    if baseline_model is not None:
+        beside, beside_size, _ = load_model(baseline_model)
+    total = samples.count(data_dir, split, limit=limit)
+    mean = baseline.mean_face(data_dir, split)
+    found = gather(
+        model,
+        samples.read_samples(data_dir, split, limit=limit),
+        chosen,
+        mean,
+        image_size=size,
+        depth_size=depth_size,
+        total=total,
+        baseline_model=beside,
+        baseline_size=beside_size,
+        seed=seed,
+        progress=progress,
+    )
+    return summary.report(
+        found,
+        mean,
+        model=os.fspath(model_dir),
+        data_dir=os.fspath(data_dir),
+        split=split,
+        baseline_model=None if baseline_model is None else os.fspath(baseline_model),
+        image_size=size,
+    )
+
+
+def load_model(model_dir: str | os.PathLike[str]) -> tuple[Model, int, int]:
+    """An exported model as a function of numpy arrays.
+
+    Returns:
+      The model, the side of its input and the side of its depth map, pixels.
+
+    Raises:
+      EthosError: there is no exported ETHOS model.
+    """
+    folder = pathlib.Path(model_dir)
+    try:
+        card = json.loads((folder / "ethos_model.json").read_text(encoding="utf-8"))
+        sizes = int(card["image_size"]), int(card["depth_size"])
+    except FileNotFoundError:
+        raise EthosError(
+            f"{folder}: no exported model here (no ethos_model.json); ethos-export "
+            "writes one"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise EthosError(f"{folder / 'ethos_model.json'}: {error!r}") from error
+    import tensorflow as tf  # takes seconds: after the cheap checks
+
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except (OSError, ValueError) as error:
+        raise EthosError(f"{folder}: not a SavedModel: {error}") from error
+    signature = loaded.signatures["serving_default"]
+
+    # The signature keeps only a weak reference to what was loaded.
+    def predict(images: np.ndarray, _loaded: Any = loaded) -> dict[str, np.ndarray]:
+        outputs = signature(image=tf.constant(images, tf.uint8))
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+    return predict, *sizes
+
+
+def write(report: Report, output_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
+    """Writes a report as JSON, CSV and one HTML page, and returns the paths."""
+    folder = pathlib.Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "report.json": report.to_json(),
+        "conditions.csv": tables.conditions_csv(report),
+        "points.csv": tables.points_csv(report),
+        "frames.csv": tables.frames_csv(report),
+        "report.html": page.page(report),
+    }
+    for name, text in contents.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in contents]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ethos-evaluate",
+        description="Evaluates an exported model on a converted split.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--model", required=True, help="folder that ethos-export wrote")
+    parser.add_argument(
+        "--data_dir", required=True, help="folder that ethos-convert wrote"
+    )
+    parser.add_argument("--split", default="test", help="split to evaluate on")
+    parser.add_argument(
+        "--output_dir", default=None, help="where the report goes; none = print only"
+    )
+    parser.add_argument(
+        "--limit", type=int, default=None, help="evaluate at most so many frames"
+    )
+    parser.add_argument(
+        "--conditions",
+        nargs="+",
+        default=list(EVERYTHING),
+        metavar="NAME",
+        help="kinds (source, trained, unseen), names or NAME-SEVERITY; clean always",
+    )
+    parser.add_argument(
+        "--baseline_model",
+        default=None,
+        help="another exported model to stand beside, e.g. one trained on clean images",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of all degradations")
+    return parser
+
+
+@cli
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command."""
+    flags = _parser().parse_args(argv)
+    if flags.limit is not None and flags.limit < 1:
+        raise EthosError(f"--limit must be at least 1, not {flags.limit}")
+    report = evaluate(
+        flags.model,
+        flags.data_dir,
+        flags.split,
+        conditions=flags.conditions,
+        limit=flags.limit,
+        baseline_model=flags.baseline_model,
+        seed=flags.seed,
+        progress=functools.partial(_show_progress, sys.stderr),
+    )
+    print(tables.table(report))
+    if flags.output_dir is None:
+        print("\nnext: --output_dir DIR writes the report with plots and pictures")
+        return 0
+    written = write(report, flags.output_dir)
+    print(f"\nwrote {', '.join(path.name for path in written)} to {flags.output_dir}")
+    print(f"next: open {written[-1]} in a browser")
+    return 0
+
+
+def _show_progress(stream: Any, done: int, total: int) -> None:
+    """One line that is written over on a terminal, a few lines in a log."""
+    if stream.isatty():
+        stream.write(f"\r{done:,} of {total:,} frames" + "\n" * (done == total))
+    elif done == total or done % (10 * max(1, total // 10)) == 0:
+        stream.write(f"{done:,} of {total:,} frames\n")
+    stream.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

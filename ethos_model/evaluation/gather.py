@@ -1,0 +1,242 @@
+"""One pass over a split: every frame under every condition, scored as it goes by.
+
+Frames are read once and leave again; only scores stay (see `scores`), so the memory
+does not grow with the number of conditions times the size of the network's outputs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from ethos_data.depth import depth_map
+from ethos_model import metrics
+from ethos_model.evaluation import slices, still
+from ethos_model.evaluation.baseline import MeanFace
+from ethos_model.evaluation.conditions import CLEAN, Condition
+from ethos_model.evaluation.results import Frame, WorstCase
+from ethos_model.evaluation.samples import Sample
+from ethos_model.evaluation.scores import ConditionScores, Truth, grey
+
+Model = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+"""uint8 (N, S, S, 3) to landmarks (N, 68, 3), uncertainty (N, 68), depth (N, D, D, 1)
+and restored (N, D, D, 1), as the SavedModel's serving_default."""
+
+BATCH: Final = 32
+
+DERIVED_EVERY: Final = 8
+"""The derived depth's own error is measured on every so manieth frame."""
+
+WORST_CASES: Final = 8
+"""Pictures kept of each condition that is shown."""
+
+
+@dataclasses.dataclass
+class Gathered:
+    """What one pass collects.
+
+    Attributes:
+      frames: facts and clean scores of every frame, in stored order.
+      scores: of the model, by condition.
+      baseline_nme: NME_box (N,) of the baseline model in batches, by condition.
+      mean_face: metric -> (N,) of the mean face in batches.
+      jitter: NME-like %, one entry a still clip, by condition.
+      worst: by condition, worst first.
+    """
+
+    frames: list[Frame] = dataclasses.field(default_factory=list)
+    scores: dict[Condition, ConditionScores] = dataclasses.field(default_factory=dict)
+    baseline_nme: dict[Condition, list[np.ndarray]] = dataclasses.field(
+        default_factory=dict
+    )
+    mean_face: dict[str, list[np.ndarray]] = dataclasses.field(default_factory=dict)
+    jitter: dict[Condition, list[float]] = dataclasses.field(default_factory=dict)
+    worst: dict[Condition, list[WorstCase]] = dataclasses.field(default_factory=dict)
+
+
+def gather(
+    model: Model,
+    samples: Iterable[Sample],
+    conditions: Sequence[Condition],
+    mean: MeanFace,
+    *,
+    image_size: int,
+    depth_size: int,
+    total: int,
+    baseline_model: Model | None = None,
+    baseline_size: int = 0,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Gathered:
+    """Predicts and scores every sample under every condition.
+
+    Args:
+      model: the one that is evaluated.
+      samples: of a split.
+      conditions: clean first.
+      mean: the mean face.
+      image_size: side of the model's input, pixels.
+      depth_size: side of its depth and restored image, pixels.
+      total: number of samples.
+      baseline_model: another model, of which only NME_box is kept.
+      baseline_size: side of its input, pixels.
+      seed: of all degradations.
+      progress: called after each batch with the frames done and `total`.
+    """
+    found = Gathered(scores={c: ConditionScores() for c in conditions})
+    mean_depth = np.nan_to_num(mean.depth(depth_size))
+    every = max(1, total // still.CLIPS)
+    done = 0
+    for number, batch in enumerate(_batches(samples)):
+        truth = _truth(batch, depth_size)
+        _score_mean_face(found, truth, mean, mean_depth)
+        for condition in conditions:
+            shown = _Shown(condition, batch, truth, seed, number)
+            images = shown.images(image_size)
+            outputs = model(images)
+            found.scores[condition].add(outputs, truth, images)
+            if condition == CLEAN:
+                _note_frames(found, batch, truth)
+            if condition.kind in ("clean", "source"):
+                _note_worst(found, condition, batch, truth, outputs, images)
+            if baseline_model is not None:
+                points = baseline_model(shown.images(baseline_size))["landmarks"]
+                nme = metrics.nme_box(points, truth.landmarks)
+                found.baseline_nme.setdefault(condition, []).append(nme)
+        for index, sample in enumerate(batch, done):
+            if index % every == 0:
+                for condition in conditions:
+                    if condition.kind in ("clean", "source"):
+                        found.jitter.setdefault(condition, []).append(
+                            still.jitter(
+                                model, sample, condition, image_size, seed=seed
+                            )
+                        )
+        done += len(batch)
+        if progress:
+            progress(done, total)
+    return found
+
+
+class _Shown:
+    """A batch under a condition, at any network's input size."""
+
+    def __init__(
+        self,
+        condition: Condition,
+        batch: Sequence[Sample],
+        truth: Truth,
+        seed: int,
+        number: int,
+    ) -> None:
+        self._condition = condition
+        self._batch = batch
+        self._truth = truth
+        self._sources = [condition.degrade_source(sample, seed) for sample in batch]
+        self._seed = zlib.crc32(f"{seed}/{condition.key}/{number}".encode()) >> 1
+
+    def images(self, size: int) -> np.ndarray:
+        """uint8 (N, size, size, 3): what a network of that input size is shown."""
+        cut = [
+            sample.network_image(size, image=image)
+            for sample, image in zip(self._batch, self._sources, strict=True)
+        ]
+        return self._condition.degrade_input(
+            np.stack(cut), self._truth.face_size, self._seed
+        )
+
+
+def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    rest = iter(samples)
+    while batch := list(itertools.islice(rest, BATCH)):
+        yield batch
+
+
+def _truth(batch: Sequence[Sample], depth_size: int) -> Truth:
+    depths, masks = zip(*(s.network_depth(depth_size) for s in batch), strict=True)
+    clean = np.stack([sample.network_image(depth_size) for sample in batch])
+    return Truth(
+        landmarks=np.stack([sample.landmarks for sample in batch]),
+        face_size=np.array([sample.face_size for sample in batch]),
+        depth=np.stack(depths),
+        depth_mask=np.stack(masks),
+        grey=grey(clean),
+    )
+
+
+def _score_mean_face(
+    found: Gathered,
+    truth: Truth,
+    mean: MeanFace,
+    mean_depth: np.ndarray,
+) -> None:
+    """The mean face, and the depth that can be derived from the true landmarks."""
+    guess = np.broadcast_to(mean.landmarks, truth.landmarks.shape)
+    derived = np.full_like(truth.depth, np.nan)
+    # Takes as long as all conditions together: a part of the frames must do.
+    for i in range(0, len(derived), DERIVED_EVERY):
+        derived[i] = np.nan_to_num(depth_map(truth.landmarks[i], derived.shape[-1]))
+    depth = (truth.depth, truth.depth_mask, truth.face_size)
+    for name, values in {
+        "nme_box": metrics.nme_box(guess, truth.landmarks),
+        "nme_iod": metrics.nme_iod(guess, truth.landmarks),
+        "z_error": metrics.z_error(guess, truth.landmarks),
+        "depth_error": metrics.depth_error(mean_depth, *depth),
+        "derived_depth_error": metrics.depth_error(derived, *depth),
+    }.items():
+        found.mean_face.setdefault(name, []).append(values)
+
+
+def _note_frames(found: Gathered, batch: Sequence[Sample], truth: Truth) -> None:
+    clean = found.scores[CLEAN].frames
+    yaws = slices.yaw(truth.landmarks)
+    for i, sample in enumerate(batch):
+        found.frames.append(
+            Frame(
+                person_id=sample.person_id,
+                video_id=sample.video_id,
+                frame=sample.frame,
+                face_size=sample.source_face_size,
+                yaw=float(yaws[i]),
+                brightness=slices.brightness(sample),
+                sharpness=slices.sharpness(sample),
+                nme_box=float(clean["nme_box"][-1][i]),
+                nme_iod=float(clean["nme_iod"][-1][i]),
+                stated_sigma=float(clean["stated_sigma"][-1][i]),
+                mean_face_nme_box=float(found.mean_face["nme_box"][-1][i]),
+            )
+        )
+
+
+def _note_worst(
+    found: Gathered,
+    condition: Condition,
+    batch: Sequence[Sample],
+    truth: Truth,
+    outputs: Mapping[str, np.ndarray],
+    images: np.ndarray,
+) -> None:
+    nme = found.scores[condition].frames["nme_box"][-1]
+    sigma = found.scores[condition].frames["stated_sigma"][-1]
+    kept = found.worst.setdefault(condition, [])
+    for i in np.argsort(-nme)[:WORST_CASES]:
+        kept.append(
+            WorstCase(
+                condition=condition.key,
+                person_id=batch[i].person_id,
+                video_id=batch[i].video_id,
+                frame=batch[i].frame,
+                nme_box=float(nme[i]),
+                stated_sigma=float(sigma[i]),
+                image=images[i].copy(),
+                true=truth.landmarks[i],
+                predicted=np.array(outputs["landmarks"][i]),
+            )
+        )
+    kept.sort(key=lambda case: -case.nme_box)
+    del kept[WORST_CASES:]

@@ -1,0 +1,267 @@
+"""A report as one HTML page: no script, no file beside it, plots and pictures inside.
+
+The page shows faces of the corpus and must be kept as the corpus is.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import itertools
+from collections.abc import Iterable, Sequence
+
+import cv2
+import numpy as np
+
+from ethos_model.evaluation import svg
+from ethos_model.evaluation.results import (
+    CUMULATIVE_GRID,
+    ConditionResult,
+    MeanFaceResult,
+    Report,
+    WorstCase,
+)
+from ethos_model.evaluation.style import STYLE
+from ethos_model.evaluation.tables import label
+
+_SHOWN_WORST = 24
+
+
+def page(report: Report) -> str:
+    """The whole page."""
+    sections = [
+        _section("How good", _headline(report), _main_bars(report)),
+        _section("How often how bad", _cumulative(report)),
+        _section("How much it takes", *_severities(report)),
+        _section("For whom", *_slices(report)),
+        _section("Where on the face", svg.face(report.mean_points, report.points)),
+        _section("Does the stated uncertainty hold", *_calibration(report)),
+        _section("Depth, restored picture, jitter", _other(report), wide=True),
+        _section("Worst cases first", _worst(report.worst), wide=True),
+    ]
+    title = f"ETHOS: {html.escape(report.model)} on {html.escape(report.split)}"
+    beside = (
+        f", a red line the model {html.escape(report.baseline_model)}"
+        if report.baseline_model
+        else ""
+    )
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><style>{STYLE}</style></head><body>
+<h1>{title}</h1>
+<p>{report.frames:,} frames of {report.people} people, input {report.image_size} px.
+Errors are mean point errors in % of the face size, sqrt(w·h) of the true landmarks' box
+(NME<sub>box</sub>). Intervals are 95 %, by bootstrap over people. In bar charts a grey
+line is the mean face{beside}.</p>
+<main>{"".join(part for part in sections if part)}</main>
+</body></html>
+"""
+
+
+def _section(title: str, *contents: str, wide: bool = False) -> str:
+    body = "".join(part for part in contents if part)
+    if not body:
+        return ""
+    kind = ' class="wide"' if wide else ""
+    return f"<section{kind}><h2>{title}</h2>{body}</section>"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    def row(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
+
+    body = "".join(row(cells, "td") for cells in rows)
+    return f"<table>{row(head, 'th')}{body}</table>"
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    if value is None or not np.isfinite(value):
+        return "–"
+    return f"{value:.{digits}f}"
+
+
+def _headline(report: Report) -> str:
+    rows = []
+    main = [one for one in report.conditions if not one.severity]
+    shown: list[ConditionResult | MeanFaceResult] = [*main, report.mean_face]
+    for one in shown:
+        low, high = one.nme_box_interval
+        rows.append(
+            (
+                label(getattr(one, "name", "the mean face")),
+                f"<b>{_number(one.nme_box)}</b>",
+                f"{_number(low)}–{_number(high)}",
+                _number(one.nme_iod),
+                _number(one.auc, 1),
+                _number(one.failure_rate, 1),
+            )
+        )
+    head = ("", "NME_box %", "95 %", "NME_iod %", "AUC<sub>8</sub> %", "failed %")
+    return _table(head, rows)
+
+
+def _main_bars(report: Report) -> str:
+    mean = report.mean_face.nme_box
+    rows = [
+        (label(one.name), one.nme_box, one.nme_box_interval, mean, one.baseline_nme_box)
+        for one in report.conditions
+        if not one.severity
+    ]
+    return svg.bars(rows, label="NME_box, %")
+
+
+def _cumulative(report: Report) -> str:
+    return svg.lines(
+        {label(key): (CUMULATIVE_GRID, y) for key, y in report.cumulative.items()},
+        x_label="NME_box, %",
+        y_label="frames at most so bad, %",
+        y_range=(0, 100),
+    )
+
+
+def _severities(report: Report) -> list[str]:
+    clean = report.condition("clean").nme_box
+    found = []
+    for kind, title in (("trained", "Known"), ("unseen", "Unknown")):
+        chosen = [one for one in report.conditions if one.kind == kind]
+        if not chosen:
+            continue
+        series = {}
+        for name, every in itertools.groupby(chosen, key=lambda one: one.name):
+            by_severity = [(one.severity, one.nme_box) for one in every]
+            xs, ys = zip((0, clean), *by_severity, strict=True)
+            series[label(name)] = (xs, ys)
+        mce = report.mce[kind]
+        beside = (
+            f", {_number(mce['baseline'], 1)} % of the other model's"
+            if "baseline" in mce
+            else ""
+        )
+        found.append(
+            f"<h3>{title} degradations: mCE {_number(mce['mean_face'], 1)} % of the "
+            f"mean face's error{beside}</h3>"
+        )
+        # The dashed line is the bar of 15 % above clean.
+        found.append(
+            svg.lines(
+                series,
+                x_label="severity",
+                y_label="NME_box, %",
+                x_ticks=range(6),
+                guide=((0, 5), (1.15 * clean, 1.15 * clean)),
+            )
+        )
+    return found
+
+
+def _slices(report: Report) -> list[str]:
+    found = []
+    for title, every in report.slices.items():
+        rows = [
+            (
+                f"{one.name} ({one.frames})",
+                one.nme_box,
+                one.nme_box_interval,
+                one.mean_face_nme_box,
+                one.baseline_nme_box,
+            )
+            for one in every
+        ]
+        found.append(f"<h3>{title}</h3>" + svg.bars(rows, label="NME_box, %, clean"))
+    return found
+
+
+def _calibration(report: Report) -> list[str]:
+    every = report.calibration
+    found = [
+        svg.lines(
+            {
+                one.kind: ([s for _, s, _ in one.bins], [r for _, _, r in one.bins])
+                for one in every
+                if one.bins
+            },
+            x_label="stated standard deviation, %",
+            y_label="actual error (RMS), %",
+            guide=((0, 30), (0, 30)),
+        )
+        if any(one.bins for one in every)
+        else "",
+        svg.lines(
+            {
+                one.kind: (
+                    [k for k, _, _ in one.coverage],
+                    [share for _, share, _ in one.coverage],
+                )
+                for one in every
+            },
+            x_label="stated standard deviations",
+            y_label="coordinates within, %",
+            y_range=(0, 100),
+            guide=(
+                [k for k, _, _ in every[0].coverage],
+                [wanted for _, _, wanted in every[0].coverage],
+            ),
+        ),
+    ]
+    ranks = ", ".join(f"{one.kind} {_number(one.rank_correlation)}" for one in every)
+    found.append(
+        "<p>Dashed: an honest Gaussian. Rank correlation of a frame's stated deviation "
+        f"with its error: {ranks}.</p>"
+    )
+    return found
+
+
+def _other(report: Report) -> str:
+    mean = report.mean_face
+    rows = []
+    for one in report.conditions:
+        if one.severity not in (0, 3):
+            continue
+        rows.append(
+            (
+                label(one.name) + (" 3" if one.severity else ""),
+                _number(one.z_error),
+                _number(one.depth_error),
+                f"{_number(one.restored_psnr, 1)} ({_number(one.input_psnr, 1)})",
+                f"{_number(one.restored_ssim, 3)} ({_number(one.input_ssim, 3)})",
+                _number(one.within_1_sigma, 1),
+                _number(report.jitter.get(one.key)),
+            )
+        )
+    blank = ("",) * 4
+    rows.append(
+        ("the mean face", _number(mean.z_error), _number(mean.depth_error), *blank)
+    )
+    rows.append(
+        ("derived from true points", "", _number(mean.derived_depth_error), *blank)
+    )
+    head = (
+        "",
+        "z error %",
+        "depth error %",
+        "restored PSNR dB (shown)",
+        "restored SSIM (shown)",
+        "within 1σ %",
+        "jitter %",
+    )
+    return _table(head, rows)
+
+
+def _worst(worst: Sequence[WorstCase]) -> str:
+    figures = "".join(
+        f"<figure>{svg.overlay(case.true, case.predicted, _picture(case.image))}"
+        f"<figcaption>{label(case.condition)}: {case.nme_box:.1f} %, stated "
+        f"{case.stated_sigma:.1f} %<br>{html.escape(case.video_id)} #{case.frame}"
+        "</figcaption></figure>"
+        for case in worst[:_SHOWN_WORST]
+    )
+    key = '<p><i class="true"></i>label <i class="predicted"></i>prediction</p>'
+    return key + f'<div class="worst">{figures}</div>'
+
+
+def _picture(image: np.ndarray) -> str:
+    """uint8 (S, S, 3) RGB as a data URI."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()

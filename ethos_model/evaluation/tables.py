@@ -1,0 +1,153 @@
+"""Reports as text: the short table that a command prints, and CSV."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ethos_data import landmarks as topology
+from ethos_model.evaluation.results import (
+    ConditionResult,
+    Frame,
+    MeanFaceResult,
+    Report,
+)
+
+_NAMES = {
+    "clean": "clean",
+    "downsample4": "4x downsampled",
+    "dark5": "a fifth of the light",
+    "blur15": "15 px motion blur",
+}
+
+
+def label(name: str) -> str:
+    """What a person calls a condition: "motion_blur" -> "motion blur"."""
+    return _NAMES.get(name, name.replace("_", " "))
+
+
+def table(report: Report) -> str:
+    """A report on one screen: the four main conditions, severities, and the rest."""
+    lines = [
+        f"{report.model}: {report.frames:,} {report.split} frames of {report.people} "
+        "people never trained on" * (report.split != "train"),
+        "",
+    ]
+    lines += _main(report)
+    lines += _severities(report)
+    lines += _notes(report)
+    return "\n".join(lines)
+
+
+def _main(report: Report) -> list[str]:
+    chosen = [one for one in report.conditions if not one.severity]
+    beside = report.baseline_model is not None
+    head = (
+        f"{'NME in %':<22}{'NME_box':>8}{'95 % interval':>16}{'NME_iod':>9}"
+        f"{'AUC@8':>7}{'FR@8':>6}{'z':>6}{'depth':>7}"
+    )
+    lines = [head + f"{'beside':>8}" * beside]
+    shown: list[ConditionResult | MeanFaceResult] = [*chosen, report.mean_face]
+    for one in shown:
+        if isinstance(one, ConditionResult):
+            name, other = label(one.name), one.baseline_nme_box
+        else:
+            name, other = "(the mean face)", None
+        low, high = one.nme_box_interval
+        lines.append(
+            f"{name:<22}{one.nme_box:8.2f}{f'{low:.2f} to {high:.2f}':>16}"
+            f"{one.nme_iod:9.2f}{one.auc:7.1f}{one.failure_rate:6.1f}"
+            f"{one.z_error:6.2f}{one.depth_error:7.2f}"
+            + ("" if other is None else f"{other:8.2f}")
+        )
+    return lines
+
+
+def _severities(report: Report) -> list[str]:
+    lines = []
+    for kind, title in (("trained", "known"), ("unseen", "unknown")):
+        chosen = [one for one in report.conditions if one.kind == kind]
+        if not chosen:
+            continue
+        numbers = sorted({one.severity for one in chosen})
+        lines += [
+            "",
+            f"{f'{title} degradation':<22}" + _row(numbers, "severity {}", 11),
+        ]
+        for name in dict.fromkeys(one.name for one in chosen):
+            by_severity = {one.severity: one for one in chosen if one.name == name}
+            values = [by_severity[n].nme_box for n in numbers if n in by_severity]
+            lines.append(f"{label(name):<22}" + _row(values, "{:.2f}", 11))
+        mce = report.mce[kind]
+        against = [f"{mce['mean_face']:.1f} % of the mean face's error"]
+        if "baseline" in mce:
+            against.append(f"{mce['baseline']:.1f} % of {report.baseline_model}'s")
+        lines.append(f"{'mCE':<22}{', '.join(against):>{11 * len(numbers)}}")
+    return lines
+
+
+def _row(values: list, text: str, width: int) -> str:
+    return "".join(f"{text.format(value):>{width}}" for value in values)
+
+
+def _notes(report: Report) -> list[str]:
+    clean = report.condition("clean")
+    best, worst = int(report.points.argmin()), int(report.points.argmax())
+    lines = [
+        "",
+        f"uncertainty: {clean.within_1_sigma:.1f} % of coordinates lie within 1 stated "
+        "sigma (68.3 would be honest)",
+        f"points: best {best} with {report.points[best]:.2f} %, worst {worst} with "
+        f"{report.points[worst]:.2f} %",
+    ]
+    lines += [
+        f"restored, {label(one.name)}: {one.restored_psnr:.1f} dB, the input "
+        f"{one.input_psnr:.1f} dB; SSIM {one.restored_ssim:.3f}, {one.input_ssim:.3f}"
+        for one in report.conditions
+        if one.kind == "source"
+    ]
+    if report.jitter:
+        jitter = ", ".join(f"{label(n)} {v:.2f}" for n, v in report.jitter.items())
+        lines.append(f"jitter on still clips in %: {jitter}")
+    return lines
+
+
+def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    for row in rows:
+        writer.writerow([f"{v:.5g}" if isinstance(v, float) else v for v in row])
+    return text.getvalue()
+
+
+def conditions_csv(report: Report) -> str:
+    """A row a condition, the mean face last."""
+    names = [field.name for field in dataclasses.fields(ConditionResult)]
+    at = names.index("nme_box_interval")
+    head = [*names[:at], "nme_box_low", "nme_box_high", *names[at + 1 :]]
+    rows = []
+    for one in report.conditions:
+        values = [getattr(one, name) for name in names]
+        rows.append([*values[:at], *values[at], *values[at + 1 :]])
+    values = [getattr(report.mean_face, name, "") for name in names]
+    values[:2] = ["baseline", "mean_face"]
+    rows.append([*values[:at], *values[at], *values[at + 1 :]])
+    return _csv(head, rows)
+
+
+def points_csv(report: Report) -> str:
+    """A row a landmark: its number, its group, its mean error on clean frames in %."""
+    group = {i: name for name, points in topology.GROUPS.items() for i in points}
+    rows = [(i, group[i], float(error)) for i, error in enumerate(report.points)]
+    return _csv(("point", "group", "error"), rows)
+
+
+def frames_csv(report: Report) -> str:
+    """A row a frame under the clean condition."""
+    names = [field.name for field in dataclasses.fields(Frame)]
+    rows = ([getattr(one, name) for name in names] for one in report.frame_list)
+    return _csv(names, rows)
