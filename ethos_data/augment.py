@@ -95,7 +95,7 @@ def uniform(seed: int, index: np.ndarray, count: int) -> np.ndarray:
     image would cost more than sampling the image.
     """
     with np.errstate(over="ignore"):
-        state = np.asarray(index, np.uint64)[:, None] * np.uint64(count)
+        state: np.ndarray = np.asarray(index, np.uint64)[:, None] * np.uint64(count)
         state = state + np.arange(1, count + 1, dtype=np.uint64)
         state = state * np.uint64(0x9E3779B97F4A7C15)
         for salt in (np.uint64(seed & 0xFFFFFFFFFFFFFFFF), np.uint64(0)):

@@ -85,7 +85,10 @@ def window_around(box: np.ndarray, context: float) -> Window:
     Raises:
       ValueError: the box is not finite or has no extent.
     """
-    x0, y0, x1, y1 = np.asarray(box, np.float64)
+    # Labels are often whole pixels, so the middle of a box often falls on a tie: a box
+    # that went through a float32 record must round like the one it came from (without
+    # this, 1,080 of 3,520 frames of YouTube Faces moved by a pixel).
+    x0, y0, x1, y1 = np.asarray(box, np.float64).round(3)
     longer = max(x1 - x0, y1 - y0)
     if not (np.isfinite([x0, y0, x1, y1]).all() and longer > 0):
         raise ValueError(

@@ -41,9 +41,9 @@ class Mixture(keras.layers.Layer):
         kwargs["autocast"] = False
         super().__init__(name=name, trainable=False, **kwargs)
         self.layers: list[Degradation] = [
-            one if isinstance(one, Degradation) else keras.saving.deserialize_keras_object(one)
+            keras.saving.deserialize_keras_object(one) if isinstance(one, dict) else one
             for one in layers
-        ]  # fmt: skip
+        ]
         self.built = True
 
     def draw(
