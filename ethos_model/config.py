@@ -1,0 +1,200 @@
+"""The configuration of a training run: one frozen dataclass whose fields are the flags.
+
+It is saved beside the run as run.json, and `ethos-train --config run.json` repeats the
+run. A checkpoint remembers it too: the fields that decide what is learnt must be the
+same when a run is resumed, the others may change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import typing
+from typing import Any, Final
+
+from ethos_data.errors import EthosError
+
+LANDMARK_LOSSES: Final = ("gaussian", "laplace", "mse", "wing")
+
+BACKBONE_KEYWORDS: Final = ("none", "imagenet")
+
+
+def _flag(default: Any, text: str, *, resumable: bool = False, **kwargs: Any) -> Any:
+    """A field that is a flag. resumable: may differ when a run is resumed."""
+    metadata = {"help": text, "resumable": resumable, "argparse": kwargs}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a run. Each field's help text is its documentation."""
+
+    data_dir: str = _flag(
+        "", "what ethos-convert wrote, or its version directory", resumable=True
+    )
+    workdir: str = _flag(
+        "",
+        "where checkpoints, history.csv and pictures go; with several workers a place "
+        "that all of them see",
+        resumable=True,
+    )
+    batch_size: int = _flag(16, "images a step, over all devices and workers")
+    epochs: int = _flag(50, "epochs to train")
+    steps_per_epoch: int = _flag(100, "training steps of an epoch")
+    image_size: int = _flag(112, "side of the network's input, pixels, even")
+    alpha: float = _flag(1.0, "width of MobileNetV2")
+    backbone_weights: str = _flag(
+        "imagenet",
+        "where the backbone starts: 'none', 'imagenet' (downloaded) or the path of a "
+        "MobileNetV2 .h5 file without its top",
+    )
+    initial_weights: str = _flag(
+        "", "start from the averaged weights of this checkpoint (.npz) of another run"
+    )
+    landmark_loss: str = _flag(
+        "gaussian",
+        "loss of the landmarks: a likelihood, or a plain error",
+        choices=LANDMARK_LOSSES,
+    )
+    depth_weight: float = _flag(1.0, "weight of the depth loss")
+    restored_weight: float = _flag(1.0, "weight of the restored image's loss")
+    degrade: bool = _flag(True, "degrade the training images")
+    learning_rate: float = _flag(1e-3, "highest learning rate (AdamW, cosine decay)")
+    warmup_steps: int = _flag(200, "steps over which the learning rate rises from zero")
+    weight_decay: float = _flag(1e-3, "decoupled weight decay of kernels")
+    clip_norm: float = _flag(5.0, "largest norm of the whole gradient; 0 = no limit")
+    ema_decay: float = _flag(
+        0.998, "decay a step of the averaged weights that are evaluated and exported"
+    )
+    batch_norm_momentum: float = _flag(
+        0.99, "momentum of the batch statistics, a step (Keras' 0.999 is too slow here)"
+    )
+    sync_batch_norm: bool = _flag(
+        True, "batch statistics over all devices, so that their number does not matter"
+    )
+    mixed_precision: bool = _flag(False, "compute in float16 on a GPU")
+    deterministic: bool = _flag(
+        False, "the same numbers to the last digit on each run (slower)"
+    )
+    seed: int = _flag(0, "seed of weights, order, augmentation and degradation")
+    validation_images: int = _flag(
+        256, "images of the validation split that judge each epoch", resumable=True
+    )
+    pictures: int = _flag(
+        6, "validation faces drawn into workdir/pictures; 0 = none", resumable=True
+    )
+    picture_epochs: int = _flag(
+        5, "epochs from one picture to the next", resumable=True
+    )
+    tensorboard: bool = _flag(
+        False,
+        "also write TensorBoard summaries (pip install tensorboard)",
+        resumable=True,
+    )
+    profile_steps: int = _flag(
+        0,
+        "measure where the time of so many steps goes, print it and stop; 0 = train",
+        resumable=True,
+    )
+
+    def validate(self) -> None:
+        """Raises EthosError for values that cannot be meant."""
+        for name in ("batch_size", "epochs", "steps_per_epoch", "validation_images"):
+            if getattr(self, name) < 1:
+                raise EthosError(
+                    f"--{name} must be at least 1, not {getattr(self, name)}"
+                )
+        for name in (
+            "learning_rate",
+            "warmup_steps",
+            "weight_decay",
+            "clip_norm",
+            "depth_weight",
+            "restored_weight",
+            "profile_steps",
+            "pictures",
+        ):
+            if getattr(self, name) < 0:
+                raise EthosError(
+                    f"--{name} must not be negative: {getattr(self, name)}"
+                )
+        if self.image_size < 32 or self.image_size % 2:
+            raise EthosError(
+                f"--image_size must be even and at least 32, not {self.image_size}"
+            )
+        if not 0 <= self.ema_decay < 1:
+            raise EthosError(f"--ema_decay must be in [0, 1), not {self.ema_decay}")
+        if self.landmark_loss not in LANDMARK_LOSSES:
+            raise EthosError(
+                f"--landmark_loss must be one of {', '.join(LANDMARK_LOSSES)}, "
+                f"not {self.landmark_loss!r}"
+            )
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    def differences(self, other: dict[str, Any]) -> list[str]:
+        """What keeps a checkpoint of configuration `other` from being resumed."""
+        found = []
+        for field in dataclasses.fields(self):
+            if field.metadata["resumable"] or field.name not in other:
+                continue
+            mine = getattr(self, field.name)
+            if mine != other[field.name]:
+                found.append(f"--{field.name} is {mine!r}, was {other[field.name]!r}")
+        return found
+
+
+def load(path: str) -> dict[str, Any]:
+    """The fields of a run.json, to be the defaults of the flags."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            values = json.load(file)
+    except (OSError, ValueError) as error:
+        raise EthosError(f"{path}: not a run's configuration: {error}") from None
+    known = {field.name for field in dataclasses.fields(TrainConfig)}
+    if not isinstance(values, dict) or not set(values) <= known:
+        unknown = sorted(set(values) - known) if isinstance(values, dict) else values
+        raise EthosError(f"{path}: unknown settings: {unknown}")
+    return values
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds --config and one flag for each field of TrainConfig."""
+    parser.add_argument(
+        "--config", default=None, help="run.json of a run to repeat; flags override it"
+    )
+    types = typing.get_type_hints(TrainConfig)
+    for field in dataclasses.fields(TrainConfig):
+        kwargs = dict(field.metadata["argparse"])
+        if types[field.name] is bool:
+            kwargs["action"] = argparse.BooleanOptionalAction
+        else:
+            kwargs["type"] = types[field.name]
+        parser.add_argument(
+            f"--{field.name}",
+            default=argparse.SUPPRESS,  # so that --config is only overridden on purpose
+            help=f"{field.metadata['help']} (default: {field.default!r})".replace(
+                "%", "%%"
+            ),
+            **kwargs,
+        )
+
+
+def from_flags(flags: argparse.Namespace) -> TrainConfig:
+    """The configuration that parsed flags mean.
+
+    Raises:
+      EthosError: an impossible value, or no --data_dir or --workdir.
+    """
+    values = vars(flags).copy()
+    path = values.pop("config", None)
+    config = TrainConfig(**{**(load(path) if path else {}), **values})
+    for name in ("data_dir", "workdir"):
+        if not getattr(config, name):
+            raise EthosError(f"--{name} is missing")
+    config = dataclasses.replace(config, workdir=os.path.expanduser(config.workdir))
+    config.validate()
+    return config
