@@ -159,7 +159,9 @@ class HeadModel:
           float32 (V, 3), cm.
         """
         shape = self.neutral + np.einsum(
-            "k,kvc->vc", np.asarray(identity, np.float32), self.identity[: len(identity)]
+            "k,kvc->vc",
+            np.asarray(identity, np.float32),
+            self.identity[: len(identity)],
         )
         return self.expressed(shape, expression)
 
@@ -199,7 +201,9 @@ class HeadModel:
                 values[k] = -up
             elif stem in ("eyeLookIn", "eyeLookOut"):
                 # Both eyes turn the same way: one looks in while the other looks out.
-                values[k] = across if (stem == "eyeLookOut") == (side == "L") else -across
+                values[k] = (
+                    across if (stem == "eyeLookOut") == (side == "L") else -across
+                )
             elif stem == "eyeBlink" and blink:
                 values[k] = rng.uniform(0.6, 1.0)
         return np.clip(values, 0, 1).astype(np.float32)

@@ -152,3 +152,79 @@ def vertex_normals(vertices, triangles):  # pragma: no cover
         length = max(np.sqrt(x * x + y * y + z * z), np.float32(1e-12))
         normals[k, 0], normals[k, 1], normals[k, 2] = x / length, y / length, z / length
     return normals
+
+
+def facing(direction: np.ndarray) -> np.ndarray:
+    """A rotation (3, 3) whose rows are the axes of a camera at `direction`."""
+    z = np.asarray(direction, np.float64) / np.linalg.norm(direction)
+    x = np.cross((0.0, 1.0, 0.0) if abs(z[1]) < 0.9 else (1.0, 0.0, 0.0), z)
+    x /= np.linalg.norm(x)
+    return np.stack([x, np.cross(z, x), z])
+
+
+def shadow_map(
+    vertices: np.ndarray, triangles: np.ndarray, direction: np.ndarray, pixels: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """What a distant light sees.
+
+    Args:
+      vertices: (N, 3), cm.
+      triangles: int32 (F, 3).
+      direction: (3,), towards the light.
+      pixels: side of the map.
+
+    Returns:
+      The light's depth map, float32 (pixels, pixels), NaN = nothing; each vertex in
+      the map's frame of reference, float32 (N, 3); pixels per cm.
+    """
+    turned = vertices @ facing(direction).T.astype(np.float32)
+    low, high = turned[:, :2].min(axis=0), turned[:, :2].max(axis=0)
+    scale = float((pixels - 4) / (high - low).max())
+    x, y = (low + high) / 2 * scale
+    middle = (pixels - 1) / 2
+    camera = Camera(pixels, pixels, scale, (middle - x, middle + y))
+    hits = trace(turned, triangles, camera)
+    return hits.depth, camera.project(turned).astype(np.float32), scale
+
+
+def lit(
+    vertices: np.ndarray,
+    normals: np.ndarray,
+    triangles: np.ndarray,
+    direction: np.ndarray,
+    pixels: int,
+) -> np.ndarray:
+    """Share of light (N,) float32 in 0..1 that reaches vertices from a direction."""
+    # A step along the normal keeps a surface from shadowing itself.
+    depth, points, scale = shadow_map(vertices, triangles, direction, pixels)
+    turned = normals @ facing(direction).T.astype(np.float32)
+    points = points + turned * (1.2, -1.2, 1.2)
+    return _lookup(depth, points.astype(np.float32), np.float32(0.25 * scale))
+
+
+@numba.njit(cache=True, nogil=True)
+def _lookup(depth, points, bias):  # pragma: no cover
+    lit = np.empty(len(points), np.float32)
+    for k in range(len(points)):
+        lit[k] = reaches(depth, points[k, 0], points[k, 1], points[k, 2], bias)
+    return lit
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def reaches(depth, x, y, z, bias):  # pragma: no cover
+    """Share of light at a point of a shadow map: bilinear over four comparisons."""
+    x0, y0 = int(np.floor(x)), int(np.floor(y))
+    if x0 < 0 or y0 < 0 or x0 + 1 >= depth.shape[1] or y0 + 1 >= depth.shape[0]:
+        return np.float32(1)
+    u, v = x - x0, y - y0
+    total = np.float32(0)
+    # "Not hidden" also where the map is NaN.
+    if not depth[y0, x0] > z + bias:
+        total += (1 - u) * (1 - v)
+    if not depth[y0, x0 + 1] > z + bias:
+        total += u * (1 - v)
+    if not depth[y0 + 1, x0] > z + bias:
+        total += (1 - u) * v
+    if not depth[y0 + 1, x0 + 1] > z + bias:
+        total += u * v
+    return total

@@ -345,10 +345,10 @@ def _cavity(rim: np.ndarray, skin: np.ndarray) -> _Sheet:
     pole = edge.mean(axis=0, keepdims=True) - (0, 0, 4.5)
     count = len(rim)
     loops = [-1 - rim] + [np.arange(count) + k * count for k in range(len(rings))]
-    faces = [_strip(a, b) for a, b in itertools.pairwise(loops)]
+    faces = [_strip(b, a) for a, b in itertools.pairwise(loops)]
     last = loops[-1]
     end = np.full(count, len(rings) * count)
-    faces.append(np.stack([last, np.roll(last, -1), end], axis=1))
+    faces.append(np.stack([np.roll(last, -1), last, end], axis=1))
     points = np.concatenate([*rings, pole])
     return points, np.concatenate(faces), np.full(len(points), head.MOUTH)
 

@@ -1,0 +1,179 @@
+"""A person ready to be rendered: head, hair and clothes as one painted mesh."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Final
+
+import numpy as np
+
+from ethos_data import appearance, head, lighting, raster, wardrobe
+from ethos_data.appearance import CLOTH, HAIR, Look
+
+NUM_DIRECTIONS: Final = 48
+"""Directions in which every vertex knows whether it sees the sky."""
+
+_VISIBILITY_PIXELS: Final = 128
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Figure:
+    """One person; N vertices, of which the first V are the head model's.
+
+    Attributes:
+      model: the head model.
+      look: colours and style.
+      shape: float32 (V, 3), the person's neutral head, cm.
+      worn: float32 (N - V, 3), hair and then clothes, cm.
+      num_hair: how many vertices are hair.
+      triangles: int32 (F, 3).
+      kinds: uint8 (F,), part of each triangle: of `head`, HAIR or CLOTH.
+      paint: float32 (N, 9): albedo r, g, b; gloss; brow; beard; texture x, y, z (cm).
+      eyes: float32 (2, 4): center (texture coordinates) and radius of the eyeballs.
+      transfer: float32 (N, NUM_DIRECTIONS), irradiance of a vertex per radiance from
+        each of `lighting.sphere(NUM_DIRECTIONS)`, in the head's axes.
+      hidden: float32 (N,), share of the cosine-weighted sky that is not seen.
+      pivot: float (3,), where the head turns on the neck, cm.
+    """
+
+    model: head.HeadModel
+    look: Look
+    shape: np.ndarray
+    worn: np.ndarray
+    num_hair: int
+    triangles: np.ndarray
+    kinds: np.ndarray
+    paint: np.ndarray
+    eyes: np.ndarray
+    transfer: np.ndarray
+    hidden: np.ndarray
+    pivot: np.ndarray
+
+
+@functools.lru_cache(maxsize=2)
+def _masks(model: head.HeadModel) -> appearance.Masks:
+    return appearance.masks_of(model)
+
+
+def build(
+    model: head.HeadModel,
+    identity: np.ndarray,
+    look: Look,
+    rng: np.random.Generator,
+) -> Figure:
+    """Builds a person.
+
+    Args:
+      model: the head model.
+      identity: its coefficients.
+      look: colours and style.
+      rng: for locks of hair.
+    """
+    masks = _masks(model)
+    shape = model.vertices(identity, np.zeros(model.num_expression))
+    marks = shape[model.landmarks68]
+    base = wardrobe.neck_base(marks)
+    # Shoulders of the model would turn with the head; only the neck is kept.
+    axis = marks[[0, 16]].mean(axis=0) - (0, 0, 3.2)
+    far = np.hypot(shape[:, 0], shape[:, 2] - axis[2]) > 0.5 * np.ptp(marks[[0, 16], 0])
+    shoulder = far & (shape[:, 1] < base + 1.0) | (shape[:, 1] < base - 4.5)
+    kept = ~shoulder[model.triangles].any(axis=1)
+    triangles, kinds = [model.triangles[kept]], [model.parts[model.triangles[kept, 0]]]
+    worn, textures = [], [model.neutral]
+    count = len(shape)
+    hair = wardrobe.hair(shape, model, look, rng)
+    if hair is not None:
+        points, faces, strand = hair
+        worn.append(points)
+        textures.append(strand)
+        triangles.append(faces + count)
+        kinds.append(np.full(len(faces), HAIR))
+        count += len(points)
+    num_hair = count - len(shape)
+    points, faces = wardrobe.torso(marks, look.collar)
+    worn.append(points)
+    textures.append(points)
+    triangles.append(faces + count)
+    kinds.append(np.full(len(faces), CLOTH))
+
+    all_triangles = np.concatenate(triangles).astype(np.int32)
+    all_worn = np.concatenate(worn).astype(np.float32)
+    paint = np.zeros((len(shape) + len(all_worn), 9), np.float32)
+    paint[: len(shape), :6] = _paint_head(model, masks, look)
+    paint[len(shape) : count, :3] = look.hair
+    paint[count:, :3] = look.cloth
+    paint[:, 6:] = np.concatenate(textures)
+    vertices = np.concatenate([shape, all_worn])
+    transfer, hidden = _transfer(vertices, all_triangles)
+    return Figure(
+        model=model,
+        look=look,
+        shape=shape,
+        worn=all_worn,
+        num_hair=num_hair,
+        triangles=all_triangles,
+        kinds=np.concatenate(kinds).astype(np.uint8),
+        paint=paint,
+        eyes=np.concatenate(
+            [masks.eye_centers, np.full((2, 1), masks.eye_radius)], axis=1
+        ).astype(np.float32),
+        transfer=transfer,
+        hidden=hidden,
+        pivot=np.array((0.0, marks[8, 1] + 1.5, axis[2])),
+    )
+
+
+def _paint_head(
+    model: head.HeadModel, masks: appearance.Masks, look: Look
+) -> np.ndarray:
+    """Albedo, gloss, brow and beard (V, 6) of the head's vertices."""
+    parts = model.parts[:, None]
+
+    def blend(color: np.ndarray, other: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return color + (other - color) * weight[:, None]
+
+    skin = np.tile(look.skin, (len(parts), 1))
+    skin = blend(skin, look.skin * (1.05, 0.72, 0.68), 0.7 * look.ruddy * masks.ruddy)
+    skin = blend(skin, look.skin * (0.72, 0.62, 0.62), 0.55 * masks.shade)
+    skin = blend(skin, look.lips, 0.9 * masks.lips)
+    thin = 0.9 if look.hair_style in ("short", "medium", "long") else 0.5
+    thin = 0.0 if look.hair_style == "bald" else thin
+    skin = blend(skin, look.hair * 0.7 + look.skin * 0.1, thin * masks.scalp)
+    skin = blend(skin, look.skin * 0.08, look.lashes * 0.85 * masks.lashes)
+    albedo = np.select(
+        [parts == head.EYE, parts == head.TEETH, parts == head.MOUTH],
+        [
+            np.array((0.66, 0.63, 0.61)),
+            np.array((0.62, 0.58, 0.5)),
+            np.array((0.22, 0.06, 0.06)),
+        ],
+        skin,
+    )
+    gloss = look.gloss * (0.5 + 0.5 * masks.lips) * (1 - 0.7 * masks.scalp)
+    gloss = np.where(model.parts == head.EYE, 2.0, gloss)
+    brow = masks.brow * look.brow_density
+    beard = masks.beard * look.beard
+    return np.concatenate([albedo, np.stack([gloss, brow, beard], axis=1)], axis=1)
+
+
+def _transfer(
+    vertices: np.ndarray, triangles: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """How each vertex is lit from each direction (N, K), and how much sky is hidden.
+
+    Precomputed radiance transfer (Sloan et al., 2002) with a sum over directions in
+    place of spherical harmonics: a frame's soft light with its soft shadows is then
+    one product of matrices.
+    """
+    directions = lighting.sphere(NUM_DIRECTIONS)
+    normals = raster.vertex_normals(vertices, triangles)
+    cosines = np.maximum(normals @ directions.T.astype(np.float32), 0)
+    seen = np.empty((len(vertices), NUM_DIRECTIONS), np.float32)
+    for k, direction in enumerate(directions):
+        seen[:, k] = raster.lit(
+            vertices, normals, triangles, direction, _VISIBILITY_PIXELS
+        )
+    cosines *= 4 / NUM_DIRECTIONS  # the integral of cosine over the sphere is pi
+    transfer = cosines * seen
+    return transfer, np.clip(1 - transfer.sum(axis=1), 0, 1)
