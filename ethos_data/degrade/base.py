@@ -34,8 +34,8 @@ class Degradation(keras.layers.Layer):
         if not 0 <= share <= 1:
             raise ValueError(f"share must be within 0 and 1. Received: share={share}")
         # 0..255 in float16 has steps of 1/8; images must not be cast on the way in.
-        kwargs["autocast"] = False
-        super().__init__(name=name, trainable=False, **kwargs)
+        kwargs |= {"autocast": False, "trainable": False}
+        super().__init__(name=name, **kwargs)
         self.share = float(share)
         self.built = True
 

@@ -29,8 +29,8 @@ class Compose(keras.layers.Layer):
         name: str | None = None,
         **kwargs: Any,
     ):
-        kwargs["autocast"] = False
-        super().__init__(name=name, trainable=False, **kwargs)
+        kwargs |= {"autocast": False, "trainable": False}
+        super().__init__(name=name, **kwargs)
         self.layers = [
             keras.saving.deserialize_keras_object(one) if isinstance(one, dict) else one
             for one in layers

@@ -33,17 +33,27 @@ class Mixture(keras.layers.Layer):
     Args:
       layers: in the order in which they are applied. How many of all images each
         touches is its `share`.
+      jit_compile: on TensorFlow, compile drawing and applying with XLA even where the
+        function around them is not. On two cores that takes a quarter of the time;
+        the network itself trains faster without.
     """
 
     def __init__(
-        self, layers: Sequence[Any], *, name: str | None = None, **kwargs: Any
+        self,
+        layers: Sequence[Any],
+        *,
+        jit_compile: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
     ):
-        kwargs["autocast"] = False
-        super().__init__(name=name, trainable=False, **kwargs)
+        kwargs |= {"autocast": False, "trainable": False}
+        super().__init__(name=name, **kwargs)
         self.layers: list[Degradation] = [
             keras.saving.deserialize_keras_object(one) if isinstance(one, dict) else one
             for one in layers
         ]
+        self.jit_compile = bool(jit_compile)
+        self._compiled: Any = None
         self.built = True
 
     def draw(
@@ -78,16 +88,39 @@ class Mixture(keras.layers.Layer):
         return images
 
     def call(self, images: Any, face_size: Any = None, seed: Any = 0) -> Any:
-        """Draws and applies; see `Degradation.call`."""
+        """Draws and applies; see `Degradation.call`. The batch's size must be known."""
         images = ops.convert_to_tensor(images)
+        if images.shape[0] is None:
+            raise ValueError(
+                "A mixture needs a batch of known size (drop_remainder=True). "
+                f"Received: images of shape {images.shape}"
+            )
+        if isinstance(seed, int | np.integer):
+            # A tensor: every new number would be compiled anew.
+            seed = ops.convert_to_tensor(np.uint32(int(seed) & 0xFFFFFFFF))
+        return self._runner()(images, face_size, seed)
+
+    def _run(self, images: Any, face_size: Any, seed: Any) -> Any:
         return self.apply(images, self.draw(images.shape[0], seed, face_size))
+
+    def _runner(self) -> Any:
+        if not self.jit_compile or keras.backend.backend() != "tensorflow":
+            return self._run
+        if self._compiled is None:
+            import tensorflow as tf
+
+            self._compiled = tf.function(self._run, jit_compile=True, autograph=False)
+        return self._compiled
 
     def compute_output_shape(self, images_shape: Any, *_: Any, **__: Any) -> Any:
         return images_shape
 
     def get_config(self) -> dict[str, Any]:
         layers = [keras.saving.serialize_keras_object(one) for one in self.layers]
-        return super().get_config() | {"layers": layers}
+        return super().get_config() | {
+            "layers": layers,
+            "jit_compile": self.jit_compile,
+        }
 
 
 def training_mix() -> Mixture:
