@@ -7,6 +7,7 @@ Albedo is linear RGB. Masks are worked out from the 68 landmarks and the parts o
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Final
 
 import numpy as np
@@ -285,7 +286,7 @@ def _soft(value: np.ndarray) -> np.ndarray:
 def _to_line(v: np.ndarray, line: np.ndarray) -> np.ndarray:
     """Distance (V,) from points (V, D) to a polyline (N, D)."""
     nearest = np.full(len(v), np.inf)
-    for a, b in zip(line[:-1], line[1:], strict=True):
+    for a, b in itertools.pairwise(line):
         t = np.clip((v - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)
         distance = np.linalg.norm(v - a - t[:, None] * (b - a), axis=1)
         nearest = np.minimum(nearest, distance)

@@ -74,11 +74,9 @@ def build(
     shape = model.vertices(identity, np.zeros(model.num_expression))
     marks = shape[model.landmarks68]
     base = wardrobe.neck_base(marks)
-    # Shoulders of the model would turn with the head; only the neck is kept.
     axis = marks[[0, 16]].mean(axis=0) - (0, 0, 3.2)
-    far = np.hypot(shape[:, 0], shape[:, 2] - axis[2]) > 0.5 * np.ptp(marks[[0, 16], 0])
-    shoulder = far & (shape[:, 1] < base + 1.0) | (shape[:, 1] < base - 4.5)
-    kept = ~shoulder[model.triangles].any(axis=1)
+    shape = _without_shoulders(shape, axis, base, np.ptp(marks[[0, 16], 0]))
+    kept = (shape[:, 1] > base - 5.0)[model.triangles].any(axis=1)
     triangles, kinds = [model.triangles[kept]], [model.parts[model.triangles[kept, 0]]]
     worn, textures = [], [model.neutral]
     count = len(shape)
@@ -122,6 +120,27 @@ def build(
         hidden=hidden,
         pivot=np.array((0.0, marks[8, 1] + 1.5, axis[2])),
     )
+
+
+def _without_shoulders(
+    shape: np.ndarray, axis: np.ndarray, base: float, width: float
+) -> np.ndarray:
+    """Draws shoulders in to the neck: they would turn with the head, above the clothes.
+
+    Args:
+      shape: (V, 3), cm.
+      axis: a point on the axis of the neck.
+      base: height of the collar.
+      width: of the head between the ears.
+    """
+    outward = (shape - axis) * (1, 0, 1)
+    radius = np.linalg.norm(outward, axis=1)
+    limit = 0.40 * width
+    t = np.clip((base + 2.5 - shape[:, 1]) / 3.0, 0, 1)
+    excess = np.maximum(radius - limit, 0) * t * t * (3 - 2 * t)
+    inward = excess / np.maximum(radius, 1e-6)
+    moved = shape - outward * inward[:, None] - np.outer(0.5 * excess, (0, 1, 0))
+    return moved.astype(np.float32)
 
 
 def _paint_head(

@@ -3,8 +3,8 @@
 The head's frame of reference: centimetres, x to the right of a viewer who looks into
 the face, y up, z towards the viewer. Triangles run counter-clockwise seen from outside.
 
-    model = HeadModel.builtin()                  # geometry of this project, no file
-    model = HeadModel.load("ict_facekit_light.npz")  # a morphable model, if you have one
+    model = HeadModel.builtin()  # this project's own geometry, no file
+    model = HeadModel.load("ict_facekit_light.npz")  # a morphable model
     rng = np.random.default_rng(0)
     vertices = model.vertices(model.sample_identity(rng), model.sample_expression(rng))
 """

@@ -90,7 +90,7 @@ def studio() -> Lighting:
 
 
 def sphere(count: int) -> np.ndarray:
-    """`count` unit directions (count, 3), even over the sphere (a Fibonacci lattice)."""
+    """Unit directions (count, 3), even over the sphere: a Fibonacci lattice."""
     k = np.arange(count) + 0.5
     z = 1 - 2 * k / count
     turn = k * np.pi * (3 - np.sqrt(5))

@@ -66,7 +66,7 @@ class Rendering:
       image: uint8 (H, W, 3), RGB.
       depth: float32 (H, W), source pixels, larger = nearer, in the frame of reference
         of the landmarks' z; the head without hair and clothes; NaN elsewhere.
-      landmarks: float32 (68, 3), source pixels; z is zero at the mean of the eye points.
+      landmarks: float32 (68, 3), source pixels; z is zero at the eyes' mean.
       visible: bool (68,), True where nothing hides the point.
       kinds: uint8 (H, W), part seen at each pixel's center: of `head`, HAIR, CLOTH of
         `appearance`, 255 = background.
@@ -285,3 +285,30 @@ def _srgb_table() -> np.ndarray:
         curve = np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
         _TABLE.append(np.round(curve * 255).astype(np.uint8))
     return _TABLE[0]
+
+
+def compile_kernels() -> None:
+    """Compiles the numba kernels into their cache (about 20 s the very first time)."""
+    corners = np.float32([(0, 0, 0), (1, 0, 0), (0, 1, 0)])
+    one = np.array([[0, 1, 2]], np.int32)
+    camera = Camera(4, 4, 1.0, (1.0, 2.0))
+    normals = raster.vertex_normals(corners, one)
+    raster.lit(corners, normals, one, np.array((0.0, 0.0, 1.0)), 8)
+    hits = raster.trace(corners, one, camera)
+    shading.shade(
+        hits.triangle,
+        hits.weights,
+        one,
+        np.zeros(1, np.uint8),
+        normals,
+        corners,
+        np.zeros((3, 9), np.float32),
+        np.ones((2, 4), np.float32),
+        np.zeros((3, 3), np.float32),
+        np.float32(0),
+        corners,
+        hits.depth,
+        np.float32(0),
+        corners[1],
+        corners[1],
+    )

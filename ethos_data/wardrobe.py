@@ -53,7 +53,7 @@ def hair(
         return None
     thickness, length = _STYLES[look.hair_style]
     marks = shape[model.landmarks68]
-    center = marks[[0, 16]].mean(axis=0) + (0, 2.5, -4.0)
+    center = np.add(marks[[0, 16]].mean(axis=0), (0, 2.5, -4.0))
     skin = (model.parts == head.FACE) | (model.parts == head.HEAD)
     offset = shape[skin & (shape[:, 1] > neck_base(marks) + 2)] - center
     reach = np.linalg.norm(offset, axis=1)
