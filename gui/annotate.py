@@ -17,41 +17,22 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from ethos_data.errors import EthosError, cli
 from gui import compose, export, video
 from gui.degradation import SLIDERS, Degradation
 from gui.detect import make_detector
-from gui.export import LandmarkTable
+from gui.export import LandmarkTable, folder_aside
+from gui.jobs import Job, expand, plan_jobs
 from gui.overlay import OverlayOptions
+from gui.progress import Progress
 from gui.record import VideoRecorder
 from gui.smoothing import OneEuroOptions
 from gui.tracker import FaceTracker, TrackerOptions
 
 SMALLEST_HEIGHT = 480
-"""Smaller videos are enlarged to about so many lines, or points would cover the face."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """One video and what to write of it.
-
-    Attributes:
-      video: path, or camera.
-      output: annotated video.
-      tables: landmark tables, .csv, .json or .npz.
-      stills: folder for pictures, 16-bit depth and meshes.
-    """
-
-    video: str
-    output: str | None = None
-    tables: tuple[str, ...] = ()
-    stills: str | None = None
-
-    @property
-    def outputs(self) -> list[str]:
-        return [p for p in (self.output, *self.tables, self.stills) if p is not None]
+"""Smaller videos are enlarged to about so many lines: points would cover the face."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,43 +71,6 @@ class Result:
     seconds: float
 
 
-class Progress:
-    """One line on stderr that is written over; a line for each tenth if it is no tty."""
-
-    def __init__(self, name: str, total: int | None) -> None:
-        self._name, self._total = name, total
-        self._start = self._shown = time.monotonic()
-        self._tenth = 0
-        self._tty = sys.stderr.isatty()
-
-    def update(self, done: int, with_face: int) -> None:
-        now = time.monotonic()
-        tenth = 10 * done // self._total if self._total else 0
-        if self._tty and now - self._shown > 0.1:
-            print(
-                f"\r{self._line(done, with_face, now)}\x1b[K", end="", file=sys.stderr
-            )
-            self._shown = now
-        elif not self._tty and tenth > self._tenth:
-            self._tenth = tenth
-            print(self._line(done, with_face, now), file=sys.stderr, flush=True)
-
-    def _line(self, done: int, with_face: int, now: float) -> str:
-        rate = done / max(now - self._start, 1e-6)
-        text = f"{self._name}  {done}"
-        if self._total:
-            share = min(1.0, done / self._total)
-            bar = "#" * round(20 * share)
-            left = round(max(0, self._total - done) / max(rate, 1e-6))
-            text = f"{self._name}  [{bar:.<20}] {done}/{self._total}"
-            text += f"  {left // 60}:{left % 60:02d} left"
-        return f"{text}  {rate:.1f} frames/s  {with_face} with a face"
-
-    def close(self) -> None:
-        if self._tty:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
 def annotate(
     job: Job,
     tracker: FaceTracker,
@@ -153,7 +97,7 @@ def annotate(
             recorder = stack.enter_context(VideoRecorder(job.output, info.fps))
         stills = None
         if job.stills is not None:
-            stills = stack.enter_context(_folder_aside(job.stills))
+            stills = stack.enter_context(folder_aside(job.stills))
         scale = options.scale or max(1.0, SMALLEST_HEIGHT / info.size[1])
         bar = Progress(info.name, info.frame_count) if progress else None
         next_still = 0.0
@@ -191,99 +135,6 @@ def annotate(
     for path in job.tables:
         table.save(path)
     return Result(frames, with_face, time.monotonic() - started)
-
-
-@contextlib.contextmanager
-def _folder_aside(path: str) -> Iterator[str]:
-    """A temporary folder that gets its name when all went well."""
-    import shutil
-
-    temporary = f"{os.path.normpath(path)}.part"
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        os.makedirs(temporary)
-    except OSError as error:
-        raise EthosError(f"{path}: cannot be written ({error.strerror})") from None
-    try:
-        yield temporary
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def expand(specs: Sequence[str]) -> list[str]:
-    """Videos named one by one, by folder or in text files (one path on a line).
-
-    A folder of images counts as one video.
-
-    Raises:
-      EthosError: nothing to read there.
-    """
-    found: list[str] = []
-    for spec in specs:
-        if os.path.isdir(spec):
-            inside = sorted(
-                os.path.join(folder, name)
-                for folder, _, names in os.walk(spec)
-                for name in names
-                if name.lower().endswith(video.VIDEO_SUFFIXES)
-            )
-            if not inside and not video.images_in(spec):
-                raise EthosError(f"{spec}: no videos or images in this folder")
-            found += inside or [spec]
-        elif spec.lower().endswith(".txt") and os.path.isfile(spec):
-            with open(spec, encoding="utf-8") as file:
-                lines = [line.strip() for line in file]
-            listed = [line for line in lines if line and not line.startswith("#")]
-            # Paths are relative to the list, so that both can be moved together.
-            found += [os.path.join(os.path.dirname(spec), line) for line in listed]
-        else:
-            found.append(spec)
-    return found
-
-
-def plan_jobs(
-    videos: Sequence[str],
-    *,
-    several: bool,
-    output: str | None,
-    tables: dict[str, str | None],
-    stills: str | None,
-) -> list[Job]:
-    """Which files are written for which video.
-
-    Args:
-      videos: as `expand` returns them.
-      several: whether outputs are folders.
-      output: annotated video, or the folder of them.
-      tables: by suffix without dot: file or folder.
-      stills: folder, or folder of folders.
-    """
-    if not several:
-        paths = tuple(path for path in tables.values() if path is not None)
-        return [Job(videos[0], output, paths, stills)]
-    jobs, taken = [], set()
-    for path in videos:
-        stem = os.path.splitext(os.path.basename(os.path.normpath(path)))[0]
-        name, number = stem, 1
-        while name in taken:
-            number += 1
-            name = f"{stem}_{number}"
-        taken.add(name)
-        jobs.append(
-            Job(
-                path,
-                os.path.join(output, f"{name}.mp4") if output else None,
-                tuple(
-                    os.path.join(folder, f"{name}.{suffix}")
-                    for suffix, folder in tables.items()
-                    if folder
-                ),
-                os.path.join(stills, name) if stills else None,
-            )
-        )
-    return jobs
 
 
 def run(

@@ -44,29 +44,16 @@ def tile(
         grey = np.clip(255 * np.nan_to_num(face.restored), 0, 255).astype(np.uint8)
         picture = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
         return cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC)
-    height = surface.heights(face)
     if kind == "surface":
-        skin = None
-        if texture:
-            skin = tile(face, "restored", height.shape[0])
+        skin = tile(face, "restored", size) if texture else None
+        height = surface.heights(face, size)
         return surface.turned(height, turn or surface.Turn(), size, background, skin)
     # Colours are found at the picture's size: small tiles enlarged would show blocks.
-    grown = _grown(height, size)
     if kind == "depth":
-        return surface.color_map(grown, background)
+        return surface.color_map(surface.heights(face, size), background)
     if kind == "shaded":
-        return surface.shaded(grown, background)
+        return surface.shaded(surface.heights(face, size), background)
     raise ValueError(f"One of {RECONSTRUCTIONS}. Received: kind={kind}")
-
-
-def _grown(height: np.ndarray, size: int) -> np.ndarray:
-    """A height map at another size; NaN stays NaN."""
-    inside = np.isfinite(height)
-    lowest = height[inside].min() if inside.any() else 0
-    whole = np.where(inside, height, lowest).astype(np.float32)
-    grown = cv2.resize(whole, (size, size), interpolation=cv2.INTER_LINEAR)
-    kept = cv2.resize(inside.astype(np.float32), (size, size)) > 0.5
-    return np.where(kept, grown, np.nan)
 
 
 def beside(

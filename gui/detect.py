@@ -1,7 +1,7 @@
 """Face detectors behind one small interface, all speaking of ETHOS' face box.
 
-Every detector frames a face in its own way: with or without forehead, square or not. Its
-box is mapped here, once, to the tight box of the 68 landmarks, so that tracker,
+Every detector frames a face in its own way: with or without forehead, square or not.
+Its box is mapped here, once, to the tight box of the 68 landmarks, so that tracker,
 evaluation and predictor need to know of one box only.
 
     detector = make_detector("mtcnn")               # PyPI mtcnn: brings its weights
@@ -21,9 +21,9 @@ import numpy as np
 from ethos_data.errors import EthosError
 
 MAX_SIDE: Final = 640
-"""Longer side, pixels, of the picture that detectors search. Larger frames are shrunk to
-it. With MTCNN's smallest face of 20 px, faces from 1/32 of the frame's width are found.
-At 640 x 360 a search costs 78 ms with MTCNN on one core, 5 ms with YuNet."""
+"""Longer side, pixels, of the picture that detectors search. Larger frames are shrunk
+to it. With MTCNN's smallest face of 20 px, faces from 1/32 of the frame's width are
+found. At 640 x 360 a search costs 78 ms with MTCNN, 5 ms with YuNet."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ class BoxMap:
     height: float = 1.0
 
     def to_face_box(self, raw: np.ndarray) -> np.ndarray:
-        """Maps (..., 4) x0, y0, x1, y1 of a detector to face boxes, float64 (..., 4)."""
+        """Maps (..., 4) x0, y0, x1, y1 of a detector to face boxes, float64."""
         raw = np.asarray(raw, np.float64)
         extent = raw[..., 2:] - raw[..., :2]
         center = (raw[..., 2:] + raw[..., :2]) / 2 + extent * (self.dx, self.dy)
@@ -83,7 +83,7 @@ YUNET_BOX_MAP: Final = BoxMap(dx=0.007, dy=0.134, width=1.080, height=0.766)
 
 
 def shrunk(frame_rgb: np.ndarray, max_side: int) -> tuple[np.ndarray, float]:
-    """The frame at a longer side of at most max_side, and source pixels per its pixel."""
+    """The frame at a longer side of at most max_side; source pixels per its pixel."""
     height, width = frame_rgb.shape[:2]
     scale = max(height, width) / max_side
     if scale <= 1:
@@ -93,12 +93,12 @@ def shrunk(frame_rgb: np.ndarray, max_side: int) -> tuple[np.ndarray, float]:
 
 
 def to_source(boxes: np.ndarray, scale: float) -> np.ndarray:
-    """Boxes (N, 4) of a shrunk frame in source pixels (centres of pixels at integers)."""
+    """Boxes (N, 4) of a shrunk frame in source pixels (pixel centres at integers)."""
     return (np.asarray(boxes, np.float64) + 0.5) * scale - 0.5
 
 
 class MtcnnDetector:
-    """MTCNN (Zhang et al., 2016) as the PyPI package `mtcnn`, which carries its weights.
+    """MTCNN (Zhang et al., 2016), the PyPI package `mtcnn`, which carries its weights.
 
     Imports TensorFlow when it is made: about three seconds.
     """

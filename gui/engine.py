@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
 import threading
@@ -152,10 +153,8 @@ class Engine(threading.Thread):
 
     def _stop_process(self) -> None:
         if self._connection is not None:
-            try:
+            with contextlib.suppress(OSError):
                 self._connection.send(None)
-            except OSError:
-                pass
             self._connection.close()
             self._connection = None
         if self._process is not None:

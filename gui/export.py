@@ -1,7 +1,7 @@
 """Saves what was seen: landmarks as tables, depth as pictures and meshes.
 
-Every file is written aside and renamed when it is whole, so that a name never stands for
-half a file.
+Every file is written aside and renamed when it is whole, so that a name never stands
+for half a file.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import csv
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from typing import Any, Final
@@ -51,6 +52,23 @@ def aside(path: str) -> Iterator[str]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.remove(temporary)
+
+
+@contextlib.contextmanager
+def folder_aside(path: str) -> Iterator[str]:
+    """A temporary folder that gets its name when all went well."""
+    temporary = f"{os.path.normpath(path)}.part"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        os.makedirs(temporary)
+    except OSError as error:
+        raise EthosError(f"{path}: cannot be written ({error.strerror})") from None
+    try:
+        yield temporary
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 class LandmarkTable:
@@ -117,7 +135,7 @@ class LandmarkTable:
         document = {
             "video": self._video,
             "model": self._model,
-            "units": "source pixels; z relative to the mean of the eyes, larger = nearer",
+            "units": "source pixels; z relative to the eyes' mean, larger = nearer",
             "frames": list(frames.values()),
         }
         with open(path, "w", encoding="utf-8") as file:

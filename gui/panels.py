@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tkinter as tk
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageTk
@@ -16,17 +17,17 @@ class PicturePanel(tk.Canvas):
     one, and leaks in some versions of Tk.
     """
 
-    def __init__(self, master: tk.Misc, **options: object) -> None:
+    def __init__(self, master: tk.Misc, **options: Any) -> None:
         super().__init__(
             master, highlightthickness=0, borderwidth=0, takefocus=False, **options
-        )  # type: ignore[arg-type]
+        )
         self._photo: ImageTk.PhotoImage | None = None
         self._item = self.create_image(0, 0, anchor="nw")
         self._hint = self.create_text(0, 0, text="", justify="center")
         self.bind("<Configure>", self._place_hint, add="+")
 
     @property
-    def size(self) -> tuple[int, int]:
+    def extent(self) -> tuple[int, int]:
         """Width and height on the screen, pixels."""
         return self.winfo_width(), self.winfo_height()
 
@@ -65,7 +66,7 @@ class TurnablePanel(PicturePanel):
         master: tk.Misc,
         on_turn: Callable[[float, float], None],
         on_reset: Callable[[], None],
-        **options: object,
+        **options: Any,
     ) -> None:
         """Args:
         on_turn: takes degrees of yaw and pitch since the last call.

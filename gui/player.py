@@ -1,7 +1,7 @@
 """Plays a source at its own speed, in its own thread.
 
-Time is the frames' time stamps. A frame that is late by more than one is skipped without
-being decoded in full, so that a slow machine drops frames and keeps time. Opening a file
+Time is the frames' time stamps. Frames that come too late are skipped without being
+decoded in full, so that a slow machine drops frames and keeps time. Opening a file
 happens here as well: a slow disk must not hold the window.
 """
 
@@ -20,7 +20,7 @@ LATE: Final = 0.12
 """Seconds behind the clock from which frames are skipped to catch up."""
 
 SHORT: Final = 0.9
-"""A video that ends before this share of the frames that its header promises was cut."""
+"""A video that ends before this share of the frames that it promises was cut."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +193,7 @@ class Player(threading.Thread):
         self._on_frame(frame, jumped)
 
     def _wait_until_due(self, frame: Frame) -> float | None:
-        """Seconds that the frame is late, 0 if it waited; None if it was interrupted."""
+        """Seconds that the frame is late, 0 if it waited; None if interrupted."""
         with self._changed:
             now = time.monotonic()
             if self._anchor is None:

@@ -112,6 +112,10 @@ class VideoJob(threading.Thread):
         self._process.stderr.close()
         self.status = self._process.wait()
 
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
     def cancel(self) -> None:
         """Stops the process; nothing half-written stays."""
         self._cancelled.set()

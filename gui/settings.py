@@ -47,7 +47,7 @@ def default_path() -> str:
 
 
 def read(path: str) -> Settings:
-    """Settings of a file; a missing or damaged one, or a damaged value, is a default."""
+    """Settings of a file; what is missing or damaged is a default."""
     try:
         with open(path, encoding="utf-8") as file:
             stored = json.load(file)

@@ -117,6 +117,18 @@ class Sidebar(ttk.Frame):
             **{name: float(scale.get()) for name, scale in self.sliders.items()}
         )
 
+    @property
+    def values(self) -> dict[str, bool]:
+        """The toggles as they stand."""
+        return {name: variable.get() for name, variable in self.toggles.items()}
+
+    def next_uncertainty(self) -> None:
+        """Shows uncertainty in the next way."""
+        names = list(UNCERTAINTY)
+        index = names.index(self.uncertainty.get()) + 1
+        self.uncertainty.set(names[index % len(names)])
+        self._on_change()
+
     def reset(self) -> None:
         """Makes the video clean again."""
         for slider in SLIDERS:

@@ -1,4 +1,4 @@
-"""Depth of a face as a colour map, as a shaded surface, as a surface that turns, as a mesh.
+"""Depth of a face: as colours, as a shaded surface, as one that turns, as a mesh.
 
 Only the part inside the outline of the landmarks is shown: what the network says of
 depth outside of the face was never trained.
@@ -22,9 +22,17 @@ LIGHT: Final = np.array([-0.35, -0.45, 0.82]) / np.linalg.norm([-0.35, -0.45, 0.
 """Towards the light: x right, y down, z to the viewer."""
 
 
-def face_mask(face: TrackedFace) -> np.ndarray:
-    """bool (D, D): inside the convex outline of the landmarks, over the face's window."""
-    side = face.depth.shape[0]
+def face_mask(face: TrackedFace, side: int | None = None) -> np.ndarray:
+    """Inside of the convex outline of the landmarks, over the face's window.
+
+    Args:
+      face: a tracked face.
+      side: of the mask, pixels; None = of the face's depth.
+
+    Returns:
+      bool (side, side).
+    """
+    side = side or face.depth.shape[0]
     points = face.window.to_normalized(face.landmarks[:, :2]) * side - 0.5
     limit = 8.0 * side
     hull = cv2.convexHull(np.clip(points, -limit, limit).astype(np.float32))
@@ -33,10 +41,24 @@ def face_mask(face: TrackedFace) -> np.ndarray:
     return mask.astype(bool)
 
 
-def heights(face: TrackedFace) -> np.ndarray:
-    """float32 (D, D): depth over the window's side, larger = nearer, NaN outside."""
+def heights(face: TrackedFace, side: int | None = None) -> np.ndarray:
+    """Depth over the window's side, larger = nearer, NaN outside of the face.
+
+    Args:
+      face: a tracked face.
+      side: of the map, pixels; None = of the face's depth. A larger map has the
+        outline of the landmarks at its own resolution.
+
+    Returns:
+      float32 (side, side).
+    """
     relative = np.asarray(face.depth, np.float32) / face.window.size
-    return np.where(face_mask(face), relative, np.nan).astype(np.float32)
+    if side is not None and side != relative.shape[0]:
+        method = cv2.INTER_CUBIC if side > relative.shape[0] else cv2.INTER_AREA
+        relative = np.asarray(
+            cv2.resize(relative, (side, side), interpolation=method), np.float32
+        )
+    return np.where(face_mask(face, side), relative, np.nan).astype(np.float32)
 
 
 def _filled(height: np.ndarray) -> np.ndarray:
@@ -44,6 +66,12 @@ def _filled(height: np.ndarray) -> np.ndarray:
     inside = np.isfinite(height)
     lowest = height[inside].min() if inside.any() else 0.0
     return np.where(inside, height, lowest).astype(np.float32)
+
+
+def _calm(height: np.ndarray) -> np.ndarray:
+    """Without the grain of the network's output pixels, which light would show."""
+    sigma = 1.2 * height.shape[0] / 112
+    return cv2.GaussianBlur(_filled(height), (0, 0), sigma)
 
 
 def color_map(height: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
@@ -93,8 +121,7 @@ CLAY: Final = np.array([222, 196, 176], np.float32)
 def shaded(height: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
     """Heights as a lit surface of clay, uint8 (D, D, 3) RGB, seen from the camera."""
     inside = np.isfinite(height)
-    # The network's depth has a grain of its output pixels, which light would show.
-    smooth = np.where(inside, cv2.GaussianBlur(_filled(height), (0, 0), 1.0), np.nan)
+    smooth = np.where(inside, _calm(height), np.nan)
     picture = (CLAY * _lit(normals(smooth))[..., None]).astype(np.uint8)
     picture[~inside] = background
     return picture
@@ -125,8 +152,8 @@ def turned(
 ) -> np.ndarray:
     """The surface seen from another side.
 
-    Points of a finer grid are thrown at the picture from far to near. At 112 px of depth
-    and 240 px of picture this takes about 10 ms, with nothing but numpy.
+    Points of a finer grid are thrown at the picture from far to near. At 112 px of
+    depth and 240 px of picture this takes about 10 ms, with nothing but numpy.
 
     Args:
       height: float32 (D, D), over the window's side, NaN = nothing.
@@ -145,7 +172,7 @@ def turned(
         return picture
     fine = max(height.shape[0], min(round(1.3 * size), 320))
     grid = (fine, fine)
-    smooth = cv2.GaussianBlur(_filled(height), (0, 0), 1.0)
+    smooth = _calm(height)
     z = cv2.resize(smooth, grid, interpolation=cv2.INTER_CUBIC)
     mask = cv2.resize(inside.astype(np.float32), grid) > 0.6
     normal = normals(z)[mask]
@@ -171,7 +198,7 @@ def turned(
     hit = np.zeros((size, size), np.uint8)
     picture[y[order], x[order]] = color[order]
     hit[y[order], x[order]] = 1
-    # Cracks of a pixel or two, where the surface is stretched, take a neighbour's colour.
+    # Cracks of a pixel or two, where the surface is stretched, take the colour around.
     crack = (cv2.morphologyEx(hit, cv2.MORPH_CLOSE, np.ones((5, 5))) - hit).astype(bool)
     weight = cv2.blur(hit.astype(np.float32), (5, 5))[..., None]
     spread = cv2.blur(picture.astype(np.float32) * hit[..., None], (5, 5))

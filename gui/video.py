@@ -34,13 +34,13 @@ DEFAULT_FPS: Final = 25.0
 
 IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES: Final = (
-    (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
-    + (".flv", ".3gp", ".ts", ".mts", ".m2ts", ".ogv", ".mjpeg", ".gif", ".y4m")
-)  # fmt: skip
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
+    *(".flv", ".3gp", ".ts", ".mts", ".m2ts", ".ogv", ".mjpeg", ".gif", ".y4m"),
+)
 
 FORWARD_LIMIT: Final = 48
-"""A seek ahead by fewer frames decodes its way there: exact, and faster than a jump to a
-key frame (every 50 to 250 frames in common videos)."""
+"""A seek ahead by fewer frames decodes its way there: exact, and faster than a jump to
+a key frame (every 50 to 250 frames in common videos)."""
 
 
 class VideoError(EthosError):
@@ -105,6 +105,7 @@ class Source(abc.ABC):
     def seek(self, index: int) -> None:
         """Makes frame `index` the next one, or the nearest that there is."""
 
+    @abc.abstractmethod
     def close(self) -> None:
         """Gives back files and devices."""
 
@@ -269,6 +270,9 @@ class Images(Source):
 
     def seek(self, index: int) -> None:
         self._next = min(max(0, index), len(self._files))
+
+    def close(self) -> None:
+        """Nothing is held open between frames."""
 
 
 def _read_image(path: str) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""A face that is a drawing, a detector that knows its colour, a model that knows nothing.
+"""Faces that are drawings, a detector of their colour, a model that knows nothing.
 
 No TensorFlow: the window and the tracker are tested on what they do themselves.
 """

@@ -1,0 +1,113 @@
+import pathlib
+
+import cv2
+import numpy as np
+import pytest
+
+from gui import video
+from tests.gui import fakes
+
+
+def read_all(path):
+    with video.open_source(str(path)) as source:
+        frames = []
+        while (frame := source.read()) is not None:
+            frames.append(frame)
+        return source.info, frames
+
+
+def face_left(image):
+    return fakes.skin_boxes(image)[0][0]
+
+
+@pytest.mark.parametrize("name", ["a.avi", "b.mkv"])
+def test_frames_in_order_with_their_times(tmp_path, name):
+    path = fakes.write_video(str(tmp_path / name), 30)
+    info, frames = read_all(path)
+    assert info.size == (240, 160)
+    assert info.fps == pytest.approx(25)
+    assert [frame.index for frame in frames] == list(range(30))
+    times = [frame.timestamp for frame in frames]
+    np.testing.assert_allclose(times, np.arange(30) / 25, atol=1e-3)
+    for frame in frames:
+        expected = fakes.face_box_at(frame.index)[0]
+        assert face_left(frame.image) == pytest.approx(expected, abs=2)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mp4", "mp4v"), ("avi", "MJPG")])
+def test_seeking_reaches_the_frame(tmp_path, suffix, codec):
+    path = fakes.write_video(str(tmp_path / f"v.{suffix}"), 80, codec=codec)
+    with video.open_source(path) as source:
+        for index in (70, 3, 0, 75, 40, 41, 12, 79):
+            source.seek(index)
+            frame = source.read()
+            assert frame.index == index
+            # The face may leave the picture to the right: compare its left edge.
+            expected = fakes.face_box_at(index)[0]
+            assert face_left(frame.image) == pytest.approx(expected, abs=2)
+            assert frame.timestamp == pytest.approx(index / 25, abs=1e-3)
+        assert source.read() is None
+
+
+def test_skipping_is_reading_without_looking(tmp_path):
+    path = fakes.write_video(str(tmp_path / "v.avi"), 10)
+    with video.open_source(path) as source:
+        assert source.skip()
+        assert source.read().index == 1
+        assert source.skip()
+        assert source.read().index == 3
+        while source.skip():
+            pass
+        assert source.read() is None
+
+
+def test_folders_of_images_in_natural_order(tmp_path):
+    for number in (10, 2, 1):
+        image = np.full((20, 30, 3), 20 * number, np.uint8)
+        cv2.imwrite(str(tmp_path / f"frame {number}.png"), image)
+    (tmp_path / "frame 3.png").write_bytes(b"damaged")
+    (tmp_path / "notes.txt").write_text("no image")
+    info, frames = read_all(tmp_path)
+    assert info.frame_count == 4
+    assert [int(frame.image[0, 0, 0]) for frame in frames] == [20, 40, 200]
+
+
+def test_one_image_in_colour_whatever_its_kind(tmp_path):
+    path = tmp_path / "grey ö.png"
+    data = cv2.imencode(".png", np.full((12, 16), 40000, np.uint16))[1]
+    path.write_bytes(data.tobytes())
+    info, frames = read_all(path)
+    assert info.size == (16, 12)
+    assert len(frames) == 1
+    assert frames[0].image.dtype == np.uint8
+    assert frames[0].image.shape == (12, 16, 3)
+    assert frames[0].image[0, 0].tolist() == [156, 156, 156]  # 40000 / 65536 * 256
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "picture.png", "list"])
+def test_what_is_no_video_is_named(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"this is not a video, whatever its name says" * 10)
+    with pytest.raises(video.VideoError, match=name):
+        video.open_source(str(path))
+    with pytest.raises(video.VideoError, match="no such file"):
+        video.open_source(str(tmp_path / "missing.mp4"))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(video.VideoError, match="without images"):
+        video.open_source(str(empty))
+
+
+def test_a_video_cut_short_gives_what_is_there(tmp_path):
+    whole = fakes.write_video(str(tmp_path / "whole.avi"), 40)
+    data = pathlib.Path(whole).read_bytes()
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(data[: len(data) // 2])
+    _, frames = read_all(cut)
+    assert 5 < len(frames) < 40
+
+
+def test_natural_order():
+    names = ["b2", "a10", "a2", "a", "2", "10", "1"]
+    ordered = sorted(names, key=video.natural)
+    assert ordered == ["1", "2", "10", "a", "a2", "a10", "b2"]
