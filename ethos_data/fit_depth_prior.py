@@ -22,7 +22,8 @@ import numpy as np
 from ethos_data import head as heads
 from ethos_data import landmarks as topology
 from ethos_data.depth import template
-from ethos_data.depth.prior import Prior, similarity
+from ethos_data.depth.fitting import similarity
+from ethos_data.depth.prior import Prior
 from ethos_data.errors import cli
 
 _RIGID = np.r_[0:5, 12:17, 27:31, 31:36, 36, 39, 42, 45]
@@ -45,10 +46,9 @@ def fit(
     samples, mean = _align(samples)
     # Every head with its mirror image: the mean is symmetric, and each component is
     # either symmetric or antisymmetric. The two kinds are found apart, exactly.
-    mirror = _mirror()
-    flipped = _flip(samples, mirror)
-    mean = (mean + _flip(mean, mirror)) / 2
-    importance = _importance()
+    flipped = _flip(samples, grid.mirror)
+    mean = (mean + _flip(mean, grid.mirror)) / 2
+    importance = _importance(len(mean))
     kinds = [
         _components((samples + flipped) / 2 - mean, importance, num_components),
         _components((samples - flipped) / 2, importance, num_components),
@@ -61,7 +61,7 @@ def fit(
     return Prior(
         mean=mean.astype(np.float32),
         basis=basis.astype(np.float32),
-        grid=(template.ROWS, template.COLUMNS),
+        triangles=grid.triangles,
         trust=_trust(residual),
     )
 
@@ -106,20 +106,13 @@ def _align(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return samples, mean
 
 
-def _mirror() -> np.ndarray:
-    """The permutation of landmarks and grid under a reflection of x."""
-    number = np.arange(template.ROWS * template.COLUMNS) + topology.NUM_LANDMARKS
-    grid = number.reshape(template.ROWS, template.COLUMNS)[:, ::-1].ravel()
-    return np.concatenate([topology.MIRROR, grid])
-
-
 def _flip(points: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     return points[..., mirror, :] * np.array([-1, 1, 1], np.float32)
 
 
-def _importance() -> np.ndarray:
-    """(68 + P,): the landmarks together count as much as the grid together."""
-    count = template.ROWS * template.COLUMNS
+def _importance(count: int) -> np.ndarray:
+    """(68 + P,): the landmarks together count as much as the surface together."""
+    count -= topology.NUM_LANDMARKS
     landmarks = np.full(topology.NUM_LANDMARKS, np.sqrt(count / topology.NUM_LANDMARKS))
     return np.concatenate([landmarks, np.ones(count)]).astype(np.float32)
 
@@ -158,8 +151,8 @@ def run(
     head_model: str,
     output: str,
     *,
-    num_heads: int = 4000,
-    num_components: int = 60,
+    num_heads: int = 2000,
+    num_components: int = 80,
     seed: int = 0,
 ) -> Prior:
     """Learns a prior and writes it; see the module's docstring."""
@@ -184,17 +177,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--head_model", required=True, help="npz of a morphable head")
     parser.add_argument("--output", required=True, help="npz to write")
     parser.add_argument(
-        "--num_heads", type=int, default=4000, help="heads to draw (default: 4000)"
+        "--num_heads", type=int, default=2000, help="heads to draw (default: 2000)"
     )
     parser.add_argument(
-        "--num_components", type=int, default=60, help="to keep (default: 60)"
+        "--num_components", type=int, default=80, help="to keep (default: 80)"
     )
     parser.add_argument("--seed", type=int, default=0, help="(default: 0)")
     arguments = parser.parse_args(argv)
     prior = run(**vars(arguments))
     print(
         f"Wrote {arguments.output}: {len(prior.basis)} components of 68 landmarks and "
-        f"{prior.grid[0]} x {prior.grid[1]} surface points, "
+        f"{len(prior.mean) - topology.NUM_LANDMARKS} surface points, "
         f"{os.path.getsize(arguments.output) / 1e6:.1f} MB"
     )
     print(
