@@ -4,10 +4,10 @@ clean     the frame as it is
 source    one fixed degradation of the source frame, before the face is cut out:
           the columns of the published comparison (4x downsampled, a fifth of the
           light, 15 px motion blur; lengths in source pixels)
-trained   the layers of `ethos_data.degrade` at severities 1 to 5, on the network's
-          input as in training
-unseen    corruptions that training never sees, at severities 1 to 5, on the source
-          frame
+trained   the layers of `ethos_data.degrade` that training draws from, at severities
+          1 to 5, on the network's input as in training
+unseen    what training never sees, at severities 1 to 5: the other layers, on the
+          network's input, and `corruptions`, on the source frame
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import cv2
 import numpy as np
 
 Corruption = Callable[[np.ndarray, float, int, np.random.Generator], np.ndarray]
@@ -60,11 +61,16 @@ def interlacing(
     """Two half pictures of a moving head: every second row is displaced."""
     part = (0.01, 0.02, 0.035, 0.05, 0.07)[severity - 1]
     # Half the way to each side: the mean of both half pictures stays in its place.
-    half = max(1, round(part * face_size / 2)) * rng.choice((-1, 1))
+    half = part * face_size / 2 * rng.choice((-1, 1))
     woven = image.copy()
     for first, shift in ((0, half), (1, -half)):
-        columns = np.clip(np.arange(image.shape[1]) + shift, 0, image.shape[1] - 1)
-        woven[first::2] = image[first::2][:, columns]
+        rows = np.ascontiguousarray(image[first::2])
+        woven[first::2] = cv2.warpAffine(
+            rows,
+            np.array([[1, 0, shift], [0, 1, 0]]),
+            (rows.shape[1], rows.shape[0]),
+            borderMode=cv2.BORDER_REPLICATE,
+        )
     return woven
 
 

@@ -124,5 +124,5 @@ def lowest(name: str, values: np.ndarray, percent: float = TAIL) -> Slice:
     """
     limit = float(np.percentile(values, percent))
     return Slice(
-        name.format(percent=f"{percent:g} %", limit=f"{limit:.3g}"), values <= limit
+        name.format(percent=f"{percent:g} %", limit=f"{limit:.2g}"), values <= limit
     )

@@ -18,7 +18,8 @@ section { background: var(--card); border-radius: 8px; padding: 1rem;
   margin-bottom: 1rem; break-inside: avoid; }
 section.wide { column-span: all; overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; width: 100%; }
-th, td { text-align: right; padding: .2rem .4rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: .2rem .35rem; vertical-align: bottom; }
+td { font-variant-numeric: tabular-nums; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 th { color: var(--muted); font-weight: 600; }
 tr + tr { border-top: 1px solid color-mix(in srgb, var(--muted) 30%, transparent); }
@@ -36,7 +37,8 @@ path.predicted { fill: none; stroke: #ff4d6d; stroke-width: 1.3; }
 i.true, i.predicted { display: inline-block; width: 1.2em; height: 3px;
   vertical-align: middle; margin: 0 .4em 0 1em; background: #35e06c; }
 i.predicted { background: #ff4d6d; }
-.legend { font-size: .8rem; margin: .2rem 0; } .legend span { margin-right: 1em; }
+.legend { font-size: .8rem; margin: .2rem 0; }
+.legend span { display: inline-block; margin-right: 1em; }
 .legend i { display: inline-block; width: 1em; height: 3px; margin-right: .4em;
   vertical-align: middle; }
 .worst { display: grid; gap: .8rem;

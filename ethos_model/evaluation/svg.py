@@ -86,7 +86,7 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     unit = 10 ** np.floor(np.log10(rough))
     step = unit * min((1, 2, 2.5, 5, 10), key=lambda factor: abs(factor * unit - rough))
     values = np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1)
-    return [float(f"{v:.10g}") for v in values * step]
+    return [float(f"{v:.10g}") + 0.0 for v in values * step]  # + 0.0: no "-0"
 
 
 def lines(
@@ -144,7 +144,7 @@ def bars(
       rows: (name, value, interval, mean face, baseline or None).
       label: what the values mean.
     """
-    row, left, right = 30, 170, 44
+    row, left, right = 28, 180, 40
     height = row * len(rows) + 30
     known = [value for r in rows for value in (r[1], r[2][1], r[3], r[4] or 0)]
     scale = (_WIDTH - left - right) / np.nanmax(known)

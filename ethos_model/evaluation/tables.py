@@ -32,8 +32,8 @@ def label(name: str) -> str:
 def table(report: Report) -> str:
     """A report on one screen: the four main conditions, severities, and the rest."""
     lines = [
-        f"{report.model}: {report.frames:,} {report.split} frames of {report.people} "
-        "people never trained on" * (report.split != "train"),
+        f"{report.model} on {report.data_dir}, split {report.split}: {report.frames:,} "
+        f"frames of {report.people} people",
         "",
     ]
     lines += _main(report)
@@ -43,26 +43,30 @@ def table(report: Report) -> str:
 
 
 def _main(report: Report) -> list[str]:
-    chosen = [one for one in report.conditions if not one.severity]
-    beside = report.baseline_model is not None
+    main = [one for one in report.conditions if not one.severity]
+    other = report.baseline_model is not None
     head = (
-        f"{'NME in %':<22}{'NME_box':>8}{'95 % interval':>16}{'NME_iod':>9}"
-        f"{'AUC@8':>7}{'FR@8':>6}{'z':>6}{'depth':>7}"
+        f"{'in %':<21}{'NME_box':>8}{'95 % interval':>16}{'NME_iod':>9}{'AUC@8':>7}"
+        f"{'FR@8':>6}{'z':>6}{'depth':>7}{'jitter':>8}"
     )
-    lines = [head + f"{'beside':>8}" * beside]
-    shown: list[ConditionResult | MeanFaceResult] = [*chosen, report.mean_face]
+    lines = [head + f"{'other':>8}" * other]
+    shown: list[ConditionResult | MeanFaceResult] = [*main, report.mean_face]
     for one in shown:
-        if isinstance(one, ConditionResult):
-            name, other = label(one.name), one.baseline_nme_box
-        else:
-            name, other = "(the mean face)", None
         low, high = one.nme_box_interval
-        lines.append(
-            f"{name:<22}{one.nme_box:8.2f}{f'{low:.2f} to {high:.2f}':>16}"
+        name = label(getattr(one, "name", "(the mean face)"))
+        line = (
+            f"{name:<21}{one.nme_box:8.2f}{f'{low:.2f} to {high:.2f}':>16}"
             f"{one.nme_iod:9.2f}{one.auc:7.1f}{one.failure_rate:6.1f}"
             f"{one.z_error:6.2f}{one.depth_error:7.2f}"
-            + ("" if other is None else f"{other:8.2f}")
         )
+        if isinstance(one, ConditionResult):
+            jitter = report.jitter.get(one.key)
+            line += f"{'' if jitter is None else f'{jitter:.2f}':>8}"
+            if one.baseline_nme_box is not None:
+                line += f"{one.baseline_nme_box:8.2f}"
+        lines.append(line)
+    if other:
+        lines.append(f"other: NME_box of {report.baseline_model}")
     return lines
 
 
@@ -75,17 +79,17 @@ def _severities(report: Report) -> list[str]:
         numbers = sorted({one.severity for one in chosen})
         lines += [
             "",
-            f"{f'{title} degradation':<22}" + _row(numbers, "severity {}", 11),
+            f"{f'{title} degradation':<21}" + _row(numbers, "severity {}", 11),
         ]
         for name in dict.fromkeys(one.name for one in chosen):
             by_severity = {one.severity: one for one in chosen if one.name == name}
             values = [by_severity[n].nme_box for n in numbers if n in by_severity]
-            lines.append(f"{label(name):<22}" + _row(values, "{:.2f}", 11))
+            lines.append(f"{label(name):<21}" + _row(values, "{:.2f}", 11))
         mce = report.mce[kind]
-        against = [f"{mce['mean_face']:.1f} % of the mean face's error"]
+        line = f"mCE: {mce['mean_face']:.1f} % of the mean face's error"
         if "baseline" in mce:
-            against.append(f"{mce['baseline']:.1f} % of {report.baseline_model}'s")
-        lines.append(f"{'mCE':<22}{', '.join(against):>{11 * len(numbers)}}")
+            line += f", {mce['baseline']:.1f} % of the other model's"
+        lines.append(line)
     return lines
 
 
@@ -109,9 +113,6 @@ def _notes(report: Report) -> list[str]:
         for one in report.conditions
         if one.kind == "source"
     ]
-    if report.jitter:
-        jitter = ", ".join(f"{label(n)} {v:.2f}" for n, v in report.jitter.items())
-        lines.append(f"jitter on still clips in %: {jitter}")
     return lines
 
 

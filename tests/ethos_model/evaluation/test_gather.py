@@ -1,0 +1,192 @@
+"""From a model to a report, with models whose error is known."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ethos_model import metrics
+from ethos_model.evaluation import baseline, conditions, page, samples, summary, tables
+from ethos_model.evaluation.conditions import CLEAN
+from ethos_model.evaluation.gather import gather
+from tests.ethos_model.evaluation.conftest import FRAMES, PEOPLE, Constant
+
+SIZE = 48
+WANTED = ("source", "low_light", "side_light-3")
+
+
+class Oracle(Constant):
+    """Knows the truth of each frame by its picture and misses it by a known shift."""
+
+    def __init__(self, data_dir, shift):
+        every = list(samples.read_samples(data_dir, "test"))
+        self.truth = {s.network_image(SIZE).tobytes(): s for s in every}
+        self.shift = np.array([shift, 0, 0.01])
+        super().__init__(every[0].landmarks + 0.05)
+
+    def __call__(self, images):
+        outputs = super().__call__(images)
+        for i, image in enumerate(images):
+            if sample := self.truth.get(image.tobytes()):
+                outputs["landmarks"][i] = sample.landmarks + self.shift
+                depth, _ = sample.network_depth(SIZE)
+                outputs["depth"][i, ..., 0] = depth + 0.3
+                outputs["restored"][i, ..., 0] = (
+                    image @ np.array([0.299, 0.587, 0.114]) / 255
+                )
+        return outputs
+
+
+def run(model, data_dir, wanted=WANTED, **options):
+    mean = baseline.mean_face(data_dir, "test")
+    found = gather(
+        model,
+        samples.read_samples(data_dir, "test"),
+        conditions.select(wanted),
+        mean,
+        image_size=SIZE,
+        depth_size=SIZE,
+        total=PEOPLE * FRAMES,
+        **options,
+    )
+    return summary.report(
+        found,
+        mean,
+        model="<fake>",
+        data_dir=str(data_dir),
+        split="test",
+        baseline_model="other" if options.get("baseline_model") else None,
+        image_size=SIZE,
+    )
+
+
+@pytest.fixture(scope="module")
+def report(data_dir):
+    """The oracle beside a model that answers nonsense."""
+    return run(
+        Oracle(data_dir, 0.02),
+        data_dir,
+        baseline_model=Constant(np.zeros((68, 3))),
+        baseline_size=32,
+    )
+
+
+def test_a_known_error_comes_out(report, data_dir):
+    sizes = [s.face_size for s in samples.read_samples(data_dir, "test")]
+    clean = report.condition("clean")
+    assert clean.nme_box == pytest.approx(np.mean(100 * 0.02 / np.array(sizes)), 1e-4)
+    assert clean.z_error == pytest.approx(np.mean(100 * 0.01 / np.array(sizes)), 1e-4)
+    assert clean.depth_error == pytest.approx(0, abs=1e-3)
+    assert clean.restored_psnr > 90
+    low, high = clean.nme_box_interval
+    assert low < clean.nme_box < high
+    assert clean.failure_rate == 0
+    # x is wrong by exactly one stated deviation, give or take float32; y is right.
+    assert clean.within_1_sigma >= 50
+    assert clean.stated_sigma == pytest.approx(clean.nme_box, 1e-4)
+
+
+def test_degraded_pictures_reach_the_model(report):
+    """The oracle does not know them, and answers something that is far off."""
+    dark = report.condition("dark5")
+    assert dark.nme_box > 2 * report.condition("clean").nme_box
+    assert dark.input_psnr < 30
+    darkness = [report.condition(f"low_light-{s}").input_psnr for s in range(1, 6)]
+    assert np.all(np.diff(darkness) < 0)
+    keys = [one.key for one in report.conditions]
+    assert keys == [one.key for one in conditions.select(WANTED)]
+
+
+def test_the_mean_face_against_its_definition(report, data_dir):
+    truth = samples.read_network_landmarks(data_dir, "test")
+    mean = samples.read_network_landmarks(data_dir, "train").mean(axis=0)
+    nme = metrics.nme_box(np.broadcast_to(mean, truth.shape), truth)
+    assert report.mean_face.nme_box == pytest.approx(nme.mean(), 1e-4)
+    assert report.mean_face.auc == pytest.approx(metrics.auc(nme), abs=0.01)
+
+
+def test_a_model_that_answers_the_mean_face_is_as_good_as_the_mean_face(data_dir):
+    mean = baseline.mean_face(data_dir, "test")
+    found = run(Constant(mean.landmarks), data_dir, ("source",))
+    for one in found.conditions:
+        assert one.nme_box == pytest.approx(found.mean_face.nme_box, 1e-4)
+    assert found.mce["source"]["mean_face"] == pytest.approx(100, 1e-4)
+    # Its points move only as the window does, by a pixel at most on each axis.
+    assert 0 < found.jitter["clean"] < 100 * np.hypot(4, 4) / 30
+
+
+def test_baseline_model_and_mce(report, data_dir):
+    truth = samples.read_network_landmarks(data_dir, "test")
+    nme = metrics.nme_box(np.zeros_like(truth), truth).mean()
+    for one in report.conditions:
+        assert one.baseline_nme_box == pytest.approx(nme, 1e-3)
+    source = [one for one in report.conditions if one.kind == "source"]
+    expected = 100 * np.mean([one.nme_box / nme for one in source])
+    assert report.mce["source"]["baseline"] == pytest.approx(expected, 1e-3)
+    assert set(report.mce) == {"source", "trained", "unseen"}
+
+
+def test_slices_hold_every_frame_once(report):
+    assert set(report.slices) == {"Face size", "Yaw", "Natural quality"}
+    for title in ("Face size", "Yaw"):
+        assert sum(one.frames for one in report.slices[title]) == PEOPLE * FRAMES
+    by_yaw = {one.name: one.frames for one in report.slices["Yaw"]}
+    assert by_yaw["30 to 45°"] == PEOPLE  # one frame of each was turned by 40°
+
+
+def test_worst_cases_come_first_and_condition_by_condition(report):
+    first = report.worst[:4]
+    assert [case.condition for case in first] == [
+        "clean",
+        "downsample4",
+        "dark5",
+        "blur15",
+    ]
+    dark = [case.nme_box for case in report.worst if case.condition == "dark5"]
+    assert dark == sorted(dark, reverse=True)
+    assert first[1].image.shape == (SIZE, SIZE, 3)
+
+
+def test_calibration_of_an_honest_model(data_dir):
+    rng = np.random.default_rng(0)
+    oracle = Oracle(data_dir, 0.0)
+
+    def honest(images):
+        outputs = oracle(images)
+        sigma = rng.uniform(0.005, 0.05, (len(images), 68))
+        noise = rng.normal(size=(len(images), 68, 3)) * sigma[..., None]
+        outputs["landmarks"] = outputs["landmarks"] + noise
+        return outputs | {"uncertainty": sigma}
+
+    (clean,) = run(honest, data_dir, ()).calibration
+    for _, share, expected in clean.coverage:
+        assert share == pytest.approx(expected, abs=3)
+    for count, stated, actual in clean.bins:
+        assert actual == pytest.approx(stated, rel=4 / np.sqrt(count))
+
+
+def test_json_table_csv_and_page(report):
+    values = json.loads(report.to_json())
+    assert len(values["conditions"]) == len(report.conditions)
+    assert values["frames"] == PEOPLE * FRAMES
+    text = tables.table(report)
+    assert max(len(line) for line in text.splitlines()) < 100
+    assert f"{report.condition('dark5').nme_box:.2f}" in text
+    rows = tables.conditions_csv(report).splitlines()
+    assert len(rows) == 1 + len(report.conditions) + 1
+    assert len({row.count(",") for row in rows}) == 1
+    assert len(tables.frames_csv(report).splitlines()) == 1 + PEOPLE * FRAMES
+    assert len(tables.points_csv(report).splitlines()) == 1 + 68
+    html = page.page(report)
+    assert "&lt;fake&gt;" in html
+    assert html.count("data:image/jpeg") == len(report.worst[:24])
+    assert "<script" not in html
+    assert "nan" not in html.lower().replace("&nan", "").split("base64")[0]
+
+
+def test_a_split_does_not_depend_on_the_batch(report, data_dir, monkeypatch):
+    monkeypatch.setattr("ethos_model.evaluation.gather.BATCH", 3)
+    again = run(Oracle(data_dir, 0.02), data_dir, ("source",))
+    for one in again.conditions:
+        assert one.nme_box == pytest.approx(report.condition(one.key).nme_box)
+    assert CLEAN.key in again.jitter
