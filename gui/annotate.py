@@ -22,12 +22,12 @@ from collections.abc import Callable, Sequence
 from ethos_data.errors import EthosError, cli
 from gui import compose, export, video
 from gui.degradation import SLIDERS, Degradation
-from gui.detect import make_detector
 from gui.export import LandmarkTable, folder_aside
 from gui.jobs import Job, expand, plan_jobs
 from gui.overlay import OverlayOptions
 from gui.progress import Progress
 from gui.record import VideoRecorder
+from gui.session import Setup, load
 from gui.smoothing import OneEuroOptions
 from gui.tracker import FaceTracker, TrackerOptions
 
@@ -247,15 +247,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         video.open_source(jobs[0].video).close()
 
     def make_tracker() -> FaceTracker:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from ethos_model.predict import FacePredictor
-
+        loaded = load(Setup(args.model, args.detector))
         smoothing = None if args.no_smoothing else OneEuroOptions()
-        return FaceTracker(
-            FacePredictor(args.model),
-            make_detector(args.detector),
-            TrackerOptions(smoothing=smoothing),
-        )
+        options = TrackerOptions(smoothing=smoothing)
+        return FaceTracker(loaded.predictor, loaded.detector, options)
 
     failed = run(
         jobs,

@@ -320,11 +320,13 @@ class App:
             window.status_label, current.text, f"{current.mood.capitalize()}.TLabel"
         )
         progress = self.save_menu.progress()
-        set_text(window.note_label, self.save_menu.notice or progress or state.note)
+        moved = status.difference(view) if view is not None else ""
+        set_text(
+            window.note_label, self.save_menu.notice or progress or state.note or moved
+        )
         set_text(window.model_label, f"model: {engine.model}" if engine.model else "")
         if view is not None and painting is not None:
             set_text(window.stages_label, status.stages(view, painting.milliseconds))
-            set_text(self.sidebar.difference, status.difference(view))
         title = f"{state.info.name} – ETHOS" if state.info else "ETHOS"
         if self.root.title() != title:
             self.root.title(title)

@@ -25,13 +25,24 @@ _SHAPES: Final[dict[str, list[list[tuple[float, float]]]]] = {
 }
 
 
-def icon(name: str, size: int, color: str, master: tk.Misc) -> ImageTk.PhotoImage:
-    """An icon of `size` pixels: "play", "pause", "next", "previous" or "app"."""
+def icon(
+    name: str, size: int, color: str, master: tk.Misc, *, fill: str = "#1e2127"
+) -> ImageTk.PhotoImage:
+    """Draws an icon.
+
+    Args:
+      name: "play", "pause", "next", "previous", "app", "box" (an empty check box) or
+        "tick" (a full one).
+      size: side, pixels.
+      color: "#rrggbb".
+      master: widget of the window that it is for.
+      fill: second colour of "app", "box" and "tick".
+    """
     fine = 8 * size
     if name == "app":
         image = Image.new("RGBA", (fine, fine), (0, 0, 0, 0))
         draw = ImageDraw.Draw(image)
-        draw.rounded_rectangle((0, 0, fine - 1, fine - 1), fine // 5, "#1e2127")
+        draw.rounded_rectangle((0, 0, fine - 1, fine - 1), fine // 5, fill)
         for x, y, r in (
             (0.34, 0.38, 0.075),
             (0.66, 0.38, 0.075),
@@ -42,6 +53,17 @@ def icon(name: str, size: int, color: str, master: tk.Misc) -> ImageTk.PhotoImag
         ):
             box = [fine * v for v in (x - r, y - r, x + r, y + r)]
             draw.ellipse(box, fill=color)
+    elif name in ("box", "tick"):
+        image = Image.new("RGBA", (fine, fine), (0, 0, 0, 0))
+        draw = ImageDraw.Draw(image)
+        area, corner = (4, 4, fine - 5, fine - 5), fine // 5
+        if name == "box":
+            draw.rounded_rectangle(area, corner, fill, color, fine // 14)
+        else:
+            draw.rounded_rectangle(area, corner, color)
+            tick = [(0.24, 0.52), (0.43, 0.7), (0.77, 0.31)]
+            points = [(fine * x, fine * y) for x, y in tick]
+            draw.line(points, fill, fine // 8, joint="curve")
     else:
         image = Image.new("L", (fine, fine), 0)
         draw = ImageDraw.Draw(image)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from gui import compose, surface
 from gui.engine import View
-from gui.overlay import OverlayOptions, draw_faces, enlarged
+from gui.overlay import OverlayOptions, draw_faces, enlarged, put_text
 from gui.slot import Latest
 from gui.tracker import TrackedFace
 
@@ -50,7 +51,7 @@ class Painting:
       source: uint8 (H, W, 3) RGB of the panel's size.
       tiles: uint8 (S, S, 3) RGB by kind; empty without a face.
       scale: screen pixels per source pixel.
-      offset: of the frame's upper left corner in the panel, screen pixels.
+      offset: of the (degraded) frame's upper left corner in the panel, screen pixels.
       chosen: the face in the tiles.
       milliseconds: that drawing took.
     """
@@ -83,22 +84,18 @@ def paint(view: View, options: PaintOptions) -> Painting:
     started = time.perf_counter()
     chosen = choose(view, options.chosen)
     width, height = (max(MIN_PANEL, side) for side in options.source_size)
-    rows, columns = view.image.shape[:2]
-    scale = min(width / columns, height / rows)
-    canvas = enlarged(view.image, scale)
-    canvas = canvas[:height, :width]
-    draw_faces(
-        canvas,
-        view.faces,
-        options.overlay,
-        scale=scale,
-        chosen=chosen.id if chosen else None,
-        reference=view.reference,
-    )
     source = np.empty((height, width, 3), np.uint8)
     source[:] = options.background
-    left, top = (width - canvas.shape[1]) // 2, (height - canvas.shape[0]) // 2
-    source[top : top + canvas.shape[0], left : left + canvas.shape[1]] = canvas
+    if view.compared:
+        clean, degraded = _halves(width, height, view.image.shape)
+        _paint_frame(source, clean, view.frame.image, view.reference, options, None, ())
+        put_text(source, "clean", (clean[0] + 8, clean[1] + clean[3] - 8))
+        put_text(source, "degraded", (degraded[0] + 8, degraded[1] + degraded[3] - 8))
+    else:
+        degraded = (0, 0, width, height)
+    scale, left, top = _paint_frame(
+        source, degraded, view.image, view.faces, options, chosen, view.reference
+    )
     tiles = {}
     if chosen is not None and options.tile_size >= MIN_PANEL:
         for kind in options.kinds:
@@ -119,6 +116,47 @@ def paint(view: View, options: PaintOptions) -> Painting:
         chosen,
         1000 * (time.perf_counter() - started),
     )
+
+
+Place = tuple[int, int, int, int]
+"""Left, top, width, height of a part of the panel, screen pixels."""
+
+
+def _halves(width: int, height: int, shape: tuple[int, ...]) -> tuple[Place, Place]:
+    """Two places for two frames, side by side or one above the other: what is larger."""
+    rows, columns = shape[:2]
+    gap = 4
+    wide, high = (width - gap) // 2, (height - gap) // 2
+    if min(wide / columns, height / rows) >= min(width / columns, high / rows):
+        return (0, 0, wide, height), (wide + gap, 0, width - wide - gap, height)
+    return (0, 0, width, high), (0, high + gap, width, height - high - gap)
+
+
+def _paint_frame(
+    source: np.ndarray,
+    place: Place,
+    image: np.ndarray,
+    faces: Sequence[TrackedFace],
+    options: PaintOptions,
+    chosen: TrackedFace | None,
+    reference: Sequence[TrackedFace],
+) -> tuple[float, int, int]:
+    """Draws a frame into its place; returns its scale, left and top in the panel."""
+    x, y, width, height = place
+    rows, columns = image.shape[:2]
+    scale = min(width / columns, height / rows)
+    canvas = enlarged(image, scale)[:height, :width]
+    draw_faces(
+        canvas,
+        faces,
+        options.overlay,
+        scale=scale,
+        chosen=chosen.id if chosen else None,
+        reference=reference,
+    )
+    left, top = x + (width - canvas.shape[1]) // 2, y + (height - canvas.shape[0]) // 2
+    source[top : top + canvas.shape[0], left : left + canvas.shape[1]] = canvas
+    return scale, left, top
 
 
 class Painter(threading.Thread):

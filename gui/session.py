@@ -16,7 +16,8 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from ethos_data.errors import EthosError
-from gui.detect import Detector
+from gui.detect import Detector, make_detector
+from gui.quiet import quiet_libraries
 from gui.smoothing import OneEuroOptions
 from gui.tracker import FaceTracker, Predictor, TrackedFace
 
@@ -90,17 +91,15 @@ Factory = Callable[[Setup], Loaded]
 
 def load(setup: Setup) -> Loaded:
     """Loads TensorFlow, the model and the detector."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from ethos_model.predict import FacePredictor
+    with quiet_libraries():
+        from ethos_model.predict import FacePredictor
 
-    from gui.detect import make_detector
-
-    predictor = FacePredictor(setup.model_dir)
-    # Compiles what it needs now and not in the middle of the first frames.
-    blank = np.zeros((64, 64, 3), np.uint8)
-    predictor.predict(blank, [np.array([16.0, 16.0, 48.0, 48.0])])
-    detector = make_detector(setup.detector)
-    detector.detect(blank)
+        predictor = FacePredictor(setup.model_dir)
+        # Compiles what it needs now and not in the middle of the first frames.
+        blank = np.zeros((64, 64, 3), np.uint8)
+        predictor.predict(blank, [np.array([16.0, 16.0, 48.0, 48.0])])
+        detector = make_detector(setup.detector)
+        detector.detect(blank)
     name = os.path.basename(os.path.normpath(setup.model_dir or "shipped"))
     return Loaded(predictor, detector, name)
 

@@ -96,12 +96,10 @@ class Sidebar(ttk.Frame):
             command=on_change,
             takefocus=False,
         ).pack(anchor="w", pady=(gap, 0))
-        self.difference = ttk.Label(self, style="Muted.TLabel", wraplength=46 * gap)
-        self.difference.pack(anchor="w")
         self.reset_button = ttk.Button(
-            self, text="Reset", command=self.reset, takefocus=False
+            self, text="Make clean again", command=self.reset, takefocus=False
         )
-        self.reset_button.pack(anchor="w", pady=(gap, 0))
+        self.reset_button.pack(fill="x", pady=(gap, 0))
         self._show_values()
 
     def _heading(self, text: str, gap: int) -> None:

@@ -191,7 +191,7 @@ def turned(
     color = albedo * _lit(normal)[:, None]
     # The largest extent that any turn can show stays inside of the picture.
     reach = float(np.linalg.norm((high - low) / 2))
-    x, y = np.round((points[:, :2] / (2.1 * reach) + 0.5) * size).astype(np.int32).T
+    x, y = np.round((points[:, :2] / (1.85 * reach) + 0.5) * size).astype(np.int32).T
     order = np.argsort(points[:, 2])
     order = order[(x[order] >= 0) & (x[order] < size)]
     order = order[(y[order] >= 0) & (y[order] < size)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import tkinter as tk
 from tkinter import font, ttk
-from typing import Final
+from typing import Any, Final
+
+from gui import icons
 
 REFERENCE_DPI: Final = 96.0
 """Pixels per inch at which sizes in this package are meant."""
@@ -138,22 +140,21 @@ def apply(root: tk.Tk, palette: Palette, ratio: float) -> None:
         font="TkHeadingFont",
     )
     style.map("Accent.TButton", background=[("active", p.text)])
-    for name in ("TCheckbutton", "TRadiobutton"):
-        style.configure(
-            name,
-            indicatorbackground=p.raised,
-            indicatorforeground=p.on_accent,
-            upperbordercolor=p.border,
-            lowerbordercolor=p.border,
-            indicatorsize=px(13),
-            indicatormargin=(0, 0, px(7), 0),
-            padding=(0, px(2)),
-        )
-        style.map(
-            name,
-            background=[("active", p.window)],
-            indicatorbackground=[("selected", p.accent), ("active", p.border)],
-        )
+    _style_checks(root, style, p, px(16))
+    style.configure("TCheckbutton", padding=(0, px(2)))
+    style.map("TCheckbutton", background=[("active", p.window)])
+    style.configure(
+        "Vertical.TScrollbar",
+        background=p.border,
+        troughcolor=p.window,
+        bordercolor=p.window,
+        lightcolor=p.border,
+        darkcolor=p.border,
+        arrowcolor=p.muted,
+        arrowsize=px(11),
+        gripcount=0,
+    )
+    style.map("Vertical.TScrollbar", background=[("disabled", p.window)])
     style.configure(
         "Horizontal.TScale",
         background=p.accent,
@@ -191,6 +192,26 @@ def apply(root: tk.Tk, palette: Palette, ratio: float) -> None:
     root.option_add("*TCombobox*Listbox.selectBackground", p.accent)
     root.option_add("*TCombobox*Listbox.selectForeground", p.on_accent)
     root.option_add("*TCombobox*Listbox.font", "TkDefaultFont")
+
+
+def _style_checks(root: tk.Tk, style: ttk.Style, p: Palette, size: int) -> None:
+    """Check boxes with a tick: the theme's own have a cross."""
+    element = f"Ethos{p.name}.indicator"
+    kept = vars(root).setdefault("ethos_checks", {})  # Tk does not hold on to images
+    if p.name not in kept:
+        off = icons.icon("box", size, p.border, root, fill=p.raised)
+        on = icons.icon("tick", size, p.accent, root, fill=p.on_accent)
+        kept[p.name] = (off, on)
+        gap = size // 2
+        style.element_create(
+            element, "image", off, ("selected", on), padding=(0, 0, gap, 0), sticky="w"
+        )
+    inner: list[tuple[str, Any]] = [
+        (element, {"side": "left"}),
+        ("Checkbutton.label", {"side": "left"}),
+    ]
+    outer: Any = {"sticky": "nswe", "children": inner}
+    style.layout("TCheckbutton", [("Checkbutton.padding", outer)])
 
 
 def style_menu(menu: tk.Menu, palette: Palette) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 from gui import icons, theme
 from gui.panels import PicturePanel, TurnablePanel
 from gui.player import Player
+from gui.scrolled import Scrolled
 from gui.settings import Settings
 from gui.sidebar import Sidebar
 from gui.transport import Transport
@@ -76,8 +77,10 @@ class Window:
         self.tiles_frame = ttk.Frame(panes, style="Panel.TFrame", width=px(230))
         panes.add(self.source_panel, weight=4)
         panes.add(self.tiles_frame, weight=1)
-        self.sidebar = Sidebar(body, settings, self.ratio, on_change)
-        self.sidebar.grid(row=0, column=1, sticky="ns", padx=(px(12), 0))
+        self._column = Scrolled(body)
+        self._column.grid(row=0, column=1, sticky="ns", padx=(px(12), 0))
+        self.sidebar = Sidebar(self._column.inside, settings, self.ratio, on_change)
+        self.sidebar.pack(fill="both", expand=True)
         self.tiles: dict[str, PicturePanel] = {}
         self._captions: dict[str, ttk.Label] = {}
         for kind, caption in CAPTIONS.items():
@@ -167,6 +170,7 @@ class Window:
         for panel in (self.source_panel, *self.tiles.values()):
             panel.configure(background=palette.panel)
         self.theme_button.configure(text="Light" if palette.name == "dark" else "Dark")
+        self._column.restyle(palette.window)
         self.transport.restyle(palette.text)
         self._icon = icons.icon("app", 64, palette.accent, self.root)
         self.root.iconphoto(True, self._icon)  # type: ignore[arg-type]
