@@ -102,7 +102,9 @@ def _between(rng: np.random.Generator, tones: np.ndarray, at: float) -> np.ndarr
     place = np.clip(at, 0, 1) * (len(tones) - 1)
     k = min(int(place), len(tones) - 2)
     tone = tones[k] + (tones[k + 1] - tones[k]) * (place - k)
-    return to_linear(np.clip(tone * rng.normal(1, 0.03, 3), 3, 252))
+    return to_linear(
+        np.clip(tone * rng.normal(1, 0.03) * rng.normal(1, 0.006, 3), 3, 252)
+    )
 
 
 def sample_look(rng: np.random.Generator) -> Look:
@@ -123,7 +125,7 @@ def sample_look(rng: np.random.Generator) -> Look:
     bearded = rng.random() < 0.3 and style != "long" and not made_up
     lips = skin * (0.86, 0.55, 0.56) * rng.uniform(0.8, 1.05)
     if made_up:
-        lips = lips * 0.4 + 0.6 * to_linear((rng.uniform(120, 200), 30, 50))
+        lips = lips * 0.5 + 0.5 * to_linear(np.array((rng.uniform(110, 175), 40, 55)))
     return Look(
         skin=skin,
         ruddy=rng.uniform(0.1, 0.9),
@@ -131,7 +133,7 @@ def sample_look(rng: np.random.Generator) -> Look:
         gloss=rng.uniform(0.15, 1.0),
         lips=lips,
         iris=iris,
-        brow=np.minimum(hair, 0.25) * 0.8,
+        brow=0.45 * np.minimum(hair, 0.2) + 0.4 * _between(rng, _HAIR_TONES, 0.25),
         brow_density=rng.uniform(0.45, 1.0),
         hair=hair,
         hair_style=style,
@@ -141,8 +143,8 @@ def sample_look(rng: np.random.Generator) -> Look:
         hairline=max(0.0, rng.normal(0.3, 0.8)),
         fringe=rng.uniform(0.5, 4.0) if rng.random() < 0.3 else 0.0,
         beard=float(rng.choice([0.25, 0.45, 0.8])) if bearded else 0.0,
-        lashes=rng.uniform(0.7, 1.0) if made_up else rng.uniform(0.2, 0.7),
-        cloth=to_linear(rng.uniform(15, 235) * rng.dirichlet((6, 6, 6)) * 3 * 0.9),
+        lashes=rng.uniform(0.8, 1.0) if made_up else rng.uniform(0.4, 0.8),
+        cloth=to_linear(rng.uniform(15, 235) * rng.dirichlet((14, 14, 14)) * 3 * 0.9),
         collar=rng.uniform(0.0, 3.0),
     )
 

@@ -27,7 +27,8 @@ class Figure:
       shape: float32 (V, 3), the person's neutral head, cm.
       worn: float32 (N - V, 3), hair and then clothes, cm.
       num_hair: how many vertices are hair.
-      triangles: int32 (F, 3).
+      triangles: int32 (F, 3). Hair is there twice, to be seen from inside as well.
+      num_outer: how many triangles, from the first, show the outside.
       kinds: uint8 (F,), part of each triangle: of `head`, HAIR or CLOTH.
       paint: float32 (N, 9): albedo r, g, b; gloss; brow; beard; texture x, y, z (cm).
       eyes: float32 (2, 4): center (texture coordinates) and radius of the eyeballs.
@@ -43,6 +44,7 @@ class Figure:
     worn: np.ndarray
     num_hair: int
     triangles: np.ndarray
+    num_outer: int
     kinds: np.ndarray
     paint: np.ndarray
     eyes: np.ndarray
@@ -95,6 +97,10 @@ def build(
     triangles.append(faces + count)
     kinds.append(np.full(len(faces), CLOTH))
 
+    num_outer = sum(len(faces) for faces in triangles)
+    if num_hair:
+        triangles.append(triangles[1][:, ::-1])
+        kinds.append(kinds[1])
     all_triangles = np.concatenate(triangles).astype(np.int32)
     all_worn = np.concatenate(worn).astype(np.float32)
     paint = np.zeros((len(shape) + len(all_worn), 9), np.float32)
@@ -103,7 +109,7 @@ def build(
     paint[count:, :3] = look.cloth
     paint[:, 6:] = np.concatenate(textures)
     vertices = np.concatenate([shape, all_worn])
-    transfer, hidden = _transfer(vertices, all_triangles)
+    transfer, hidden = _transfer(vertices, all_triangles, num_outer)
     return Figure(
         model=model,
         look=look,
@@ -111,6 +117,7 @@ def build(
         worn=all_worn,
         num_hair=num_hair,
         triangles=all_triangles,
+        num_outer=num_outer,
         kinds=np.concatenate(kinds).astype(np.uint8),
         paint=paint,
         eyes=np.concatenate(
@@ -135,8 +142,8 @@ def _without_shoulders(
     """
     outward = (shape - axis) * (1, 0, 1)
     radius = np.linalg.norm(outward, axis=1)
-    limit = 0.40 * width
-    t = np.clip((base + 2.5 - shape[:, 1]) / 3.0, 0, 1)
+    limit = 0.37 * width
+    t = np.clip((base + 4.5 - shape[:, 1]) / 4.0, 0, 1)
     excess = np.maximum(radius - limit, 0) * t * t * (3 - 2 * t)
     inward = excess / np.maximum(radius, 1e-6)
     moved = shape - outward * inward[:, None] - np.outer(0.5 * excess, (0, 1, 0))
@@ -163,7 +170,7 @@ def _paint_head(
     albedo = np.select(
         [parts == head.EYE, parts == head.TEETH, parts == head.MOUTH],
         [
-            np.array((0.66, 0.63, 0.61)),
+            np.array((0.50, 0.47, 0.45)),
             np.array((0.62, 0.58, 0.5)),
             np.array((0.22, 0.06, 0.06)),
         ],
@@ -177,7 +184,7 @@ def _paint_head(
 
 
 def _transfer(
-    vertices: np.ndarray, triangles: np.ndarray
+    vertices: np.ndarray, triangles: np.ndarray, num_outer: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """How each vertex is lit from each direction (N, K), and how much sky is hidden.
 
@@ -186,7 +193,7 @@ def _transfer(
     one product of matrices.
     """
     directions = lighting.sphere(NUM_DIRECTIONS)
-    normals = raster.vertex_normals(vertices, triangles)
+    normals = raster.vertex_normals(vertices, triangles[:num_outer])
     cosines = np.maximum(normals @ directions.T.astype(np.float32), 0)
     seen = np.empty((len(vertices), NUM_DIRECTIONS), np.float32)
     for k, direction in enumerate(directions):

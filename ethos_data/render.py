@@ -224,12 +224,16 @@ def _colors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Linear colour times coverage (H, W, 3), and coverage (H, W, 1), of a person."""
     triangles, look = figure.triangles, figure.look
-    normals = raster.vertex_normals(vertices, triangles)
+    normals = raster.vertex_normals(vertices, triangles[: figure.num_outer])
     directions = lighting.sphere(figures.NUM_DIRECTIONS) @ pose.rotation.T
     radiance = light.radiance(directions)
     bounce = 0.45 * radiance.mean(axis=0) * np.minimum(look.skin * 1.3, 1)
-    irradiance = figure.transfer @ radiance.astype(np.float32)
-    irradiance += figure.hidden[:, None] * bounce.astype(np.float32)
+    irradiance = shading.light_softly(
+        figure.transfer,
+        figure.hidden,
+        radiance.astype(np.float32),
+        bounce.astype(np.float32),
+    )
     depth, points, scale = raster.shadow_map(
         vertices, triangles, light.key, _SHADOW_PIXELS
     )
@@ -249,7 +253,7 @@ def _colors(
         np.float32(look.mottle),
         points.astype(np.float32),
         depth,
-        np.float32(0.25 * scale),
+        np.float32(0.2 * scale),
         light.key.astype(np.float32),
         light.key_color.astype(np.float32),
     )

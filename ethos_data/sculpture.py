@@ -79,11 +79,11 @@ def field(points: np.ndarray) -> np.ndarray:
     p[..., 0] = np.abs(p[..., 0])
     d = _ellipsoid(p, (0, 5.2, -0.3), (7.3, 8.0, 9.6))  # skull
     d = _join(d, _ellipsoid(p, (0, 0.2, 2.6), (6.6, 8.0, 6.9)), 1.5)  # face
-    d = _join(d, _cone(p, (4.3, -3.2, 2.8), (0.6, -6.2, 8.0), 1.9, 1.4), 2.6)  # jaw
+    d = _join(d, _cone(p, (4.0, -3.0, 2.8), (0.6, -6.2, 8.0), 1.9, 1.4), 2.6)  # jaw
     d = _join(d, _ellipsoid(p, (0, -6.35, 8.9), (1.4, 1.15, 1.35)), 2.0)  # chin
     d = _join(d, _ellipsoid(p, (4.4, 1.0, 6.5), (2.0, 1.7, 2.1)), 2.2)  # cheekbone
     d = _join(d, _ellipsoid(p, (2.7, -0.9, 7.9), (2.2, 2.2, 2.1)), 1.8)  # cheek
-    d = _join(d, _ellipsoid(p, (3.4, -3.2, 6.4), (2.2, 2.4, 2.2)), 2.2)  # lower cheek
+    d = _join(d, _ellipsoid(p, (2.9, -3.0, 6.6), (2.1, 2.4, 2.2)), 2.2)  # lower cheek
     d = _join(d, _ellipsoid(p, (0, -3.2, 8.1), (2.7, 2.8, 2.7)), 1.6)  # jaws' mound
     d = _join(d, _cone(p, (0.6, 5.2, 8.7), (4.3, 5.3, 7.0), 1.2, 1.0), 2.2)  # brow
     d = _carve(d, _ellipsoid(p, (2.9, 3.35, 11.1), (1.8, 1.3, 1.9)), 1.4)  # socket

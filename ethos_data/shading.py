@@ -21,39 +21,73 @@ _EYE, _TEETH, _MOUTH, _HAIR, _CLOTH = head.EYE, head.TEETH, head.MOUTH, HAIR, CL
 _WRAP_R, _WRAP_G, _WRAP_B = np.float32(0.30), np.float32(0.13), np.float32(0.09)
 
 
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def light_softly(transfer, hidden, radiance, bounce):  # pragma: no cover
+    """Irradiance (N, 3) float32 of vertices from K directions.
+
+    A product of matrices, but one that uses a single core however BLAS is set up:
+    two workers with two BLAS threads each took twice as long as this loop.
+
+    Args:
+      transfer: float32 (N, K), as in `figure.Figure`.
+      hidden: float32 (N,), as in `figure.Figure`.
+      radiance: float32 (K, 3).
+      bounce: float32 (3,), what comes from the hidden part of the sky: other skin.
+    """
+    out = np.empty((len(transfer), 3), np.float32)
+    for n in range(len(transfer)):
+        r = hidden[n] * bounce[0]
+        g = hidden[n] * bounce[1]
+        b = hidden[n] * bounce[2]
+        for k in range(transfer.shape[1]):
+            t = transfer[n, k]
+            r += t * radiance[k, 0]
+            g += t * radiance[k, 1]
+            b += t * radiance[k, 2]
+        out[n, 0], out[n, 1], out[n, 2] = r, g, b
+    return out
+
+
 @numba.njit(cache=True, nogil=True, inline="always")
 def _hash(x, y, z):  # pragma: no cover
     """A number in [0, 1) for a point of the integer lattice."""
-    h = (x * 374761393 + y * 668265263 + z * 2147483647) & 0xFFFFFFFF
-    h = ((h ^ (h >> 13)) * 1274126177) & 0xFFFFFFFF
-    return np.float32((h ^ (h >> 16)) & 0xFFFF) / np.float32(65536)
+    h = np.uint32(x) * np.uint32(374761393) + np.uint32(y) * np.uint32(668265263)
+    h = np.uint32(h + np.uint32(z) * np.uint32(2246822519))
+    h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(1274126177))
+    return np.float32((h >> np.uint32(8)) & np.uint32(0xFFFF)) * np.float32(1 / 65536)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _noise(x, y, z):  # pragma: no cover
-    """Smooth noise in [0, 1), one feature per unit."""
-    i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
-    u, v, w = x - i, y - j, z - k
-    u, v, w = u * u * (3 - 2 * u), v * v * (3 - 2 * v), w * w * (3 - 2 * w)
-    near = _hash(i, j, k) * (1 - u) + _hash(i + 1, j, k) * u
-    near = (
-        near * (1 - v) + (_hash(i, j + 1, k) * (1 - u) + _hash(i + 1, j + 1, k) * u) * v
+    """Smooth noise in [0, 1), one feature per unit; float32 arguments."""
+    fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
+    i, j, k = np.int32(fx), np.int32(fy), np.int32(fz)
+    u, v, w = x - fx, y - fy, z - fz
+    three, two = np.float32(3), np.float32(2)
+    u, v, w = (
+        u * u * (three - two * u),
+        v * v * (three - two * v),
+        w * w * (three - two * w),
     )
-    k += 1
-    far = _hash(i, j, k) * (1 - u) + _hash(i + 1, j, k) * u
-    far = (
-        far * (1 - v) + (_hash(i, j + 1, k) * (1 - u) + _hash(i + 1, j + 1, k) * u) * v
-    )
-    return np.float32(near * (1 - w) + far * w)
+    total = np.float32(0)
+    for d in range(2):
+        a = _hash(i, j, k + d)
+        b = _hash(i, j + 1, k + d)
+        a += (_hash(i + 1, j, k + d) - a) * u
+        b += (_hash(i + 1, j + 1, k + d) - b) * u
+        a += (b - a) * v
+        total += a * (w if d else np.float32(1) - w)
+    return total
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _ramp(low, high, value):  # pragma: no cover
-    t = min(max((value - low) / (high - low), 0.0), 1.0)
-    return t * t * (3 - 2 * t)
+    t = (value - np.float32(low)) / np.float32(high - low)
+    t = min(max(t, np.float32(0)), np.float32(1))
+    return t * t * (np.float32(3) - np.float32(2) * t)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def shade(
     seen, weights, triangles, kinds, normals, irradiance, paint, eyes, colors, mottle,
     light_points, light_depth, bias, key, key_color,
@@ -79,126 +113,165 @@ def shade(
     """
     height, width = seen.shape
     out = np.zeros((height, width, 3), np.float32)
-    half = np.empty(3, np.float32)
-    half[0], half[1], half[2] = key[0], key[1], key[2] + 1
-    half /= max(np.sqrt((half * half).sum()), np.float32(1e-6))
-    n = np.empty(3, np.float32)
-    e = np.empty(3, np.float32)
+    zero, one = np.float32(0), np.float32(1)
+    # The direction halfway between the light and the viewer, who is far away at +z.
+    hx, hy, hz = key[0], key[1], key[2] + one
+    length = max(np.sqrt(hx * hx + hy * hy + hz * hz), np.float32(1e-6))
+    hx, hy, hz = hx / length, hy / length, hz / length
     p = np.empty(9, np.float32)
-    s = np.empty(3, np.float32)
     for row in range(height):
         for column in range(width):
             f = seen[row, column]
             if f < 0:
                 continue
             a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
-            wa, wb, wc = weights[row, column]
-            for k in range(3):
-                n[k] = wa * normals[a, k] + wb * normals[b, k] + wc * normals[c, k]
-                e[k] = (
-                    wa * irradiance[a, k]
-                    + wb * irradiance[b, k]
-                    + wc * irradiance[c, k]
-                )
-                s[k] = (
-                    wa * light_points[a, k]
-                    + wb * light_points[b, k]
-                    + wc * light_points[c, k]
-                )
+            wa = weights[row, column, 0]
+            wb = weights[row, column, 1]
+            wc = weights[row, column, 2]
+            nx = wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0]
+            ny = wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1]
+            nz = wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2]
+            length = one / max(np.sqrt(nx * nx + ny * ny + nz * nz), np.float32(1e-6))
+            nx, ny, nz = nx * length, ny * length, nz * length
             for k in range(9):
                 p[k] = wa * paint[a, k] + wb * paint[b, k] + wc * paint[c, k]
-            n /= max(np.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]), np.float32(1e-6))
             kind = kinds[f]
-            x, y, z = p[6], p[7], p[8]
-            gloss, shine = p[3], np.float32(24)
-            if kind == _EYE:
+            gloss = p[3]
+            if kind == _HAIR and nz < zero:  # seen from inside
+                nx, ny, nz = -nx, -ny, -nz
+            if kind == _HAIR or kind == _CLOTH:
+                _paint_worn(p, kind == _HAIR)
+                gloss = zero
+            elif kind == _EYE:
                 _paint_eye(p, eyes, colors)
-                shine = np.float32(180)
-            elif kind == _HAIR:
-                strand = 0.6 * _noise(x * 2.2, y * 0.22, 3.0)
-                strand += 0.4 * _noise(x * 7.0, y * 0.4, 7.0)
-                tone = 0.35 + 1.3 * strand
-                for k in range(3):
-                    p[k] *= tone
-                gloss = np.float32(0.0)
-            elif kind == _CLOTH:
-                tone = 0.8 + 0.4 * _noise(x * 0.35, y * 0.2, z * 0.35)
-                for k in range(3):
-                    p[k] *= tone
-                gloss = np.float32(0.0)
             elif kind == _MOUTH:
-                gloss = np.float32(0.3)
-            elif kind != _TEETH:
-                _paint_skin(p, colors, mottle)
-                gloss *= 1 - p[5]
-
-            facing = n[0] * key[0] + n[1] * key[1] + n[2] * key[2]
-            reach = np.float32(0)
-            if facing > -0.35:
-                reach = reaches(light_depth, s[0], s[1], s[2], bias)
-            toward = min(max(n[2], np.float32(0)), np.float32(1))
-            fresnel = np.float32(0.03) + np.float32(0.35) * (1 - toward) ** 5
-            nh = max(n[0] * half[0] + n[1] * half[1] + n[2] * half[2], np.float32(0))
-            if kind == _HAIR:
-                # Strands run downwards; a highlight lies across them (Kajiya, 1989).
-                tx, ty, tz = n[0] * n[1], n[1] * n[1] - 1, n[2] * n[1]
-                length = max(np.sqrt(tx * tx + ty * ty + tz * tz), np.float32(1e-3))
-                th = (tx * half[0] + ty * half[1] + tz * half[2]) / length
-                highlight = np.float32(0.10) * max(1 - th * th, 0.0) ** 40
+                gloss = np.float32(0.25)
+            elif kind == _TEETH:
+                gloss = np.float32(0.5)
             else:
-                highlight = gloss * (0.035 + fresnel) * 0.11 * (shine + 8) * nh**shine
-                highlight *= np.float32(0.35)
+                _paint_skin(p, colors, mottle)
+                gloss *= one - p[5]
+
+            facing = nx * key[0] + ny * key[1] + nz * key[2]
+            reach, highlight = zero, zero
+            if facing > np.float32(-0.35):
+                x = wa * light_points[a, 0] + wb * light_points[b, 0]
+                y = wa * light_points[a, 1] + wb * light_points[b, 1]
+                z = wa * light_points[a, 2] + wb * light_points[b, 2]
+                x += wc * light_points[c, 0]
+                y += wc * light_points[c, 1]
+                z += wc * light_points[c, 2]
+                # At grazing light a texel spans much depth: more bias, no acne.
+                near = bias * (one + np.float32(3) * (one - facing))
+                for dx in (np.float32(-0.8), np.float32(0.8)):
+                    for dy in (np.float32(-0.8), np.float32(0.8)):
+                        reach += reaches(light_depth, x + dx, y + dy, z, near)
+                reach *= np.float32(0.25)
+            rim = one - min(max(nz, zero), one)
+            fresnel = np.float32(0.03) + np.float32(0.3) * rim * rim * rim * rim * rim
+            if facing > zero and reach > zero:
+                nh = max(nx * hx + ny * hy + nz * hz, zero)
+                if kind == _HAIR:
+                    # Strands run downwards; a highlight lies across them (Kajiya 1989).
+                    tx, ty, tz = nx * ny, ny * ny - one, nz * ny
+                    length = max(np.sqrt(tx * tx + ty * ty + tz * tz), np.float32(1e-3))
+                    th = (tx * hx + ty * hy + tz * hz) / length
+                    highlight = np.float32(0.05) * (one - th * th) ** 24
+                elif kind == _EYE:
+                    highlight = np.float32(5) * nh**260
+                elif nh > np.float32(0.5):
+                    # A sharp lobe for the oil on the skin, a wide one for the skin.
+                    lobes = np.float32(0.10) * nh**10 + np.float32(0.22) * nh**36
+                    highlight = gloss * lobes * (one + np.float32(6) * (fresnel - 0.03))
             wrap = kind <= head.HEAD
             for k in range(3):
-                w = np.float32(0)
+                w = zero
                 if wrap:
                     w = _WRAP_R if k == 0 else (_WRAP_G if k == 1 else _WRAP_B)
-                diffuse = max((facing + w) / (1 + w), np.float32(0)) / (1 + w)
-                light = e[k] + key_color[k] * reach * diffuse
-                mirror = key_color[k] * reach * highlight * (facing > 0)
-                mirror += e[k] * fresnel * gloss * np.float32(0.35)
+                soft = wa * irradiance[a, k] + wb * irradiance[b, k]
+                soft += wc * irradiance[c, k]
+                diffuse = max(facing + w, zero) / ((one + w) * (one + w))
+                light = soft + key_color[k] * reach * diffuse
+                mirror = key_color[k] * reach * highlight
+                mirror += soft * fresnel * gloss * np.float32(0.35)
                 out[row, column, k] = p[k] * light + mirror
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _paint_worn(p, is_hair):  # pragma: no cover
+    """Strands of hair, folds of cloth."""
+    x, y, z = p[6], p[7], p[8]
+    if is_hair:
+        bend = np.float32(0.6) * _noise(x * np.float32(0.4), y * np.float32(0.15), z)
+        x = x + bend * np.float32(2)
+        lock = _noise(x * np.float32(1.3), y * np.float32(0.07), np.float32(3))
+        strand = _noise(x * np.float32(6), y * np.float32(0.12), np.float32(7))
+        tone = np.float32(0.45) + np.float32(0.6) * lock + np.float32(0.5) * strand
+    else:
+        fold = _noise(x * np.float32(0.35), y * np.float32(0.2), z * np.float32(0.35))
+        tone = np.float32(0.8) + np.float32(0.4) * fold
+    p[0] *= tone
+    p[1] *= tone
+    p[2] *= tone
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _paint_skin(p, colors, mottle):  # pragma: no cover
     x, y, z = p[6], p[7], p[8]
-    broad = _noise(x * 0.9, y * 0.9, z * 0.9 + 11) - 0.5
-    fine = _noise(x * 4.5, y * 4.5, z * 4.5) - 0.5
-    tone = 1 + mottle * (0.16 * broad + 0.12 * fine)
+    half, one = np.float32(0.5), np.float32(1)
+    scale = np.float32(0.9)
+    broad = _noise(x * scale, y * scale, z * scale) - half
+    scale = np.float32(4.5)
+    fine = _noise(x * scale, y * scale, z * scale) - half
+    tone = one + mottle * (np.float32(0.14) * broad + np.float32(0.10) * fine)
+    blush = tone * (one - np.float32(0.10) * mottle * broad)
     p[0] *= tone
-    p[1] *= tone * (1 - 0.10 * mottle * broad)
-    p[2] *= tone * (1 - 0.10 * mottle * broad)
-    if p[4] > 0.02:  # brow: hairs slant up and outwards
-        side = 1.0 if x > 0 else -1.0
-        hairs = _noise(x * side * 9.0 - y * 4.0, y * 2.2, 5.0)
-        cover = _ramp(0.10, 0.62, p[4] + 0.35 * (hairs - 0.5)) * 0.92
+    p[1] *= blush
+    p[2] *= blush
+    if p[4] > np.float32(0.02):  # brow: hairs slant up and outwards
+        out = abs(x)
+        hairs = _noise(
+            out * np.float32(5) - y * np.float32(3.5),
+            y * np.float32(1.2),
+            np.float32(5),
+        )
+        cover = _ramp(0.12, 0.75, p[4] * (np.float32(0.65) + np.float32(0.7) * hairs))
+        cover *= np.float32(0.9)
         for k in range(3):
             p[k] += (colors[0, k] - p[k]) * cover
-        p[3] *= 1 - cover
-    if p[5] > 0.02:  # beard
-        hairs = _noise(x * 6.0, y * 2.5, z * 6.0)
-        cover = min(max(p[5] * (0.6 + 0.8 * hairs), 0.0), 0.95)
+        p[3] *= one - cover
+    if p[5] > np.float32(0.02):  # beard
+        hairs = _noise(x * np.float32(5), y * np.float32(2.5), z * np.float32(5))
+        cover = p[5] * (np.float32(0.7) + np.float32(0.6) * hairs)
+        cover = min(max(cover, np.float32(0)), np.float32(0.95))
         for k in range(3):
-            p[k] += (colors[1, k] * 0.6 - p[k]) * cover
+            p[k] += (colors[1, k] * np.float32(0.6) - p[k]) * cover
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _paint_eye(p, eyes, colors):  # pragma: no cover
+    one = np.float32(1)
     side = 1 if p[6] > 0 else 0
     radius = eyes[side, 3]
     x, y = (p[6] - eyes[side, 0]) / radius, (p[7] - eyes[side, 1]) / radius
     out = np.sqrt(x * x + y * y)
+    # The upper lid and its lashes shade the eyeball.
+    shaded = one - np.float32(0.55) * _ramp(0.0, 0.5, y)
+    for k in range(3):
+        p[k] *= shaded
     # Sclera: pinker towards the corners of the eye.
-    pink = _ramp(0.55, 0.95, out) * 0.35
-    p[1] *= 1 - pink
-    p[2] *= 1 - pink
+    pink = _ramp(0.5, 0.95, out) * np.float32(0.4)
+    p[1] *= one - pink
+    p[2] *= one - pink
     # Radii over the eyeball's: iris 5.9 mm, pupil about 2 mm of 12.2 mm.
-    iris = 1 - _ramp(0.44, 0.50, out)
+    iris = one - _ramp(0.44, 0.51, out)
     if iris > 0:
-        spokes = _noise(np.arctan2(y, x) * 6.0, out * 4.0, 1.0)
-        tone = (0.65 + 0.7 * spokes) * (1 - 0.6 * _ramp(0.36, 0.47, out))
+        turn = np.float32(np.arctan2(y, x))
+        spokes = _noise(turn * np.float32(6), out * np.float32(4), one)
+        tone = np.float32(0.65) + np.float32(0.7) * spokes
+        tone *= one - np.float32(0.6) * _ramp(0.36, 0.47, out)
         pupil = _ramp(0.15, 0.19, out)
+        tone *= shaded
         for k in range(3):
-            p[k] += ((colors[2, k] * tone) * pupil + 0.004 - p[k]) * iris
+            p[k] += (colors[2, k] * tone * pupil + np.float32(0.004) - p[k]) * iris

@@ -122,7 +122,6 @@ def hair(
     )
     strand = np.stack([a * 9.0 + 0 * along, along, 0 * along], axis=-1)
     faces = grid_triangles(len(grid), _MERIDIANS)
-    faces = np.concatenate([faces, faces[:, ::-1]])
     return grid.reshape(-1, 3), faces, strand.reshape(-1, 3)
 
 
