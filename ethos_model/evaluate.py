@@ -66,11 +66,11 @@ def evaluate(
       progress: called now and then with the frames done and all frames.
     """
     chosen = select(conditions)
+    total = samples.count(data_dir, split, limit=limit)
     model, size, depth_size = load_model(model_dir)
     beside, beside_size = None, 0
     if baseline_model is not None:
         beside, beside_size, _ = load_model(baseline_model)
-    total = samples.count(data_dir, split, limit=limit)
     mean = baseline.mean_face(data_dir, split)
     found = gather(
         model,

@@ -209,7 +209,9 @@ def mce(nme: Mapping[Hashable, float], baseline_nme: Mapping[Hashable, float]) -
     return float(100 * np.mean([nme[key] / baseline_nme[key] for key in nme]))
 
 
-def jitter(landmarks: np.ndarray) -> np.ndarray:
+def jitter(
+    landmarks: np.ndarray, face_size: np.ndarray | float | None = None
+) -> np.ndarray:
     """How much the points of a still clip tremble, x and y only.
 
     A steady movement has no second difference, so a slow drift of the head is not
@@ -217,15 +219,18 @@ def jitter(landmarks: np.ndarray) -> np.ndarray:
 
     Args:
       landmarks: (..., T, 68, 2) or (..., T, 68, 3), T at least 3 frames in a row.
+      face_size: (...) sqrt(w * h) of the true face, same unit; None = the mean of the
+        sizes of `landmarks` themselves.
 
     Returns:
-      float64 (...): mean length of the points' second differences in % of the mean
-      face size of the clip.
+      float64 (...): mean length of the points' second differences in % of the face
+      size.
     """
     xy = np.asarray(landmarks, np.float64)[..., :2]
     second = np.diff(xy, n=2, axis=-3)
-    size = topology.face_size(topology.face_box(xy)).mean(axis=-1)
-    return 100 * np.linalg.norm(second, axis=-1).mean(axis=(-2, -1)) / size
+    if face_size is None:
+        face_size = topology.face_size(topology.face_box(xy)).mean(axis=-1)
+    return 100 * np.linalg.norm(second, axis=-1).mean(axis=(-2, -1)) / face_size
 
 
 def coverage(

@@ -97,11 +97,18 @@ class Sample:
 def count(
     data_dir: str | os.PathLike[str], split: str, *, limit: int | None = None
 ) -> int:
-    """How many faces `read_samples` will yield; 0 if there is no such split."""
+    """How many faces `read_samples` will yield.
+
+    Raises:
+      EthosError: there is no such data set or split, or it is empty.
+    """
     from ethos_data import dataset  # takes seconds
 
-    stored = dataset.counts(data_dir).get(split, 0)
-    return stored if limit is None else min(limit, stored)
+    every = dataset.counts(data_dir)
+    if not every.get(split):
+        known = ", ".join(name for name, number in every.items() if number)
+        raise EthosError(f"{data_dir}: no frames in split {split!r}, only in {known}")
+    return every[split] if limit is None else min(limit, every[split])
 
 
 def read_samples(
@@ -147,12 +154,11 @@ def _read_records(
 
     from ethos_data import dataset
 
-    paths = dataset.shards(data_dir, split)
     total, wanted = (count(data_dir, split, limit=n) for n in (None, limit))
     # The first frames would all be the people of the first shard.
     chosen = set(np.linspace(0, total - 1, wanted).round().astype(int).tolist())
     index = 0
-    for path in paths:
+    for path in dataset.shards(data_dir, split):
         try:
             with tf.io.gfile.GFile(path, "rb") as file:
                 for serialized in tfrecord.read(file):

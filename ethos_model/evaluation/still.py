@@ -66,4 +66,4 @@ def jitter(
         windows.append(window)
     points = model(np.stack(frames))["landmarks"]
     clip = [w.to_source(p) for w, p in zip(windows, points, strict=True)]
-    return float(metrics.jitter(np.stack(clip)))
+    return float(metrics.jitter(np.stack(clip), sample.source_face_size))

@@ -170,6 +170,7 @@ def test_jitter_of_a_steady_movement_is_zero_and_of_a_flicker_is_known(faces):
     flicker = still + (np.arange(6) % 2)[:, None, None] * (0.01, 0, 0)
     # To and fro by 0.01: each second difference is 0.02 long.
     assert metrics.jitter(flicker) == pytest.approx(100 * 0.02 / size)
+    assert metrics.jitter(flicker, 0.5) == pytest.approx(4.0)
 
 
 def test_coverage_of_an_honest_gaussian():

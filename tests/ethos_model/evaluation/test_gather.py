@@ -185,8 +185,8 @@ def test_json_table_csv_and_page(report):
 
 
 def test_a_split_does_not_depend_on_the_batch(report, data_dir, monkeypatch):
-    monkeypatch.setattr("ethos_model.evaluation.gather.BATCH", 3)
-    again = run(Oracle(data_dir, 0.02), data_dir, ("source",))
+    monkeypatch.setattr("ethos_model.evaluation.gather.BATCH", 7)
+    again = run(Oracle(data_dir, 0.02), data_dir, ("dark5",))
     for one in again.conditions:
         assert one.nme_box == pytest.approx(report.condition(one.key).nme_box)
     assert CLEAN.key in again.jitter

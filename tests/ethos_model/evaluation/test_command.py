@@ -1,0 +1,122 @@
+"""The command and its Python twin, on a SavedModel whose answers are known."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ethos_data import landmarks as topology
+from ethos_model import evaluate
+from ethos_model.evaluation import samples
+
+SIZE = 32
+
+
+@pytest.fixture(scope="session")
+def model_dir(tmp_path_factory):
+    """A SavedModel with the signature of an exported one: it answers the upper left
+    corner and hands back the picture."""
+    folder = tmp_path_factory.mktemp("model")
+    module = tf.Module()
+
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, SIZE, SIZE, 3), tf.uint8, name="image")]
+    )
+    def serve(image):
+        count = tf.shape(image)[0]
+        grey = tf.image.rgb_to_grayscale(tf.cast(image, tf.float32) / 255)
+        return {
+            "landmarks": tf.zeros((count, 68, 3)),
+            "uncertainty": tf.fill((count, 68), 0.1),
+            "depth": tf.zeros((count, SIZE, SIZE, 1)),
+            "restored": grey,
+        }
+
+    module.serve = serve
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": serve})
+    card = {"format_version": 1, "image_size": SIZE, "depth_size": SIZE}
+    (folder / "ethos_model.json").write_text(json.dumps(card))
+    return folder
+
+
+def test_the_command_writes_a_report(model_dir, data_dir, tmp_path, capsys):
+    output = tmp_path / "report"
+    status = evaluate.main(
+        [
+            f"--model={model_dir}",
+            f"--data_dir={data_dir}",
+            f"--output_dir={output}",
+            "--limit=7",
+            "--conditions",
+            "source",
+            "jpeg-3",
+            f"--baseline_model={model_dir}",
+        ]
+    )
+    assert status == 0
+    printed, progress = capsys.readouterr()
+    assert "a fifth of the light" in printed
+    assert f"next: open {output / 'report.html'} in a browser" in printed
+    assert "7 of 7 frames" in progress
+    values = json.loads((output / "report.json").read_text())
+    assert values["frames"] == 7
+    for one in values["conditions"]:  # the same model stands beside itself
+        assert one["baseline_nme_box"] == pytest.approx(one["nme_box"], rel=1e-3)
+    assert sorted(path.name for path in output.iterdir()) == [
+        "conditions.csv",
+        "frames.csv",
+        "points.csv",
+        "report.html",
+        "report.json",
+    ]
+
+
+def test_evaluate_from_python(model_dir, data_dir):
+    seen = []
+    report = evaluate.evaluate(
+        model_dir, data_dir, limit=5, progress=lambda *counts: seen.append(counts)
+    )
+    keys = [one.key for one in report.conditions]
+    assert keys == ["clean", "downsample4", "dark5", "blur15"]
+    assert seen == [(5, 5)]
+    # The middle of a face is half a window away from the corner, on both axes.
+    face = samples.read_network_landmarks(data_dir, "test").mean(axis=0)
+    middle = np.linalg.norm(face[:, :2].mean(axis=0))
+    size = topology.face_size(topology.face_box(face))
+    clean = report.condition("clean")
+    assert clean.nme_box == pytest.approx(100 * middle / size, rel=0.1)
+    dark = report.condition("dark5")
+    assert dark.restored_psnr == pytest.approx(dark.input_psnr, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (["--model=/nonexistent"], "/nonexistent: no exported model here"),
+        (["--data_dir=/nonexistent"], "/nonexistent: no data set here"),
+        (["--split=validation"], "no frames in split 'validation'"),
+        (["--conditions", "fog"], "no condition 'fog'"),
+        (["--limit=0"], "--limit must be at least 1"),
+        (["--baseline_model=/nonexistent"], "/nonexistent: no exported model here"),
+    ],
+)
+def test_an_expected_failure_is_one_line(model_dir, data_dir, capsys, flags, reason):
+    given = [f"--model={model_dir}", f"--data_dir={data_dir}", *flags]
+    assert evaluate.main(given) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert reason in error
+    assert error.count("\n") == 1
+
+
+def test_a_damaged_model_is_named(model_dir, data_dir, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(model_dir, copy)
+    (copy / "saved_model.pb").write_bytes(b"nothing")
+    assert evaluate.main([f"--model={copy}", f"--data_dir={data_dir}"]) == 1
+    assert f"error: {copy}: not a SavedModel" in capsys.readouterr().err
+    (copy / "ethos_model.json").write_text("{}")
+    assert evaluate.main([f"--model={copy}", f"--data_dir={data_dir}"]) == 1
+    assert "image_size" in capsys.readouterr().err
