@@ -17,6 +17,7 @@ import argparse
 import contextlib
 import dataclasses
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +25,7 @@ from typing import Any, Final
 
 from ethos_data import depth as depth_lib
 from ethos_data.errors import EthosError, cli
-from pipelines import files, metadata, plan, shard
+from pipelines import files, logs, metadata, plan, shard
 from pipelines.job import Job, Result
 from pipelines.progress import Monitor, Progress, printer
 
@@ -76,53 +77,63 @@ def convert(
     with job.folder(overwrite):
         made = job.make_plan()
         todo = job.unfinished(made)
-        tasks = [
-            shard.Task(s, job.corpus_dir, job.version_dir, options)
-            for s in made.shards
-            if s.key in todo
-        ]
         with Monitor(made, todo, job.version_dir, progress):
-            if tasks:
-                run_beam(tasks, runner, beam_args)
+            if todo:
+                shards = [s for s in made.shards if s.key in todo]
+                run_beam(shards, job, runner, beam_args)
         return job.finish(made, len(todo), max_bad_fraction, begun)
 
 
-def run_beam(tasks: Sequence[shard.Task], runner: str, beam_args: list[str]) -> None:
+def run_beam(
+    shards: Sequence[plan.Shard], job: Job, runner: str, beam_args: list[str]
+) -> None:
     """Writes shards on any Beam runner.
 
     Raises:
       EthosError: a flag is unknown, or a shard cannot be written.
     """
     import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.runners.runner import create_runner
+    from apache_beam.transforms import environments
 
-    runner = _RUNNERS.get(runner, runner)
+    from pipelines import worker
+
+    reject_unknown(beam_args)
+    flags = PipelineOptions(_with_defaults(runner, beam_args))
+    direct = flags.view_as(DirectOptions)
     try:
-        engine = beam.runners.runner.create_runner(runner)
+        engine = create_runner(_RUNNERS.get(runner, runner))
     except (ValueError, ImportError, AttributeError) as error:
         raise EthosError(f"--runner {runner}: {shard.reason_of(error)}") from error
-    reject_unknown(beam_args)
-    pipeline = beam.Pipeline(engine, PipelineOptions(beam_args))
-    _ = (
-        pipeline
-        | "Shards" >> beam.Create(tasks)
-        # Breaks the fusion with Create, so that workers share the shards.
-        | "Share" >> beam.Reshuffle()
-        | "Write" >> beam.ParDo(shard.WriteShard(beam_args))
-    )
+    if runner == DEFAULT_RUNNER and direct.direct_running_mode == "multi_processing":
+        # The same as Beam makes of this flag, but for the program that is started.
+        command = f"{shlex.quote(sys.executable)} -m pipelines.sdk_worker"
+        environment = environments.SubprocessSDKEnvironment.from_command_string(command)
+        engine = FnApiRunner(default_environment=environment)
+        direct.direct_running_mode = "in_memory"
+    pipeline = beam.Pipeline(engine, flags)
+    tasks = [
+        worker.Task(s, job.corpus_dir, job.version_dir, job.options) for s in shards
+    ]
+    worker.build(pipeline, tasks, beam_args)
     try:
         pipeline.run().wait_until_finish()
     except Exception as error:
         # Runners wrap, copy and print the exceptions of their workers.
-        told = re.search(r"ShardError: (.+?)(?: \[while running.*)?$", repr_of(error))
+        text = f"{type(error).__name__}: {error}"
+        told = re.search(r"ShardError: (.+?)(?: \[while running.*)?$", text, re.M)
         if told:
             raise EthosError(told.group(1)) from error
         raise
 
 
-def repr_of(error: BaseException) -> str:
-    """Type and text of an error, on lines of their own."""
-    return f"{type(error).__name__}: {error}"
+def _with_defaults(runner: str, beam_args: list[str]) -> list[str]:
+    if runner.endswith("DaskRunner") and "partition" not in " ".join(beam_args):
+        # It would make one worker's job of up to 128 shards.
+        return [*beam_args, "--dask_partition_size", "1"]
+    return beam_args
 
 
 def reject_unknown(beam_args: list[str]) -> None:
@@ -238,6 +249,7 @@ def run(
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `ethos-convert`; 0 also if some files were rejected."""
+    logs.quieten()
     print(summary(run(argv, printer(sys.stderr))))
     return 0
 

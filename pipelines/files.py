@@ -146,9 +146,11 @@ def _write_local(path: str, parts: Iterator[bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError):  # writing does not say what it wrote to
+            raise OSError(error.errno, error.strerror, path) from error
         raise
 
 

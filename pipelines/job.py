@@ -78,7 +78,7 @@ class Job:
         self.version_dir = files.join(self.data_dir, records.NAME, records.VERSION)
         self._state_dir = files.join(self.version_dir, shard_lib.STATE)
         self._plan_path = files.join(self._state_dir, PLAN)
-        self._options = options
+        self.options = options
         self._previous: plan.Plan | None = None
 
     @contextlib.contextmanager
@@ -146,7 +146,7 @@ class Job:
                     (
                         field.name,
                         getattr(previous.options, field.name),
-                        getattr(self._options, field.name),
+                        getattr(self.options, field.name),
                     )
                     for field in dataclasses.fields(plan.Options)
                 ),
@@ -175,7 +175,7 @@ class Job:
         ]
         if not found:
             raise EthosError(f"{self.corpus_dir}: holds no {corpus.SUFFIX} file")
-        made = plan.make(self._sources(found), self._options, self._previous)
+        made = plan.make(self._sources(found), self.options, self._previous)
         self._adopt(made)
         saved = {"corpus_dir": self.corpus_dir, "plan": made.to_json()}
         metadata.write_json(self._plan_path, saved)

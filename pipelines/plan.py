@@ -340,16 +340,28 @@ def estimated_bytes(member: Member, options: Options) -> int:
 
 
 def _packed(members: Sequence[Member], options: Options) -> list[list[Member]]:
-    """Spreads files evenly: each, the largest first, goes to the emptiest shard."""
-    if not members:
-        return []
+    """Files in shards of even size."""
+    if options.num_shards is not None:
+        return _spread(members, options.num_shards, options)
     frames = sum(m.frames(options.frame_stride) for m in members)
     size = sum(estimated_bytes(m, options) for m in members)
-    count = options.num_shards
-    if count is None:
-        by_size = -(-size // int(options.max_shard_size_mb * 2**20))
-        count = max(by_size, min(MIN_SHARDS, frames // MIN_FRAMES_PER_SHARD), 1)
-    count = min(count, len(members))
+    limit = int(options.max_shard_size_mb * 2**20)
+    count = max(-(-size // limit), min(MIN_SHARDS, frames // MIN_FRAMES_PER_SHARD), 1)
+    while True:
+        shards = _spread(members, count, options)
+        largest = max(
+            (sum(estimated_bytes(m, options) for m in s) for s in shards), default=0
+        )
+        # A single file may still be larger than a shard should be.
+        if largest <= limit or count >= len(members):
+            return shards
+        count += max(1, count // 20)
+
+
+def _spread(
+    members: Sequence[Member], count: int, options: Options
+) -> list[list[Member]]:
+    """Each file, the largest first, goes to the shard that is emptiest so far."""
     order = sorted(
         members,
         key=lambda m: (
@@ -357,8 +369,8 @@ def _packed(members: Sequence[Member], options: Options) -> list[list[Member]]:
             _hash(options.seed, "shard", m.source.video_id),
         ),
     )
-    shards: list[list[Member]] = [[] for _ in range(count)]
-    heap = [(0, 0, index) for index in range(count)]
+    shards: list[list[Member]] = [[] for _ in range(min(count, len(members)))]
+    heap = [(0, 0, index) for index in range(len(shards))]
     for member in order:
         filled, held, index = heapq.heappop(heap)
         shards[index].append(member)

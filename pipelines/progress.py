@@ -107,10 +107,11 @@ class Monitor:
             self._report()
 
     def _watch(self) -> None:
-        while not self._stop.wait(self._every):
-            self._report()
+        while not self._stop.wait(self._every) and not self._report():
+            pass
 
-    def _report(self) -> None:
+    def _report(self) -> bool:
+        """Reports, and says whether everything is finished."""
         names = {entry.path for entry in files.walk(self._state_dir)}
         done = [key for key in self._frames if f"{key}.json" in names]
         assert self._progress is not None
@@ -123,6 +124,7 @@ class Monitor:
                 seconds=time.monotonic() - self._begun,
             )
         )
+        return len(done) == len(self._frames)
 
 
 def printer(stream: TextIO) -> Callable[[Progress], None]:

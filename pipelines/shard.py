@@ -2,21 +2,18 @@
 
 This is all that a worker does, and it needs nothing from any other shard. The receipt,
 written after the shard itself, is what makes a shard finished: a job that was killed
-finds the receipts and goes on with the rest. No TensorFlow here: a worker must start in
-a second.
+finds the receipts and goes on with the rest. No TensorFlow and no Beam here: a Beam
+transform is made of it in `worker.py`.
 """
 
 from __future__ import annotations
 
 import collections
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-import apache_beam as beam
-import cv2
 import google_crc32c
 import numpy as np
 
@@ -286,34 +283,3 @@ def yaw(landmarks: np.ndarray) -> float:
     right = np.arange(topology.NUM_LANDMARKS) < topology.MIRROR
     x, _, z = across[right].mean(axis=0)
     return float(np.degrees(np.arctan2(-z, x)))
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What a worker is told: a shard, and where its files come from and go to."""
-
-    shard: plan.Shard
-    corpus_dir: str
-    version_dir: str
-    options: plan.Options
-
-
-class WriteShard(beam.DoFn):
-    """Writes the shards of `Task`s and emits how many records each has.
-
-    Args:
-      beam_args: flags of the job; some runners do not tell Beam's file systems in a
-        worker about them.
-    """
-
-    def __init__(self, beam_args: list[str]):
-        self._beam_args = beam_args
-
-    def setup(self) -> None:
-        files.set_options(self._beam_args)
-        # Beam's workers are the parallelism; more threads only fight over the cores.
-        cv2.setNumThreads(1)
-
-    def process(self, task: Task) -> Iterator[int]:
-        receipt = process(task.shard, task.corpus_dir, task.version_dir, task.options)
-        yield receipt["records"]

@@ -1,0 +1,118 @@
+"""What becomes of one frame: crop, points, depth, and the reasons against it."""
+
+import cv2
+import numpy as np
+import pytest
+
+from ethos_data import corpus, landmarks
+from pipelines import plan, shard
+from tests.ethos_data import videos
+
+
+def make_video(tmp_path, depth=None, **sizes):
+    arrays = videos.make_arrays(**sizes)
+    if depth is not None:
+        arrays["depth"] = depth
+    np.savez(tmp_path / "Some_One_1.npz", **arrays)
+    return corpus.read_video(str(tmp_path / "Some_One_1.npz"))
+
+
+def test_the_stored_points_lie_on_the_same_pixels(tmp_path):
+    """A bright spot at a landmark is found again at its normalised place."""
+    video = make_video(tmp_path, frames=1, height=200, width=240)
+    video.frames[:] = 0
+    spots = (36, 45, 8)
+    for spot in spots:
+        x, y = np.rint(video.landmarks[0, spot, :2]).astype(int)
+        video.landmarks[0, spot, :2] = x, y
+        video.frames[0, y, x] = 255
+    record = shard.make_record(video, 0, plan.Options())
+    assert record.image.shape[0] == record.image.shape[1] == record.window.size
+    for spot in spots:
+        u, v = record.landmarks[spot, :2] * record.image.shape[0] - 0.5
+        assert record.image[round(v), round(u)].min() == 255
+    np.testing.assert_allclose(
+        record.window.to_source(record.landmarks)[:, :2],
+        video.landmarks[0, :, :2],
+        atol=1e-3,
+    )
+    assert abs(record.landmarks[landmarks.EYES, 2].mean()) < 1e-6
+    box = landmarks.face_box(video.landmarks[0].astype(np.float64))
+    expected = np.sqrt((box[2] - box[0]) * (box[3] - box[1]))
+    assert record.face_size == pytest.approx(expected)
+    assert record.source_size == (200, 240)
+
+
+def test_large_faces_shrink_to_image_size_and_small_ones_do_not_grow(tmp_path):
+    video = make_video(tmp_path, frames=1, height=300, width=300)
+    small = shard.make_record(video, 0, plan.Options(image_size=64))
+    assert small.image.shape == (64, 64, 3)
+    full = shard.make_record(video, 0, plan.Options(image_size=4096))
+    assert full.image.shape[0] == full.window.size
+    by_area = cv2.resize(full.image, (64, 64), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(small.image, by_area)
+
+
+def test_true_depth_is_resampled_in_the_frame_of_the_landmarks(tmp_path):
+    """A tilted plane: its value at any pixel of the map follows from a formula."""
+    y, x = np.mgrid[:200, :240].astype(np.float64)
+    plane = 0.3 * x - 0.2 * y + 50
+    plane[:, 140:] = np.nan
+    video = make_video(tmp_path, plane[..., None], frames=1, height=200, width=240)
+    record = shard.make_record(video, 0, plan.Options())
+    centre = (np.arange(96) + 0.5) / 96
+    px = record.window.left + centre * record.window.size
+    py = record.window.top + centre * record.window.size
+    eyes = video.landmarks[0, landmarks.EYES, 2].mean()
+    expected = (0.3 * px[None, :] - 0.2 * py[:, None] + 50 - eyes) / record.window.size
+    known = ~np.isnan(record.depth)
+    assert known.mean() > 0.4
+    assert not known[:, px > 142].any()
+    inside = (px > 1) & (px < 137)
+    rows = (py > 1) & (py < 198)
+    assert known[np.ix_(rows, inside)].all()
+    np.testing.assert_allclose(
+        record.depth[np.ix_(rows, inside)], expected[np.ix_(rows, inside)], atol=2e-3
+    )
+
+
+def test_derived_depth_stands_in_for_none(tmp_path):
+    record = shard.make_record(make_video(tmp_path, frames=1), 0, plan.Options())
+    assert np.isfinite(record.depth).any()
+    assert np.isnan(record.depth[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda p: p * np.nan, "landmarks not finite"),
+        (lambda p: np.where(np.arange(68)[:, None] == 3, np.inf, p), "not finite"),
+        (lambda p: p * 0 + 20, "without extent"),
+        (lambda p: p * (1, 0, 1) + np.array([0, 20, 0]), "without extent"),
+        (lambda p: p + np.array([300, 0, 0]), "mostly off the frame"),
+        (lambda p: p + np.array([0, -60, 0]), "mostly off the frame"),
+        (lambda p: p * 1e9, "wider than the frame"),
+        (lambda p: p * (1, 1, 1e6), "wider than the frame"),
+    ],
+)
+def test_frames_that_cannot_be_learned_from_have_a_reason(tmp_path, change, reason):
+    video = make_video(tmp_path, frames=2)
+    video.landmarks[0] = change(video.landmarks[0].astype(np.float64))
+    assert reason in shard.make_record(video, 0, plan.Options())
+    assert not isinstance(shard.make_record(video, 1, plan.Options()), str)
+
+
+def test_a_face_half_off_the_frame_is_kept(tmp_path):
+    video = make_video(tmp_path, frames=1)
+    video.landmarks[0, :, 0] -= video.landmarks[0, :, 0].mean() - 2
+    record = shard.make_record(video, 0, plan.Options())
+    assert record.landmarks[:, 0].min() > 0
+    assert (record.image[:, 0] == 0).all()  # beyond the edge of the frame
+
+
+@pytest.mark.parametrize("degrees", [-60, -20, 0, 35, 80])
+def test_yaw_is_the_angle_of_a_turned_head(degrees):
+    points = videos.face_points()
+    a = np.radians(degrees)
+    turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+    assert shard.yaw(points @ turn.T) == pytest.approx(degrees, abs=1e-6)
