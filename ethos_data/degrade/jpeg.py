@@ -79,12 +79,13 @@ class Jpeg(Degradation):
             wide = ops.concatenate([wide] + [wide[:, -1:]] * rows, axis=1)
         if columns:
             wide = ops.concatenate([wide] + [wide[:, :, -1:]] * columns, axis=2)
-        ycc = ops.matmul(wide, _TO_YCC.T)
+        # The coder works on whole numbers at every stage.
+        ycc = ops.round(ops.matmul(wide, _TO_YCC.T))
         luma = _coded(ycc[..., 0] - 128.0, _steps(parameters, _LUMINANCE)) + 128.0
         chroma = ops.transpose(ycc[..., 1:], (0, 3, 1, 2))
         h, w = chroma.shape[2:]
         chroma = ops.reshape(chroma, (-1, h // 2, 2, w // 2, 2))
-        chroma = ops.mean(chroma, axis=(2, 4))
+        chroma = ops.round(ops.mean(chroma, axis=(2, 4)))
         steps = ops.repeat(_steps(parameters, _CHROMINANCE), 2, axis=0)
         chroma = _fancy_up(_fancy_up(_coded(chroma, steps), 1), 2)
         chroma = ops.transpose(ops.reshape(chroma, (-1, 2, h, w)), (0, 2, 3, 1))
@@ -111,7 +112,7 @@ def _coded(plane: Any, steps: Any) -> Any:
     blocks = _along_rows(ops.matmul(blocks, _DCT.T), _DCT)
     blocks = ops.round(blocks / steps) * steps
     blocks = ops.matmul(_along_rows(blocks, _DCT.T), _DCT)
-    return ops.reshape(blocks, (-1, height, width))
+    return ops.round(ops.clip(ops.reshape(blocks, (-1, height, width)), -128, 127))
 
 
 def _along_rows(blocks: Any, matrix: np.ndarray) -> Any:

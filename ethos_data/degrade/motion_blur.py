@@ -67,13 +67,15 @@ class MotionBlur(Degradation):
         """
         length = parameters["length"][:, None] * np.float32(size)
         along = (np.arange(_POINTS, dtype=np.float32) + 0.5) / _POINTS - 0.5
-        direction = parameters["angle"][:, None] + parameters["bend"][:, None] * along
-        # Walks along the path, then moves its mean to the middle.
-        x, y = (ops.cumsum(f(direction), axis=1) for f in (ops.cos, ops.sin))
-        x, y = (
-            (v - ops.mean(v, axis=1, keepdims=True)) * (length / _POINTS)
-            for v in (x, y)
-        )
+        # An arc's point is its chord: s * sin(h) / h long, turned by half its bend h.
+        half = parameters["bend"][:, None] * along / 2
+        safe = ops.where(ops.abs(half) < 1e-3, 1.0, half)
+        shrink = ops.where(ops.abs(half) < 1e-3, 1 - half**2 / 6, ops.sin(safe) / safe)
+        chord = length * along * shrink
+        direction = parameters["angle"][:, None] + half
+        x, y = chord * ops.cos(direction), chord * ops.sin(direction)
+        # The mean of the path stays where it was, and so do the landmarks.
+        x, y = (v - ops.mean(v, axis=1, keepdims=True) for v in (x, y))
         reach = self.length[1] * _LARGEST_FACE * size / 2
         return kernels.path_kernels(x, y, math.ceil(reach) + 1)
 
