@@ -1,0 +1,260 @@
+"""ethos-export: writes what the viewer needs from a training run.
+
+    ethos-export --workdir runs/first --output runs/first/model
+
+The directory holds a SavedModel (serving_default: `image` uint8 [N, S, S, 3] to
+landmarks, uncertainty, depth, restored), the same network as model.tflite with float16
+weights, and ethos_model.json, which says sizes, units, frames of reference, training
+data and metrics. No training code is needed to use it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from ethos_data.crop import NETWORK_CONTEXT
+from ethos_data.errors import EthosError, cli
+from ethos_model import checkpoint
+from ethos_model.predict import CARD, FORMAT_VERSION, LITE, SIGNATURE, load_network
+
+# Largest difference between LiteRT's outputs and the SavedModel's, by output: a tenth
+# of a percent of the window for places, two grey levels for the image.
+_TOLERANCE: Final = {
+    "landmarks": 1e-3,
+    "uncertainty": 1e-3,
+    "depth": 5e-3,
+    "restored": 8e-3,
+}
+
+
+def export(
+    workdir: str,
+    output: str,
+    *,
+    checkpoint_path: str | None = None,
+    name: str = "ethos",
+    metrics: dict[str, Any] | None = None,
+    litert: bool = True,
+    overwrite: bool = False,
+) -> str:
+    """Exports the averaged weights of a run's best epoch.
+
+    Args:
+      workdir: of the run.
+      output: directory to write.
+      checkpoint_path: another checkpoint than the run's best one.
+      name: of the model.
+      metrics: to be written into the card, as of ethos-evaluate.
+      litert: also write model.tflite.
+      overwrite: replace an earlier model.
+
+    Returns:
+      The output directory.
+
+    Raises:
+      EthosError: no checkpoint, an output that exists, or LiteRT disagrees.
+    """
+    path = checkpoint_path or os.path.join(workdir, checkpoint.BEST)
+    if not os.path.exists(path):
+        raise EthosError(f"{path}: no checkpoint here; ethos-train writes one")
+    output = os.path.normpath(os.path.expanduser(output))
+    if os.path.exists(output):
+        if not overwrite:
+            raise EthosError(f"{output}: exists; --overwrite replaces it")
+        if os.listdir(output) and not os.path.exists(os.path.join(output, CARD)):
+            raise EthosError(f"{output}: not a model's directory, so not replaced")
+    groups, meta = checkpoint.read(path)
+    partial = f"{output}.partial-{os.getpid()}"
+    try:
+        _write_saved_model(partial, path, groups["average"], meta["config"])
+        if litert:
+            _write_litert(partial)
+        card = _card(name, meta, metrics)
+        with open(os.path.join(partial, CARD), "w", encoding="utf-8") as file:
+            file.write(json.dumps(card, indent=2) + "\n")
+        if os.path.exists(output):
+            shutil.rmtree(output)
+        os.replace(partial, output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return output
+
+
+def _write_saved_model(
+    folder: str, path: str, weights: list[np.ndarray], config: dict[str, Any]
+) -> None:
+    import keras
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    from ethos_model import network
+
+    keras.mixed_precision.set_dtype_policy("float32")
+    size = config["image_size"]
+    model = network.build(image_size=size, alpha=config["alpha"])
+    checkpoint.assign(model.variables, weights, path)
+    spec = tf.TensorSpec((None, size, size, 3), tf.uint8, name="image")
+    variable = tf.function(
+        lambda image: model(image, training=False), input_signature=[spec]
+    ).get_concrete_function()
+    # With constants for variables batch norm folds into the convolutions when the model
+    # is loaded: a third less time a face.
+    frozen = convert_variables_to_constants_v2(variable)
+    names = sorted(variable.structured_outputs)  # the order of a flattened dict
+
+    @tf.function(input_signature=[spec])
+    def serve(image: Any) -> dict[str, Any]:
+        return dict(zip(names, frozen(image), strict=True))
+
+    module = tf.Module()
+    module.serve = serve
+    tf.saved_model.save(
+        module, folder, signatures={SIGNATURE: serve.get_concrete_function()}
+    )
+
+
+def _write_litert(folder: str) -> None:
+    """Converts the SavedModel and checks that both say the same."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]  # half the size
+    path = os.path.join(folder, LITE)
+    with open(path, "wb") as file:
+        file.write(converter.convert())
+    _, network = load_network(folder, "tensorflow")
+    _, lite = load_network(folder, "litert")
+    for image in _probes(_input_size(folder)):
+        wanted, got = network(image), lite(image)
+        for name, limit in _TOLERANCE.items():
+            worst = float(np.abs(wanted[name] - got[name]).max())
+            if not worst <= limit:
+                raise EthosError(
+                    f"{path}: {name} differs by {worst:.2g} from the SavedModel's "
+                    f"(limit {limit:g}); export with --no-litert"
+                )
+
+
+def _input_size(folder: str) -> int:
+    import tensorflow as tf
+
+    signature = tf.saved_model.load(folder).signatures[SIGNATURE]
+    return int(signature.structured_input_signature[1]["image"].shape[1])
+
+
+def _probes(size: int) -> list[np.ndarray]:
+    """Images of smooth blobs, noise and nothing, uint8 (1, S, S, 3)."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    smooth = np.kron(coarse, np.ones((size // 8 + 1, size // 8 + 1, 1), np.uint8))
+    noise = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
+    return [smooth[None, :size, :size], noise[None], np.zeros_like(noise)[None]]
+
+
+def _card(
+    name: str, meta: dict[str, Any], metrics: dict[str, Any] | None
+) -> dict[str, Any]:
+    config = meta["config"]
+    rows = meta["history"]
+    best = min(rows, key=lambda r: r["val_nme"] + r["val_degraded_nme"], default={})
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "image_size": config["image_size"],
+        "depth_size": config["image_size"],
+        "network_context": NETWORK_CONTEXT,
+        "inputs": {
+            "image": "uint8 [N, S, S, 3] RGB, S = image_size: the square around the "
+            "face box whose side is network_context times the box's longer side"
+        },
+        "outputs": {
+            "landmarks": "float32 [N, 68, 3], iBUG-68, normalised",
+            "uncertainty": "float32 [N, 68], one standard deviation of x or y, "
+            "normalised",
+            "depth": "float32 [N, D, D, 1], D = depth_size, normalised",
+            "restored": "float32 [N, D, D, 1], grey (BT.601) in [0, 1]",
+        },
+        "units": {
+            "normalised": "x, y from 0 at the left and top edge of the square to 1 at "
+            "the right and bottom edge; z and depth in the same unit, zero at the mean "
+            "of the twelve eye points, larger = nearer",
+            "face_box": "tight box of the 68 landmarks: x0, y0, x1, y1",
+        },
+        "training_data": meta.get("data", {}),
+        "training": {
+            k: v for k, v in config.items() if k not in ("data_dir", "workdir")
+        },
+        "trained_steps": meta["step"],
+        "validation": {k: v for k, v in best.items() if k.startswith("val_")},
+        "metrics": metrics or {},
+    }
+
+
+@cli
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workdir", required=True, help="of the training run")
+    parser.add_argument("--output", required=True, help="directory to write")
+    parser.add_argument(
+        "--checkpoint", default=None, help="default: best.npz of the workdir"
+    )
+    parser.add_argument("--name", default="ethos", help="of the model (default: ethos)")
+    parser.add_argument(
+        "--metrics", default=None, help="report.json of ethos-evaluate, for the card"
+    )
+    parser.add_argument(
+        "--litert",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="also write model.tflite (default: yes)",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an earlier model"
+    )
+    flags = parser.parse_args(argv)
+    metrics = None
+    if flags.metrics:
+        try:
+            with open(flags.metrics, encoding="utf-8") as file:
+                metrics = json.load(file)
+        except ValueError as error:
+            raise EthosError(f"{flags.metrics}: not JSON: {error}") from None
+    output = export(
+        flags.workdir,
+        flags.output,
+        checkpoint_path=flags.checkpoint,
+        name=flags.name,
+        metrics=metrics,
+        litert=flags.litert,
+        overwrite=flags.overwrite,
+    )
+    sizes = {
+        file: os.path.getsize(os.path.join(output, file))
+        for file in ("saved_model.pb", LITE, CARD)
+        if os.path.exists(os.path.join(output, file))
+    }
+    for file, size in sizes.items():
+        print(f"wrote {os.path.join(output, file)} ({size / 1e6:.1f} MB)")
+    print(
+        f"next: ethos-evaluate --model {output} --data_dir DATA_DIR\n"
+        f"      ethos-annotate VIDEO --model {output} --output annotated.mp4"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
