@@ -92,11 +92,7 @@ class FacePredictor:
         Raises:
           ValueError: the frame is not RGB uint8, or a box is empty or not finite.
         """
-        if (
-            frame_rgb.dtype != np.uint8
-            or frame_rgb.ndim != 3
-            or frame_rgb.shape[2] != 3
-        ):
+        if frame_rgb.dtype != np.uint8 or frame_rgb.shape[2:] != (3,):
             raise ValueError(
                 "The frame must be uint8 (H, W, 3). "
                 f"Received: {frame_rgb.dtype} {frame_rgb.shape}"

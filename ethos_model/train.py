@@ -176,8 +176,8 @@ class _Run:
         differences = self.config.differences(meta["config"])
         if differences:
             raise EthosError(
-                f"{path}: checkpoint of another configuration: {'; '.join(differences)}. "
-                "Give the old values or another --workdir"
+                f"{path}: checkpoint of another configuration: "
+                f"{'; '.join(differences)}. Give the old values or another --workdir"
             )
         for name, variables in self.trainer.variables().items():
             checkpoint.assign(variables, groups.get(name, []), path)
@@ -190,7 +190,7 @@ class _Run:
         )
 
     def save(self, name: str) -> None:
-        """Writes a checkpoint of this moment; only the chief of several workers does."""
+        """Writes a checkpoint of this moment, if this is the chief of the workers."""
         if not self._chief:
             return
         groups = {
@@ -257,9 +257,10 @@ class _Run:
         values = {name: float(value) for name, value in sums.items()}
         if not math.isfinite(values["loss"]):
             raise EthosError(
-                f"the loss is {values['loss']} at step {self.trainer.step}: training has "
-                f"diverged. Start again with a lower --learning_rate (now "
-                f"{config.learning_rate}), a longer --warmup_steps or a lower --clip_norm; "
+                f"the loss is {values['loss']} at step {self.trainer.step}: training "
+                "has diverged. Start again with a lower --learning_rate (now "
+                f"{config.learning_rate}), a longer --warmup_steps or a lower "
+                "--clip_norm; "
                 f"checkpoints in {config.workdir} are from before"
             )
         for name, value in values.items():
@@ -307,8 +308,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if config.profile_steps:
         return 0
     print(
-        f"trained {len(result.history)} epochs in {result.seconds:.0f} s; best validation "
-        f"NME_box {result.best_nme:.2f} % (mean of clean and degraded)\n"
+        f"trained {len(result.history)} epochs in {result.seconds:.0f} s; best "
+        f"validation NME_box {result.best_nme:.2f} % (mean of clean and degraded)\n"
         f"wrote {result.best}, {os.path.join(config.workdir, 'history.csv')}\n"
         f"next: ethos-export --workdir {config.workdir} --output {config.workdir}/model"
     )
