@@ -233,7 +233,10 @@ def _sample(
     shape = tf.io.extract_jpeg_shape(batch["image"])
     if exact:
         part = tf.stack([0, 0, shape[0], shape[1]])
-        image = tf.io.decode_jpeg(batch["image"], channels=3)
+        # As OpenCV decodes; TensorFlow's default is 1.4 values off on the mean.
+        image = tf.io.decode_jpeg(
+            batch["image"], channels=3, dct_method="INTEGER_ACCURATE"
+        )
     else:
         # A third of the stored crop is context for other draws: leave it undecoded.
         part = _needed(batch["corners"], shape)
