@@ -4,27 +4,30 @@ Heads with random identities and expressions are drawn from the model, brought t
 frame by their landmarks, mirrored (so that the prior has no favourite side), and their
 landmarks and surface grids are summed up in principal components: what the 68 points
 say about the surface between them. The pose needs no training; `Prior.fit` solves for
-it. Nothing of the model's mesh is in the file, only the grid of `depth.template`.
+it. Nothing of the model's mesh is in the file, only the grids of `depth.template`. A
+corpus, if given, shows how its landmarks differ from the model's.
 
     python -m ethos_data.fit_depth_prior --head_model ict_facekit_light.npz \
-        --output ethos_data/assets/depth_prior.npz
+        --corpus_dir CORPUS --output ethos_data/assets/depth_prior.npz
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
 from collections.abc import Sequence
 
 import numpy as np
 
+from ethos_data import corpus
 from ethos_data import head as heads
 from ethos_data import landmarks as topology
 from ethos_data.depth import template
-from ethos_data.depth.fitting import similarity
+from ethos_data.depth.fitting import FLIP, similarity
 from ethos_data.depth.prior import Prior
-from ethos_data.errors import cli
+from ethos_data.errors import EthosError, cli
 
 _RIGID = np.r_[0:5, 12:17, 27:31, 31:36, 36, 39, 42, 45]
 """Landmarks that expressions hardly move: they define a head's frame."""
@@ -56,13 +59,10 @@ def fit(
     variance = np.concatenate([strength for strength, _ in kinds])
     basis = np.concatenate([shapes for _, shapes in kinds])
     kept = np.argsort(-variance, kind="stable")[:num_components]
-    basis = basis[kept]
-    residual = _unexplained(samples - mean, basis, variance[kept], importance)
     return Prior(
         mean=mean.astype(np.float32),
-        basis=basis.astype(np.float32),
+        basis=basis[kept].astype(np.float32),
         triangles=grid.triangles,
-        trust=_trust(residual),
     )
 
 
@@ -70,17 +70,18 @@ def _sample(
     model: heads.HeadModel, grid: template.Template, num_heads: int, seed: int
 ) -> np.ndarray:
     """Points (N, 68 + P, 3) float32 of random heads, cm."""
-    identity = grid.of(model.identity).reshape(model.num_identity, -1)
-    expression = grid.of(model.expression)
+    identity = grid.places.of(model.identity).reshape(model.num_identity, -1)
+    expression = grid.places.of(model.expression)
     # A glance turns the eyeball in itself, which does not change its surface.
     gaze = [name.startswith("eyeLook") for name in model.expression_names]
-    on_eye = (model.parts[grid.vertices] == heads.EYE).all(axis=1)
+    on_eye = (model.parts[grid.places.vertices] == heads.EYE).all(axis=1)
     expression[np.ix_(gaze, on_eye)] = 0
     expression = expression.reshape(model.num_expression, -1)
     draws = [np.random.default_rng((seed, i)) for i in range(num_heads)]
     people = np.stack([model.sample_identity(rng) for rng in draws])
     moods = np.stack([model.sample_expression(rng) for rng in draws])
-    samples = people @ identity + moods @ expression + grid.of(model.neutral).ravel()
+    samples = people @ identity + moods @ expression
+    samples += grid.places.of(model.neutral).ravel()
     return samples.reshape(num_heads, -1, 3).astype(np.float32)
 
 
@@ -129,28 +130,55 @@ def _components(
     return variance, shapes.reshape(len(shapes), -1, 3) / importance[:, None]
 
 
-def _unexplained(
-    deviations: np.ndarray,
-    basis: np.ndarray,
-    variance: np.ndarray,
-    importance: np.ndarray,
-) -> np.ndarray:
-    """(68 + P,): RMS per coordinate of what the components leave out."""
-    flat = (deviations * importance[:, None]).reshape(len(deviations), -1)
-    shapes = (basis * importance[:, None]).reshape(len(basis), -1)
-    left = flat - (flat @ shapes.T / variance.astype(np.float32)) @ shapes
-    left = left.reshape(deviations.shape) / importance[:, None]
-    return np.sqrt((left**2).mean(axis=(0, 2)))
+def with_convention(prior: Prior, landmarks: Sequence[np.ndarray]) -> Prior:
+    """Teaches a prior where other landmarks lie than the head model's.
+
+    A corpus' eyelids, jaw or brows are not the model's vertices of that name: on
+    YouTube Faces they differ by 1.5 % of face size on the average, and a face bent to
+    meet them would be wrong. Their mean difference becomes one more component, which
+    moves landmarks but no surface, with -1 the model's convention and +1 the corpus'.
+    The fit then finds out by itself which landmarks it was given.
+
+    Args:
+      prior: as `fit` returns it.
+      landmarks: (68, 3) each, of many people; source pixels or any unit.
+    """
+    count = topology.NUM_LANDMARKS
+    offset = np.zeros((count, 3))
+    for _ in range(4):  # the residual of a fit shows only part of the difference
+        mean = prior.mean.copy()
+        mean[:count] += offset
+        moved = dataclasses.replace(prior, mean=mean)
+        left = []
+        for points in landmarks:
+            face = moved.fit(points)
+            misfit = (points - moved.points(face)[:count]) * FLIP / face.scale
+            left.append(misfit @ face.rotation)
+        offset += np.median(left, axis=0)
+        offset = (offset + _flip(offset, topology.MIRROR)) / 2
+    mean, component = prior.mean.copy(), np.zeros_like(prior.mean)
+    mean[:count] += offset / 2
+    component[:count] = offset / 2
+    basis = np.concatenate([component[None], prior.basis])
+    return dataclasses.replace(prior, mean=mean, basis=basis)
 
 
-def _trust(residual: np.ndarray) -> np.ndarray:
-    return np.ones(topology.NUM_LANDMARKS, np.float32)
+def corpus_landmarks(corpus_dir: str, num_videos: int) -> list[np.ndarray]:
+    """The first frame's landmarks (68, 3), source pixels, of videos spread evenly."""
+    paths = corpus.list_videos(corpus_dir)
+    if not paths:
+        raise EthosError(f"{corpus_dir}: no npz files")
+    chosen = np.unique(np.linspace(0, len(paths) - 1, num_videos).astype(int))
+    videos = (corpus.read_video(paths[k], max_frames=1) for k in chosen)
+    return [video.landmarks[0].astype(np.float64) for video in videos]
 
 
 def run(
     head_model: str,
     output: str,
     *,
+    corpus_dir: str | None = None,
+    num_videos: int = 300,
     num_heads: int = 2000,
     num_components: int = 80,
     seed: int = 0,
@@ -162,6 +190,8 @@ def run(
         num_components=num_components,
         seed=seed,
     )
+    if corpus_dir:
+        prior = with_convention(prior, corpus_landmarks(corpus_dir, num_videos))
     os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
     prior.save(output)
     return prior
@@ -176,6 +206,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--head_model", required=True, help="npz of a morphable head")
     parser.add_argument("--output", required=True, help="npz to write")
+    parser.add_argument(
+        "--corpus_dir",
+        help="npz videos whose landmarks the prior shall know beside the model's",
+    )
+    parser.add_argument(
+        "--num_videos", type=int, default=300, help="to read of them (default: 300)"
+    )
     parser.add_argument(
         "--num_heads", type=int, default=2000, help="heads to draw (default: 2000)"
     )

@@ -70,27 +70,24 @@ class Face:
         return (points + self.translation) * FLIP
 
 
-def fit(
-    landmarks: np.ndarray, mean: np.ndarray, basis: np.ndarray, trust: np.ndarray
-) -> Face:
+def fit(landmarks: np.ndarray, mean: np.ndarray, basis: np.ndarray) -> Face:
     """Fits a linear shape model to 68 points, whatever their unit and place.
 
     Args:
       landmarks: (68, 3) finite, x right, y down, z larger = nearer, one unit.
       mean: float64 (68, 3), the model's mean landmarks; y up, z towards the viewer.
       basis: float64 (K, 68, 3), displacements per standard deviation.
-      trust: (68,), 1 over the relative standard deviation of the landmarks.
 
     Raises:
       ValueError: the points are all at one place.
     """
     observed = np.asarray(landmarks, np.float64) * FLIP
-    size, rotation, translation = similarity(mean, observed, trust**2)
+    size, rotation, translation = similarity(mean, observed, np.ones(len(mean)))
     # From here in the model's unit, in the camera's directions; x, y, z are rows, which
     # makes the steps below a third faster.
     observed = (observed - translation).T / size
     mean, basis = mean.T, np.ascontiguousarray(basis.transpose(0, 2, 1))
-    trust = trust * np.array([[1], [1], [1 / Z_NOISE]])
+    trust = np.array([[1.0], [1.0], [1 / Z_NOISE]])
     scale, shift, coefficients = 1.0, np.zeros(3), np.zeros(len(basis))
     perspective, noise = PERSPECTIVE[0], _FIRST_NOISE
     prior = np.ones(_NUM_POSE + len(basis))

@@ -41,13 +41,11 @@ class Prior:
       mean: float32 (68 + P, 3), the landmarks first.
       basis: float32 (K, 68 + P, 3), displacements per standard deviation.
       triangles: int32 (T, 3), numbers of surface points, from 0.
-      trust: float32 (68,), 1 over the relative standard deviation of a landmark.
     """
 
     mean: np.ndarray
     basis: np.ndarray
     triangles: np.ndarray
-    trust: np.ndarray
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Prior:
@@ -61,7 +59,6 @@ class Prior:
                 mean = data["mean"].astype(np.float32)
                 basis = data["basis"].astype(np.float32)
                 triangles = data["triangles"].astype(np.int32)
-                trust = data["trust"].astype(np.float32)
         except KeyError as error:
             raise PriorError(path, f"no array {error.args[0]}") from error
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -73,9 +70,7 @@ class Prior:
             0 <= triangles.min(initial=0) <= triangles.max(initial=0) < count
         ):
             raise PriorError(path, f"triangles must be (t, 3), numbers below {count}")
-        if trust.shape != (_NUM_LANDMARKS,):
-            raise PriorError(path, "trust must be (68,)")
-        return Prior(mean, basis, triangles, trust)
+        return Prior(mean, basis, triangles)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the prior; half precision is 0.05 % of a displacement."""
@@ -84,14 +79,12 @@ class Prior:
             mean=self.mean.astype(np.float32),
             basis=self.basis.astype(np.float16),
             triangles=self.triangles.astype(np.uint16),
-            trust=self.trust.astype(np.float32),
         )
 
     @functools.cached_property
-    def _landmarks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        parts = self.mean[:_NUM_LANDMARKS], self.basis[:, :_NUM_LANDMARKS], self.trust
-        mean, basis, trust = (part.astype(np.float64) for part in parts)
-        return mean, basis, trust
+    def _landmarks(self) -> tuple[np.ndarray, np.ndarray]:
+        mean, basis = self.mean[:_NUM_LANDMARKS], self.basis[:, :_NUM_LANDMARKS]
+        return mean.astype(np.float64), basis.astype(np.float64)
 
     @functools.cached_property
     def _flat_basis(self) -> np.ndarray:
