@@ -8,7 +8,7 @@ training never sees; by face size, pose and natural quality; point by point; bes
 mean face and, with --baseline_model, beside another model such as one trained on clean
 images only. It prints a short table and writes
 
-    report.json     every number
+    report.json     every number             report.md   a table to paste
     conditions.csv  a row a condition        points.csv  a row a landmark
     frames.csv      a row a clean frame      report.html one page with plots, and the
                                              worst cases with pictures
@@ -133,7 +133,7 @@ def load_model(model_dir: str | os.PathLike[str]) -> tuple[Model, int, int]:
 
 
 def write(report: Report, output_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
-    """Writes a report as JSON, CSV and one HTML page, and returns the paths."""
+    """Writes a report as JSON, CSV, Markdown and one HTML page; returns the paths."""
     folder = pathlib.Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
@@ -141,6 +141,7 @@ def write(report: Report, output_dir: str | os.PathLike[str]) -> list[pathlib.Pa
         "conditions.csv": tables.conditions_csv(report),
         "points.csv": tables.points_csv(report),
         "frames.csv": tables.frames_csv(report),
+        "report.md": tables.markdown(report),
         "report.html": page.page(report),
     }
     for name, text in contents.items():

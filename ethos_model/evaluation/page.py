@@ -89,7 +89,7 @@ def _headline(report: Report) -> str:
         low, high = one.nme_box_interval
         rows.append(
             (
-                label(getattr(one, "name", "the mean face")),
+                label(one.name),
                 f"<b>{_number(one.nme_box)}</b>",
                 f"{_number(low)}–{_number(high)}",
                 _number(one.nme_iod),

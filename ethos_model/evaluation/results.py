@@ -84,6 +84,11 @@ class MeanFaceResult:
     depth_error: float
     derived_depth_error: float
 
+    @property
+    def name(self) -> str:
+        """As if it were a condition."""
+        return "mean_face"
+
 
 @dataclasses.dataclass(frozen=True)
 class SliceResult:

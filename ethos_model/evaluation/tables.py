@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ethos_data import landmarks as topology
 from ethos_model.evaluation.results import (
@@ -16,12 +16,16 @@ from ethos_model.evaluation.results import (
     Report,
 )
 
-_NAMES = {
+_NAMES: Final = {
     "clean": "clean",
     "downsample4": "4x downsampled",
     "dark5": "a fifth of the light",
     "blur15": "15 px motion blur",
+    "mean_face": "(the mean face)",
 }
+
+_NO_ERROR: Final = 0.5
+"""% of depth below which true and derived depth are the same but for resampling."""
 
 
 def label(name: str) -> str:
@@ -53,7 +57,7 @@ def _main(report: Report) -> list[str]:
     shown: list[ConditionResult | MeanFaceResult] = [*main, report.mean_face]
     for one in shown:
         low, high = one.nme_box_interval
-        name = label(getattr(one, "name", "(the mean face)"))
+        name = label(one.name)
         line = (
             f"{name:<21}{one.nme_box:8.2f}{f'{low:.2f} to {high:.2f}':>16}"
             f"{one.nme_iod:9.2f}{one.auc:7.1f}{one.failure_rate:6.1f}"
@@ -100,20 +104,47 @@ def _row(values: list, text: str, width: int) -> str:
 def _notes(report: Report) -> list[str]:
     clean = report.condition("clean")
     best, worst = int(report.points.argmin()), int(report.points.argmax())
-    lines = [
-        "",
-        f"uncertainty: {clean.within_1_sigma:.1f} % of coordinates lie within 1 stated "
-        "sigma (68.3 would be honest)",
-        f"points: best {best} with {report.points[best]:.2f} %, worst {worst} with "
-        f"{report.points[worst]:.2f} %",
-    ]
+    lines = ["", "more:"]
+    middle = [one for one in report.conditions if one.severity == 3]
+    if middle:
+        hardest = max(middle, key=lambda one: one.nme_box)
+        above = 100 * (hardest.nme_box / clean.nme_box - 1)
+        lines.append(
+            f"- severity 3: at most {above:.0f} % above clean ({label(hardest.name)})"
+        )
+    worse = [one for one in report.conditions if one.kind != "clean"]
+    nearer = [one for one in worse if one.restored_psnr > one.input_psnr]
+    gain = sum(one.restored_psnr - one.input_psnr for one in worse) / max(1, len(worse))
     lines += [
-        f"restored, {label(one.name)}: {one.restored_psnr:.1f} dB, the input "
-        f"{one.input_psnr:.1f} dB; SSIM {one.restored_ssim:.3f}, {one.input_ssim:.3f}"
-        for one in report.conditions
-        if one.kind == "source"
+        f"- restored picture: nearer to the clean one than the picture shown in "
+        f"{len(nearer)} of {len(worse)} conditions, by {gain:+.1f} dB on average",
+        f"- uncertainty: {clean.within_1_sigma:.1f} % of coordinates within 1 stated "
+        "sigma (68.3 is honest)",
+        f"- points: the best is {best} with {report.points[best]:.2f} %, the worst "
+        f"{worst} with {report.points[worst]:.2f} %",
     ]
+    if report.mean_face.derived_depth_error > _NO_ERROR:
+        lines.append(
+            "- depth: derived from the true points it would be wrong by "
+            f"{report.mean_face.derived_depth_error:.2f} %"
+        )
     return lines
+
+
+def markdown(report: Report) -> str:
+    """The conditions without severities as a table for a README or a model card."""
+    rows = ["| | NME_box % | 95 % interval | NME_iod % | AUC@8 % | failed % |"]
+    rows.append("| --- | ---: | ---: | ---: | ---: | ---: |")
+    main = [one for one in report.conditions if not one.severity]
+    shown: list[ConditionResult | MeanFaceResult] = [*main, report.mean_face]
+    for one in shown:
+        low, high = one.nme_box_interval
+        rows.append(
+            f"| {label(one.name)} | {one.nme_box:.2f} | "
+            f"{low:.2f} to {high:.2f} | {one.nme_iod:.2f} | {one.auc:.1f} | "
+            f"{one.failure_rate:.1f} |"
+        )
+    return "\n".join(rows) + "\n"
 
 
 def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

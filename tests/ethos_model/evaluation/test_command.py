@@ -70,6 +70,7 @@ def test_the_command_writes_a_report(model_dir, data_dir, tmp_path, capsys):
         "points.csv",
         "report.html",
         "report.json",
+        "report.md",
     ]
 
 

@@ -177,6 +177,9 @@ def test_json_table_csv_and_page(report):
     assert len({row.count(",") for row in rows}) == 1
     assert len(tables.frames_csv(report).splitlines()) == 1 + PEOPLE * FRAMES
     assert len(tables.points_csv(report).splitlines()) == 1 + 68
+    main = tables.markdown(report).splitlines()
+    assert len(main) == 2 + 4 + 1
+    assert {row.count("|") for row in main} == {7}
     html = page.page(report)
     assert "&lt;fake&gt;" in html
     assert html.count("data:image/jpeg") == len(report.worst[:24])
