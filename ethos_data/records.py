@@ -43,6 +43,14 @@ JPEG_QUALITY: Final = 95
 
 _DEPTH_STEPS: Final = 65534
 
+_PNG_PARAMETERS: Final = [
+    cv2.IMWRITE_PNG_COMPRESSION,
+    1,
+    # For depth maps the smallest as well as the fastest of the strategies.
+    cv2.IMWRITE_PNG_STRATEGY,
+    cv2.IMWRITE_PNG_STRATEGY_RLE,
+]
+
 
 @dataclasses.dataclass(frozen=True)
 class Record:
@@ -203,7 +211,7 @@ def _jpeg(image: np.ndarray, quality: int) -> bytes:
 
 
 def _png(values: np.ndarray) -> bytes:
-    return cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    return cv2.imencode(".png", values, _PNG_PARAMETERS)[1].tobytes()
 
 
 def features() -> tfds.features.FeaturesDict:

@@ -100,13 +100,14 @@ def run_beam(
 
     from pipelines import worker
 
-    reject_unknown(beam_args)
-    flags = PipelineOptions(_with_defaults(runner, beam_args))
-    direct = flags.view_as(DirectOptions)
     try:
         engine = create_runner(_RUNNERS.get(runner, runner))
     except (ValueError, ImportError, AttributeError) as error:
         raise EthosError(f"--runner {runner}: {shard.reason_of(error)}") from error
+    # After the runner is imported, which may bring flags of its own.
+    reject_unknown(beam_args)
+    flags = PipelineOptions(_with_defaults(runner, beam_args))
+    direct = flags.view_as(DirectOptions)
     if runner == DEFAULT_RUNNER and direct.direct_running_mode == "multi_processing":
         # The same as Beam makes of this flag, but for the program that is started.
         command = f"{shlex.quote(sys.executable)} -m pipelines.sdk_worker"

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ethos_data import corpus, records
+from ethos_data import depth as depth_lib
 from ethos_data.errors import EthosError
 
 DEFAULT_SPLITS: Final = (("train", 0.8), ("validation", 0.1), ("test", 0.1))
@@ -62,7 +63,7 @@ class Options:
     max_frames_per_video: int | None = None
     image_size: int = 256
     jpeg_quality: int = records.JPEG_QUALITY
-    depth_method: str = "thin_plate"
+    depth_method: str = depth_lib.DEFAULT_METHOD
 
     def __post_init__(self):
         names = [name for name, _ in self.splits]

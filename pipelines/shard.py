@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import google_crc32c
 import numpy as np
+import threadpoolctl
 
 from ethos_data import corpus, crop, records, tfrecord
 from ethos_data import depth as depth_lib
@@ -57,8 +58,11 @@ def process(
     """
     receipt = _Receipt(shard)
     examples = []
-    for member in shard.members:
-        examples += receipt.count(member, corpus_dir, options)
+    # With several threads BLAS sums in another order, and the last bits of derived
+    # depth would depend on the machine's cores; on arrays this small it is slower too.
+    with threadpoolctl.threadpool_limits(1):
+        for member in shard.members:
+            examples += receipt.count(member, corpus_dir, options)
     # Independent of the order of files, so that equal members make equal bytes.
     examples.sort(key=lambda example: example[0])
     try:
