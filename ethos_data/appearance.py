@@ -23,10 +23,10 @@ _SKIN_TONES: Final = np.array(
     [
         (243, 209, 190),
         (236, 196, 172),
-        (224, 180, 150),
-        (208, 158, 124),
-        (184, 132, 98),
-        (152, 104, 76),
+        (223, 182, 156),
+        (204, 160, 132),
+        (178, 134, 106),
+        (146, 104, 82),
         (116, 78, 58),
         (82, 56, 44),
     ]
@@ -130,7 +130,7 @@ def sample_look(rng: np.random.Generator) -> Look:
         skin=skin,
         ruddy=rng.uniform(0.1, 0.9),
         mottle=rng.uniform(0.2, 1.0),
-        gloss=rng.uniform(0.15, 1.0),
+        gloss=rng.uniform(0.1, 0.8) * (1 - 0.4 * depth),
         lips=lips,
         iris=iris,
         brow=0.45 * np.minimum(hair, 0.2) + 0.4 * _between(rng, _HAIR_TONES, 0.25),
@@ -181,7 +181,7 @@ def masks_of(model: head.HeadModel) -> Masks:
     v, marks = model.neutral.astype(np.float64), model.neutral[model.landmarks68]
     skin = (model.parts == head.FACE) | (model.parts == head.HEAD)
     in_front = skin & (v[:, 2] > marks[:17, 2].mean())
-    unit = np.linalg.norm(marks[45] - marks[36]) / 9.0  # 1 cm of a mean face
+    unit = float(np.linalg.norm(marks[45] - marks[36])) / 9.0  # 1 cm of a mean face
 
     def near(points: np.ndarray, width: float) -> np.ndarray:
         return _soft(1.0 - _to_line(v, points) / (width * unit))
@@ -223,21 +223,20 @@ def masks_of(model: head.HeadModel) -> Masks:
     )
     shade = np.maximum(shade, (model.parts == head.SOCKET) * 0.8)
     lashes = np.maximum(near(marks[36:40], 0.2), near(marks[42:46], 0.2))
+
+    def clipped(mask: np.ndarray) -> np.ndarray:
+        return np.clip(mask, 0, 1).astype(np.float32)
+
     return Masks(
-        *(
-            np.clip(mask, 0, 1).astype(np.float32)
-            for mask in (
-                lips,
-                brow * in_front,
-                beard * (1 - lips),
-                _scalp(v, marks, unit) * skin,
-                ruddy * skin,
-                shade,
-                lashes * (skin | (model.parts == head.SOCKET)),
-            )
-        ),
-        centers.astype(np.float32),
-        radius,
+        lips=clipped(lips),
+        brow=clipped(brow * in_front),
+        beard=clipped(beard * (1 - lips)),
+        scalp=clipped(_scalp(v, marks, unit) * skin),
+        ruddy=clipped(ruddy * skin),
+        shade=clipped(shade),
+        lashes=clipped(lashes * (skin | (model.parts == head.SOCKET))),
+        eye_centers=centers.astype(np.float32),
+        eye_radius=radius,
     )
 
 
@@ -277,7 +276,8 @@ def _brow(v: np.ndarray, line: np.ndarray, unit: float, side: int) -> np.ndarray
     outward = (v[:, 0] - line[:, 0].min()) / np.ptp(line[:, 0])
     outward = outward if side > 0 else 1 - outward
     width = unit * (0.72 - 0.38 * np.clip(outward, 0, 1) ** 2)
-    return _soft(1.35 - _to_line(v, line) / width * 1.35)
+    # In front view: a straight line between two points of a bent brow passes below it.
+    return _soft(1.35 - _to_line(v[:, :2], line[:, :2]) / width * 1.35)
 
 
 def _soft(value: np.ndarray) -> np.ndarray:

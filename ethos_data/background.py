@@ -30,7 +30,7 @@ def sample_background(rng: np.random.Generator, height: int, width: int) -> np.n
 def plain(height: int, width: int) -> np.ndarray:
     """A quiet grey-blue gradient, linear radiance, float32 (height, width, 3)."""
     down = np.linspace(1.1, 0.6, height, dtype=np.float32)[:, None, None]
-    return np.tile(down * np.float32((0.19, 0.22, 0.26)), (1, width, 1))
+    return np.tile(down * np.array((0.19, 0.22, 0.26), np.float32), (1, width, 1))
 
 
 def _color(rng: np.random.Generator) -> np.ndarray:

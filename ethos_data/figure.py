@@ -17,7 +17,7 @@ NUM_DIRECTIONS: Final = 48
 _VISIBILITY_PIXELS: Final = 128
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Figure:
     """One person; N vertices, of which the first V are the head model's.
 
@@ -27,7 +27,8 @@ class Figure:
       shape: float32 (V, 3), the person's neutral head, cm.
       worn: float32 (N - V, 3), hair and then clothes, cm.
       num_hair: how many vertices are hair.
-      triangles: int32 (F, 3). Hair is there twice, to be seen from inside as well.
+      triangles: int32 (F, 3). Hair and clothes are there twice, to be
+        seen from inside as well.
       num_outer: how many triangles, from the first, show the outside.
       kinds: uint8 (F,), part of each triangle: of `head`, HAIR or CLOTH.
       paint: float32 (N, 9): albedo r, g, b; gloss; brow; beard; texture x, y, z (cm).
@@ -76,7 +77,7 @@ def build(
     shape = model.vertices(identity, np.zeros(model.num_expression))
     marks = shape[model.landmarks68]
     base = wardrobe.neck_base(marks)
-    axis = marks[[0, 16]].mean(axis=0) - (0, 0, 3.2)
+    axis = _neck_axis(shape, base)
     shape = _without_shoulders(shape, axis, base, np.ptp(marks[[0, 16], 0]))
     kept = (shape[:, 1] > base - 5.0)[model.triangles].any(axis=1)
     triangles, kinds = [model.triangles[kept]], [model.parts[model.triangles[kept, 0]]]
@@ -91,16 +92,16 @@ def build(
         kinds.append(np.full(len(faces), HAIR))
         count += len(points)
     num_hair = count - len(shape)
-    points, faces = wardrobe.torso(marks, look.collar)
+    points, faces = wardrobe.torso(marks, float(axis[2]), look.collar)
     worn.append(points)
     textures.append(points)
     triangles.append(faces + count)
     kinds.append(np.full(len(faces), CLOTH))
 
     num_outer = sum(len(faces) for faces in triangles)
-    if num_hair:
-        triangles.append(triangles[1][:, ::-1])
-        kinds.append(kinds[1])
+    for k in range(1, len(triangles)):
+        triangles.append(triangles[k][:, ::-1])
+        kinds.append(kinds[k])
     all_triangles = np.concatenate(triangles).astype(np.int32)
     all_worn = np.concatenate(worn).astype(np.float32)
     paint = np.zeros((len(shape) + len(all_worn), 9), np.float32)
@@ -127,6 +128,13 @@ def build(
         hidden=hidden,
         pivot=np.array((0.0, marks[8, 1] + 1.5, axis[2])),
     )
+
+
+def _neck_axis(shape: np.ndarray, base: float) -> np.ndarray:
+    """A point (3,) on the axis of the neck over vertices (V, 3); base: the collar."""
+    around = (np.abs(shape[:, 0]) < 4) & (np.abs(shape[:, 1] - base - 3.5) < 1.5)
+    z = shape[around, 2]
+    return np.array((0.0, base, (z.min() + z.max()) / 2))
 
 
 def _without_shoulders(
@@ -170,14 +178,14 @@ def _paint_head(
     albedo = np.select(
         [parts == head.EYE, parts == head.TEETH, parts == head.MOUTH],
         [
-            np.array((0.50, 0.47, 0.45)),
+            np.array((0.43, 0.41, 0.39)),
             np.array((0.62, 0.58, 0.5)),
             np.array((0.22, 0.06, 0.06)),
         ],
         skin,
     )
-    gloss = look.gloss * (0.5 + 0.5 * masks.lips) * (1 - 0.7 * masks.scalp)
-    gloss = np.where(model.parts == head.EYE, 2.0, gloss)
+    gloss = look.gloss * 0.6 * (1 - 0.7 * masks.scalp)
+    gloss = np.where(model.parts == head.EYE, 0.9, gloss)
     brow = masks.brow * look.brow_density
     beard = masks.beard * look.beard
     return np.concatenate([albedo, np.stack([gloss, brow, beard], axis=1)], axis=1)

@@ -76,7 +76,7 @@ class HeadError(EthosError):
         super().__init__(f"{os.fspath(path)}: {reason}")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class HeadModel:
     """A linear model of heads with V vertices.
 

@@ -116,7 +116,8 @@ def _rasterize(points, inverse, triangles, height, width, cull):  # pragma: no c
                 u = ((cx - bx) * (y - by) - (x - bx) * (cy - by)) / -area
                 v = ((ax - cx) * (y - cy) - (x - cx) * (ay - cy)) / -area
                 w = 1 - u - v
-                if u < 0 or v < 0 or w < 0:
+                # A pixel on an edge may round to the outside of both its triangles.
+                if u < -1e-9 or v < -1e-9 or w < -1e-9:
                     continue
                 u, v, w = u * aw, v * bw, w * cw
                 total = u + v + w

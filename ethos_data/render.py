@@ -33,6 +33,10 @@ SAMPLES: Final = 2
 FACE_CM: Final = 14.2
 """sqrt(width * height) of a mean face's box seen from the front, cm."""
 
+HEAD_RADIUS: Final = 7.0
+THICKNESS: Final = 0.3
+"""Of a head, and of what is too thin to hide a point (a lid, a lip), cm."""
+
 _SHADOW_PIXELS: Final = 224
 
 
@@ -147,14 +151,16 @@ def render(
     """
     vertices = world(figure, expression, pose)
     triangles = figure.triangles
-    color, cover = _colors(figure, vertices, pose, camera, light)
+    normals = raster.vertex_normals(vertices, triangles[: figure.num_outer])
+    color, cover = _colors(figure, vertices, normals, pose, camera, light)
     mixed = backdrop * (1 - cover) + color
     image = tone_map(mixed)
 
     hits = raster.trace(vertices, triangles, camera)
     kinds = np.where(hits.triangle >= 0, figure.kinds[hits.triangle], np.uint8(255))
-    points = camera.project(vertices[figure.model.landmarks68])
-    visible = _visible(points, hits.depth, 0.35 * camera.scale)
+    marks = figure.model.landmarks68
+    points = camera.project(vertices[marks])
+    visible = _visible(points, normals[marks], hits.depth, camera.scale)
     origin = points[landmarks.EYES, 2].mean()
     points[:, 2] -= origin
     own = kinds < appearance.HAIR
@@ -210,21 +216,30 @@ def render_sample(
 
 
 def expose(light: Lighting, figure: Figure, level: float) -> Lighting:
-    """Scales a light so that the face's mean luminance, seen in front, is `level`."""
+    """Scales a light so that a face of medium skin has the mean luminance `level`.
+
+    Dark skin stays darker than fair skin, but by less than in the same light: cameras
+    expose for the face.
+    """
+    weights = np.array((0.2126, 0.7152, 0.0722))  # luminance, ITU-R BT.709
     directions = lighting.sphere(figures.NUM_DIRECTIONS)
-    face = figure.model.landmarks68
-    soft = (figure.transfer[face] @ light.radiance(directions)).mean(axis=0)
+    soft = figure.transfer[figure.model.landmarks68] @ light.radiance(directions)
     key = light.key_color * max(0.15, light.key[2]) * 0.7
-    luminance = (figure.look.skin * (soft + key)) @ (0.2126, 0.7152, 0.0722)
-    return light.scaled(level / max(float(luminance), 1e-4))
+    skin = float(figure.look.skin @ weights)
+    received = float((figure.look.skin * (soft.mean(axis=0) + key)) @ weights)
+    return light.scaled(level * np.sqrt(skin / 0.35) / max(received, 1e-4))
 
 
 def _colors(
-    figure: Figure, vertices: np.ndarray, pose: Pose, camera: Camera, light: Lighting
+    figure: Figure,
+    vertices: np.ndarray,
+    normals: np.ndarray,
+    pose: Pose,
+    camera: Camera,
+    light: Lighting,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Linear colour times coverage (H, W, 3), and coverage (H, W, 1), of a person."""
     triangles, look = figure.triangles, figure.look
-    normals = raster.vertex_normals(vertices, triangles[: figure.num_outer])
     directions = lighting.sphere(figures.NUM_DIRECTIONS) @ pose.rotation.T
     radiance = light.radiance(directions)
     bounce = 0.45 * radiance.mean(axis=0) * np.minimum(look.skin * 1.3, 1)
@@ -238,7 +253,7 @@ def _colors(
         vertices, triangles, light.key, _SHADOW_PIXELS
     )
     offset = normals @ raster.facing(light.key).T.astype(np.float32)
-    points = points + 1.2 * offset * np.float32((1, -1, 1))
+    points = points + offset * np.array((1.2, -1.2, 1.2), np.float32)
     hits = raster.trace(vertices, triangles, camera.supersampled(SAMPLES))
     color = shading.shade(
         hits.triangle,
@@ -249,7 +264,7 @@ def _colors(
         irradiance,
         figure.paint,
         figure.eyes,
-        np.float32([look.brow, look.hair, look.iris]),
+        np.array([look.brow, look.hair, look.iris], np.float32),
         np.float32(look.mottle),
         points.astype(np.float32),
         depth,
@@ -259,24 +274,38 @@ def _colors(
     )
     size = (camera.width, camera.height)
     cover = (hits.triangle >= 0).astype(np.float32)
-    color = cv2.resize(color, size, interpolation=cv2.INTER_AREA)
-    cover = cv2.resize(cover, size, interpolation=cv2.INTER_AREA)
-    return color, cover[..., None]
+    return (
+        cv2.resize(color, size, interpolation=cv2.INTER_AREA),
+        cv2.resize(cover, size, interpolation=cv2.INTER_AREA)[..., None],
+    )
 
 
-def _visible(points: np.ndarray, depth: np.ndarray, tolerance: float) -> np.ndarray:
+def _visible(
+    points: np.ndarray, normals: np.ndarray, depth: np.ndarray, scale: float
+) -> np.ndarray:
     """bool (68,): which points lie inside the picture and on its nearest surface.
 
-    A point on an edge of the outline may round to a pixel of what is behind or beside
-    it, so that the deepest of the four pixels around it counts.
+    Args:
+      points: (68, 3), source pixels, z in the frame of reference of `depth`.
+      normals: (68, 3), world axes.
+      depth: float32 (H, W), NaN = nothing.
+      scale: of the camera, pixels per cm.
     """
     height, width = depth.shape
     x0, y0 = np.floor(points[:, 0]).astype(int), np.floor(points[:, 1]).astype(int)
     inside = (x0 >= 0) & (y0 >= 0) & (x0 + 1 < width) & (y0 + 1 < height)
     x, y = np.clip(x0, 0, width - 2), np.clip(y0, 0, height - 2)
     around = np.stack([depth[y + j, x + i] for i in (0, 1) for j in (0, 1)])
-    around = np.where(np.isnan(around), -np.inf, around)
-    return inside & (around.min(axis=0) <= points[:, 2] + tolerance)
+    deepest = np.where(np.isnan(around), np.inf, around).min(axis=0)
+    deepest = np.where(np.isinf(deepest), -np.inf, deepest)
+    # The surface itself rises within a pixel and a half: by its slope, and at the
+    # outline of a ball as round as a head by sqrt(2 * 1.5 * radius).
+    toward = np.clip(normals[:, 2], 0.01, 1)
+    rise = np.minimum(
+        1.5 * np.sqrt(1 - toward**2) / toward, np.sqrt(3 * HEAD_RADIUS * scale)
+    )
+    allowed = points[:, 2] + THICKNESS * scale + rise
+    return inside & (normals[:, 2] > -0.2) & (deepest <= allowed)
 
 
 _TABLE: list[np.ndarray] = []
@@ -293,7 +322,7 @@ def _srgb_table() -> np.ndarray:
 
 def compile_kernels() -> None:
     """Compiles the numba kernels into their cache (about 20 s the very first time)."""
-    corners = np.float32([(0, 0, 0), (1, 0, 0), (0, 1, 0)])
+    corners = np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0)], np.float32)
     one = np.array([[0, 1, 2]], np.int32)
     camera = Camera(4, 4, 1.0, (1.0, 2.0))
     normals = raster.vertex_normals(corners, one)

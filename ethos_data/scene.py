@@ -120,7 +120,7 @@ def sample_scene(
         light=light,
         flicker=np.exp(0.03 * _wander(rng, num_frames)),
         backdrop=backdrop,
-        drift=margin * (0.5 + 0.24 * pan * rng.uniform(0, 1)),
+        drift=margin * (0.5 + 0.45 * np.tanh(0.6 * pan * rng.uniform(0, 1))),
         noise=float(rng.choice([0.0, 1.0, rng.uniform(1.0, 4.0)])),
         blur=float(rng.choice([0.0, 0.0, rng.uniform(0.3, 0.8)])),
         contrast=float(rng.normal(1.0, 0.1)),
@@ -141,7 +141,8 @@ def frames(person: Figure, scene: Scene) -> Iterator[Rendering]:
             center=(float(scene.centers[t, 0]), float(scene.centers[t, 1])),
             distance=scene.distance,
         )
-        view = np.float32([[1, 0, -scene.drift[t, 0]], [0, 1, -scene.drift[t, 1]]])
+        view = np.eye(2, 3)
+        view[:, 2] = -scene.drift[t]
         backdrop = cv2.warpAffine(
             scene.backdrop,
             view,

@@ -22,6 +22,8 @@ from ethos_data.sculpture_shapes import EYE_CENTER, EYE_RADIUS, lip_seam
 ORIGIN: Final = np.array((0.0, 1.0, 1.0))
 """Every ray from here leaves the head once: the mesh is a map over directions."""
 
+_MAX_STEPS: Final = 150
+
 LOWER_END: Final = -17.0
 """Height where the neck is cut off, cm."""
 
@@ -29,10 +31,10 @@ LOWER_END: Final = -17.0
 _LIP_UPPER: Final = ((0.0, -2.68), (0.62, -2.48), (1.6, -2.92), (2.52, -3.5))
 _LIP_LOWER: Final = ((0.0, -4.52), (0.85, -4.42), (1.7, -4.08), (2.52, -3.5))
 _LIP_INNER: Final = tuple((x, lip_seam(x)) for x in (0.0, 0.6, 1.2, 1.75, 2.25))
-_BROW: Final = ((1.1, 5.2), (2.2, 5.75), (3.45, 5.95), (4.65, 5.65), (5.7, 4.9))
+_BROW: Final = ((1.1, 5.45), (2.25, 6.0), (3.55, 6.2), (4.75, 5.85), (5.75, 5.1))
 
 
-_LID_X: Final = 3.09 - 1.41 * np.cos(np.linspace(0, np.pi, 18))
+_LID_X: Final = 3.15 - 1.38 * np.cos(np.linspace(0, np.pi, 18))
 """Where the lids' edges have vertices: denser towards the corners of the eye."""
 
 _JAW: Final = (
@@ -77,15 +79,15 @@ def field(points: np.ndarray) -> np.ndarray:
     """Signed distance (roughly, cm, negative inside) of points (..., 3), cm."""
     p = np.array(points, np.float64)
     p[..., 0] = np.abs(p[..., 0])
-    d = _ellipsoid(p, (0, 5.2, -0.3), (7.3, 8.0, 9.6))  # skull
-    d = _join(d, _ellipsoid(p, (0, 0.2, 2.6), (6.6, 8.0, 6.9)), 1.5)  # face
-    d = _join(d, _cone(p, (4.0, -3.0, 2.8), (0.6, -6.2, 8.0), 1.9, 1.4), 2.6)  # jaw
-    d = _join(d, _ellipsoid(p, (0, -6.35, 8.9), (1.4, 1.15, 1.35)), 2.0)  # chin
+    d = _ellipsoid(p, (0, 5.2, -0.3), (7.3, 8.0, 9.9))  # skull
+    d = _join(d, _ellipsoid(p, (0, 0.6, 2.7), (7.0, 8.2, 7.0)), 1.5)  # face
+    d = _join(d, _cone(p, (4.2, -3.0, 2.9), (0.6, -6.4, 8.3), 1.9, 1.4), 2.6)  # jaw
+    d = _join(d, _ellipsoid(p, (0, -6.5, 9.2), (1.5, 1.2, 1.4)), 1.8)  # chin
     d = _join(d, _ellipsoid(p, (4.4, 1.0, 6.5), (2.0, 1.7, 2.1)), 2.2)  # cheekbone
     d = _join(d, _ellipsoid(p, (2.7, -0.9, 7.9), (2.2, 2.2, 2.1)), 1.8)  # cheek
     d = _join(d, _ellipsoid(p, (2.9, -3.0, 6.6), (2.1, 2.4, 2.2)), 2.2)  # lower cheek
-    d = _join(d, _ellipsoid(p, (0, -3.2, 8.1), (2.7, 2.8, 2.7)), 1.6)  # jaws' mound
-    d = _join(d, _cone(p, (0.6, 5.2, 8.7), (4.3, 5.3, 7.0), 1.2, 1.0), 2.2)  # brow
+    d = _join(d, _ellipsoid(p, (0, -3.2, 8.3), (2.8, 2.8, 2.75)), 1.6)  # jaws' mound
+    d = _join(d, _cone(p, (0.6, 5.5, 9.1), (4.0, 5.7, 7.3), 1.2, 1.0), 2.4)  # brow
     d = _carve(d, _ellipsoid(p, (2.9, 3.35, 11.1), (1.8, 1.3, 1.9)), 1.4)  # socket
     d = _carve(d, _ellipsoid(p, (8.2, 4.2, 6.6), (1.2, 2.6, 2.4)), 1.6)  # temple
     d = _join(d, np.linalg.norm(p - EYE_CENTER, axis=-1) - EYE_RADIUS - 0.1, 0.45)
@@ -100,20 +102,21 @@ def field(points: np.ndarray) -> np.ndarray:
 
 
 def _nose(p: np.ndarray, d: np.ndarray) -> np.ndarray:
-    d = _join(d, _cone(p, (0, 4.0, 9.5), (0, 0.9, 11.3), 0.75, 0.8), 1.3)
-    d = _join(d, np.linalg.norm(p - (0, 0.35, 11.75), axis=-1) - 0.85, 0.7)
-    d = _join(d, _ellipsoid(p, (1.12, -0.15, 10.75), (0.55, 0.6, 0.8)), 0.6)  # wing
-    d = _join(d, _cone(p, (0, -0.1, 11.8), (0, -0.85, 10.8), 0.42, 0.35), 0.4)
-    return _carve(d, _ellipsoid(p, (0.55, -0.85, 11.15), (0.28, 0.3, 0.45)), 0.25)
+    d = _join(d, _cone(p, (0, 4.2, 9.6), (0, 0.9, 11.55), 0.75, 0.8), 1.3)
+    d = _join(d, _cone(p, (0, 3.6, 8.9), (0, 0.3, 10.1), 0.8, 1.3), 0.9)  # flanks
+    d = _join(d, np.linalg.norm(p - (0, 0.3, 12.05), axis=-1) - 0.88, 0.7)
+    d = _join(d, _ellipsoid(p, (1.12, -0.2, 10.95), (0.55, 0.6, 0.8)), 0.6)  # wing
+    d = _join(d, _cone(p, (0, -0.15, 12.0), (0, -0.9, 11.1), 0.42, 0.35), 0.4)
+    return _carve(d, _ellipsoid(p, (0.56, -0.8, 11.35), (0.26, 0.22, 0.4)), 0.25)
 
 
 def _lips(p: np.ndarray, d: np.ndarray) -> np.ndarray:
-    d = _carve(d, _cone(p, (0, -1.5, 11.75), (0, -2.4, 12.05), 0.3, 0.4), 0.5)
-    d = _carve(d, _cone(p, (0, -5.35, 11.75), (1.2, -5.25, 11.3), 0.6, 0.4), 0.8)
-    d = _join(d, _cone(p, (0.35, -3.02, 10.85), (1.3, -3.2, 10.55), 0.5, 0.4), 0.3)
-    d = _join(d, _cone(p, (1.3, -3.2, 10.55), (2.4, -3.5, 9.7), 0.4, 0.25), 0.3)
-    d = _join(d, _cone(p, (0, -3.98, 10.65), (1.2, -3.88, 10.4), 0.58, 0.48), 0.3)
-    return _join(d, _cone(p, (1.2, -3.88, 10.4), (2.4, -3.5, 9.65), 0.48, 0.25), 0.3)
+    d = _carve(d, _cone(p, (0, -1.5, 12.2), (0, -2.3, 12.6), 0.35, 0.45), 0.7)
+    d = _carve(d, _cone(p, (0, -5.35, 12.05), (1.2, -5.25, 11.6), 0.6, 0.4), 0.8)
+    d = _join(d, _cone(p, (0.15, -3.0, 11.1), (1.3, -3.16, 10.75), 0.52, 0.42), 0.35)
+    d = _join(d, _cone(p, (1.3, -3.16, 10.75), (2.4, -3.5, 9.75), 0.42, 0.25), 0.35)
+    d = _join(d, _cone(p, (0, -3.98, 10.85), (1.2, -3.88, 10.55), 0.6, 0.5), 0.35)
+    return _join(d, _cone(p, (1.2, -3.88, 10.55), (2.4, -3.5, 9.7), 0.5, 0.25), 0.35)
 
 
 def _ear(p: np.ndarray) -> np.ndarray:
@@ -123,20 +126,28 @@ def _ear(p: np.ndarray) -> np.ndarray:
     return _carve(ear, _ellipsoid(q, (1.1, 0.3, 0.4), (0.75, 1.9, 1.0)), 0.35)
 
 
+def _march(start: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """The surface (N, 3) first met from outside on the way along unit directions."""
+    points = np.array(start, np.float64)
+    moving = np.arange(len(points))
+    for _ in range(_MAX_STEPS):
+        distance = field(points[moving])
+        points[moving] += 0.8 * distance[:, None] * directions[moving]
+        moving = moving[np.abs(distance) > 1e-4]
+        if len(moving) == 0:
+            break
+    return points
+
+
 def _along(directions: np.ndarray) -> np.ndarray:
-    """The head's surface along unit directions (..., 3) from ORIGIN."""
-    reach = np.full(directions.shape[:-1], 26.0)
-    for _ in range(90):
-        reach -= 0.7 * field(ORIGIN + reach[..., None] * directions)
-    return ORIGIN + reach[..., None] * directions
+    """The head's surface along unit directions (N, 3) from ORIGIN."""
+    return _march(ORIGIN + 26.0 * directions, -directions)
 
 
 def _in_front(xy: np.ndarray) -> np.ndarray:
-    """The surface that a viewer in front sees at xy (..., 2)."""
-    points = np.concatenate([xy, np.full((*xy.shape[:-1], 1), 16.0)], axis=-1)
-    for _ in range(90):
-        points[..., 2] -= 0.7 * field(points)
-    return points
+    """The surface that a viewer in front sees at xy (N, 2)."""
+    start = np.concatenate([xy, np.full((len(xy), 1), 16.0)], axis=1)
+    return _march(start, np.tile((0.0, 0.0, -1.0), (len(xy), 1)))
 
 
 def _to_plane(points: np.ndarray) -> np.ndarray:
@@ -238,7 +249,7 @@ def _mesh() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     net.add(_in_front(_smooth(_BROW, 5)), {22 + k: k for k in range(5)})
     bridge = np.array([(0, 3.75), (0, 2.7), (0, 1.6), (0, 0.5), (0, -1.1)])
     net.add(_in_front(bridge), {27: 0, 28: 1, 29: 2, 30: 3, 33: 4})
-    net.add(_in_front(np.array([(0.62, -1.08), (1.3, -0.85)])), {34: 0, 35: 1})
+    net.add(_in_front(np.array([(0.62, -1.15), (1.28, -0.95)])), {34: 0, 35: 1})
     jaw = np.array(_JAW) - ORIGIN
     jaw = _along(jaw / np.linalg.norm(jaw, axis=1, keepdims=True))
     net.add(jaw, {8 + k: k for k in range(9)})
@@ -246,6 +257,12 @@ def _mesh() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     eye = np.concatenate([lid_upper, lid_lower[-2:0:-1]])
     slit = np.concatenate([mouth_upper, mouth_lower[-2::-1]])
     slit = np.concatenate([slit, slit[-2:0:-1] * (-1, 1)])
+    # Rows of the nose line up: the flanks are so steep that staggered rows show.
+    nose = np.stack(
+        np.meshgrid(np.arange(0, 0.17, 0.008), np.arange(-0.26, 0.24, 0.016)), axis=-1
+    ).reshape(-1, 2)
+    nose = nose[np.linalg.norm((nose - (0, -0.02)) / (0.16, 0.25), axis=1) < 1]
+    net.fill(nose, 0.008, [])
     for spacing, radius in ((0.022, 0.6), (0.042, 1.25), (0.07, 2.2), (0.12, 2.9)):
         net.fill(_hexagonal(spacing, radius), spacing, [eye, slit])
     turn = np.linspace(0, np.pi, 15)
@@ -256,7 +273,8 @@ def _mesh() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     plane = _mirrored(net.points)
     triangles = Delaunay(plane).simplices
     corners = plane[triangles]
-    twice_area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    along, across = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    twice_area = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]
     triangles[twice_area < 0] = triangles[twice_area < 0][:, ::-1]
     middles = corners.mean(axis=1)
     for hole in (eye, eye * (-1, 1), slit):

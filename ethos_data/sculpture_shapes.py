@@ -22,11 +22,11 @@ JAW_HINGE: Final = np.array((0.0, 1.6, 1.0))
 
 
 lid_upper: Final = CubicSpline(
-    (1.68, 2.28, 2.9, 3.6, 4.5), (3.17, 3.68, 3.92, 3.88, 3.42)
+    (1.77, 2.35, 2.95, 3.65, 4.53), (3.2, 3.72, 3.96, 3.92, 3.44)
 )
 """Height of the upper lid's edge over x of the left eye, cm."""
 lid_lower: Final = CubicSpline(
-    (1.68, 2.2, 2.9, 3.6, 4.5), (3.17, 3.0, 2.90, 2.98, 3.42)
+    (1.77, 2.3, 2.95, 3.65, 4.53), (3.2, 3.02, 2.93, 3.0, 3.44)
 )
 
 
@@ -64,7 +64,7 @@ def teeth(upper: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A row of teeth: a curved band whose height ripples with each tooth."""
     count = 41
     x = np.linspace(-2.3, 2.3, count)
-    z = 10.15 - 0.27 * x**2
+    z = 10.3 - 0.27 * x**2
     ripple = 0.05 * np.abs(np.sin(x * np.pi / 0.78))
     tops = np.full(count, -2.6 if upper else -3.62)
     ends = -3.5 - ripple * 0.6 if upper else np.full(count, -4.5)
@@ -88,7 +88,7 @@ def _bump(p: np.ndarray, center: tuple, radius: float | tuple) -> np.ndarray:
     return np.exp(-np.square((p - center) / radius).sum(axis=1, keepdims=True) / 2)
 
 
-def _step(low: float, high: float, value: np.ndarray) -> np.ndarray:
+def _step(low: Any, high: Any, value: np.ndarray) -> np.ndarray:
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
@@ -159,6 +159,9 @@ def _jaw_weight(p: np.ndarray, parts: np.ndarray) -> np.ndarray:
     # Sharp along the lips, a wide blend over the cheeks, and nothing down the neck.
     width = 0.004 + 3.4 * _step(2.1, 4.2, x)
     below = _step(-width, width, lip_seam(np.minimum(x, 2.3)) - y)
+    # The corners of the mouth stay together, and the lips near them follow.
+    lips = np.exp(-np.square((y - lip_seam(np.minimum(x, 2.3))) / 0.9))
+    below = 0.5 + (below - 0.5) * (1 - _step(0.9, 2.25, x) * lips)
     below = np.where(parts[:, None] == head.TEETH, y < -3.56, below)
     return below * _step(-14, -8.5, y + 0.5 * np.maximum(p[:, 2:] - 6, 0))
 
@@ -178,7 +181,7 @@ def _lids(
 ) -> np.ndarray:
     """Moves the upper lid's edge down by `close` of the opening, the lower one up."""
     center = EYE_CENTER * (side, 1, 1)
-    x = np.clip(p[:, 0] * side, 1.68, 4.5)
+    x = np.clip(p[:, 0] * side, 1.77, 4.53)
     y = p[:, 1]
     opening = lid_upper(x) - lid_lower(x)
     skin = parts != head.EYE
@@ -229,7 +232,7 @@ def _one_sided(p: np.ndarray, parts: np.ndarray, side: int) -> dict[str, np.ndar
     shapes["eyeLookDown"] = shapes["eyeLookDown"] + _lids(p, parts, side, 0.45, 0)
     shapes["eyeLookUp"] = shapes["eyeLookUp"] + _lids(p, parts, side, -0.15, 0)
     shapes |= {
-        "eyeBlink": _lids(p, parts, side, 0.98, 0.02),
+        "eyeBlink": _lids(p, parts, side, 0.97, 0.0),
         "eyeSquint": _lids(p, parts, side, 0.2, 0.3) + 0.15 * cheek * _Y,
         "eyeWide": _lids(p, parts, side, -0.25, -0.1),
         "browDown": half

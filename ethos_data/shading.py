@@ -11,10 +11,10 @@ import numba
 import numpy as np
 
 from ethos_data import head
-from ethos_data.appearance import CLOTH, HAIR
+from ethos_data.appearance import HAIR
 from ethos_data.raster import reaches
 
-_EYE, _TEETH, _MOUTH, _HAIR, _CLOTH = head.EYE, head.TEETH, head.MOUTH, HAIR, CLOTH
+_EYE, _TEETH, _MOUTH, _HAIR = head.EYE, head.TEETH, head.MOUTH, HAIR
 
 # Light that enters the skin comes out beside it, red the farthest: a lambertian term
 # wrapped around the terminator (Green, GPU Gems 1, ch. 16), a width for each channel.
@@ -137,9 +137,9 @@ def shade(
                 p[k] = wa * paint[a, k] + wb * paint[b, k] + wc * paint[c, k]
             kind = kinds[f]
             gloss = p[3]
-            if kind == _HAIR and nz < zero:  # seen from inside
+            if kind >= _HAIR and nz < zero:  # seen from inside
                 nx, ny, nz = -nx, -ny, -nz
-            if kind == _HAIR or kind == _CLOTH:
+            if kind >= _HAIR:  # or cloth
                 _paint_worn(p, kind == _HAIR)
                 gloss = zero
             elif kind == _EYE:
@@ -176,9 +176,9 @@ def shade(
                     tx, ty, tz = nx * ny, ny * ny - one, nz * ny
                     length = max(np.sqrt(tx * tx + ty * ty + tz * tz), np.float32(1e-3))
                     th = (tx * hx + ty * hy + tz * hz) / length
-                    highlight = np.float32(0.05) * (one - th * th) ** 24
+                    highlight = np.float32(0.035) * (one - th * th) ** 24
                 elif kind == _EYE:
-                    highlight = np.float32(5) * nh**260
+                    highlight = np.float32(6) * nh**700
                 elif nh > np.float32(0.5):
                     # A sharp lobe for the oil on the skin, a wide one for the skin.
                     lobes = np.float32(0.10) * nh**10 + np.float32(0.22) * nh**36

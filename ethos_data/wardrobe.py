@@ -28,7 +28,7 @@ _STYLES: Final = {
 
 def neck_base(marks: np.ndarray) -> float:
     """Height of the collar over landmarks (68, 3) of a neutral head, cm."""
-    return float(marks[8, 1] - 0.55 * (marks[27, 1] - marks[8, 1]))
+    return float(marks[8, 1] - 0.45 * (marks[27, 1] - marks[8, 1]))
 
 
 def hair(
@@ -125,18 +125,20 @@ def hair(
     return grid.reshape(-1, 3), faces, strand.reshape(-1, 3)
 
 
-def torso(marks: np.ndarray, collar: float) -> tuple[np.ndarray, np.ndarray]:
+def torso(
+    marks: np.ndarray, neck_z: float, collar: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Neckline, shoulders and chest.
 
     Args:
       marks: (68, 3), landmarks of the person's neutral head, cm.
+      neck_z: z of the neck's axis, cm.
       collar: depth of the neckline, cm.
 
     Returns:
       vertices (N, 3) and triangles (F, 3).
     """
     top = neck_base(marks)
-    ears = marks[[0, 16]].mean(axis=0)
     width = np.ptp(marks[[0, 16], 0])
     rows = np.array(
         # Half width and half depth over the width between the ears, drop in cm.
@@ -155,7 +157,7 @@ def torso(marks: np.ndarray, collar: float) -> tuple[np.ndarray, np.ndarray]:
     )
     around = np.linspace(-np.pi, np.pi, 49)[:-1]
     x = rows[:, :1] * width * np.sin(around)
-    z = ears[2] - 3.2 + rows[:, 1:2] * width * np.cos(around)
+    z = neck_z + rows[:, 1:2] * width * np.cos(around)
     dip = collar * np.exp(-rows[:, 2:] / 2.5) * np.clip(np.cos(around), 0, 1) ** 2
     y = top - rows[:, 2:] - dip
     grid = np.stack([x, y, z], axis=-1)
