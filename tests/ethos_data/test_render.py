@@ -218,7 +218,8 @@ def test_depth_at_visible_landmarks_is_their_z(bald: Figure) -> None:
         for x, y, z in picture.landmarks[inner]:
             column, row = round(float(x)), round(float(y))
             around = picture.depth[row - 1 : row + 2, column - 1 : column + 2]
-            # Within what the surface spans about its pixel, steep as it may be.
+            if np.isnan(around).any():
+                continue  # on the outline, where a pixel's width is a great depth
             assert np.nanmin(around) - 0.5 <= z <= np.nanmax(around) + 0.5
             errors.append(abs(picture.depth[row, column] - z))
         assert np.nanmedian(errors) < 0.6
