@@ -57,32 +57,39 @@ class Cylinder:
         Returns:
           P places.
         """
-        angle = self.angle(self.vertices)
+        around = self.angle(self.vertices)
         radius = np.hypot(self.vertices[:, 0], self.vertices[:, 2] - self.axis_z)
         # Triangles behind the axis would wrap around; the face has none.
-        triangles = triangles[(np.abs(angle[triangles]) < 2.5).all(axis=1)]
-        corners = np.stack([angle, self.vertices[:, 1]], axis=1)[triangles]
+        triangles = triangles[(np.abs(around[triangles]) < 2.5).all(axis=1)]
+        corners = np.stack([around, self.vertices[:, 1]], axis=1)[triangles]
         area = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         triangles, corners = triangles[area != 0], corners[area != 0]
         a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
         area = area[area != 0]
-        low, high = corners.min(axis=1) - 1e-9, corners.max(axis=1) + 1e-9
-        rays = np.stack([angles, heights], axis=1)
-        vertices = np.zeros((len(rays), 3), np.int32)
-        weights = np.zeros((len(rays), 3))
-        for k, ray in enumerate(rays):
-            near = np.flatnonzero(((low <= ray) & (ray <= high)).all(axis=1))
-            wb = _cross(ray - a[near], c[near] - a[near]) / area[near]
-            wc = _cross(b[near] - a[near], ray - a[near]) / area[near]
-            barycentric = np.stack([1 - wb - wc, wb, wc], axis=1)
-            inside = (barycentric >= -1e-9).all(axis=1)
-            if inside.any():
-                hit, barycentric = near[inside], barycentric[inside]
-                best = (radius[triangles[hit]] * barycentric).sum(axis=1).argmax()
-                vertices[k], weights[k] = triangles[hit[best]], barycentric[best]
+        reach = radius[triangles]
+        first, last = corners[..., 0].min(axis=1), corners[..., 0].max(axis=1)
+        vertices = np.zeros((len(angles), 3), np.int32)
+        weights = np.zeros((len(angles), 3))
+        # The rays of a grid's column share their angle, and so their candidates.
+        for angle in np.unique(angles):
+            rays = np.flatnonzero(angles == angle)
+            near = np.flatnonzero((first <= angle) & (angle <= last))
+            if not near.size:
+                continue
+            points = np.stack([angles[rays], heights[rays]], axis=1)[:, None]
+            wb = _cross(points - a[near], c[near] - a[near]) / area[near]
+            wc = _cross(b[near] - a[near], points - a[near]) / area[near]
+            barycentric = np.stack([1 - wb - wc, wb, wc], axis=-1)
+            inside: np.ndarray = (barycentric >= -1e-9).all(axis=-1)
+            radii = (barycentric * reach[near]).sum(axis=-1)
+            best = np.where(inside, radii, -np.inf).argmax(axis=1)
+            hit = inside.any(axis=1)
+            vertices[rays[hit]] = triangles[near[best[hit]]]
+            weights[rays[hit]] = barycentric[hit, best[hit]]
         found = weights.any(axis=1)
-        for k in np.flatnonzero(~found):
-            away = ((rays[found] - rays[k]) ** 2 * (radius.mean() ** 2, 1)).sum(axis=1)
+        arc = angles * radius.mean()
+        for k in map(int, np.flatnonzero(~found)):
+            away = (arc[found] - arc[k]) ** 2 + (heights[found] - heights[k]) ** 2
             nearest = np.flatnonzero(found)[away.argmin()]
             vertices[k], weights[k] = vertices[nearest], weights[nearest]
         return Places(vertices, weights)
