@@ -32,6 +32,7 @@ from gui.engine import Engine, EngineSettings
 from gui.overlay import OverlayOptions
 from gui.painter import Painter, Painting, PaintOptions
 from gui.player import Player
+from gui.sample import SAMPLE
 from gui.save_menu import SaveMenu
 from gui.session import Factory, Setup, load
 from gui.sidebar import UNCERTAINTY
@@ -74,7 +75,6 @@ class App:
         self.painting: Painting | None = None
         self._turn = Turn()
         self._chosen: int | None = None
-        self._source_path = ""
         self._closed = False
 
         self.painter = Painter()
@@ -92,7 +92,7 @@ class App:
         self.save_menu = SaveMenu(
             self.root,
             get_painting=lambda: self.painting,
-            get_name=lambda: "" if self._is_live() else self._source_path,
+            get_name=self._saved_path,
             get_flags=self._annotate_flags,
             command=annotate_command,
         )
@@ -119,8 +119,8 @@ class App:
         for thread in (self.painter, self.engine, self.player):
             thread.start()
         self.changed()
-        if video is not None:
-            self.open(video, play=not paused)
+        if video is not None or os.path.exists(SAMPLE):
+            self.open(video or SAMPLE, play=not paused)
         self._after = self.root.after(POLL_MS, self._poll)
 
     def run(self) -> None:
@@ -142,7 +142,7 @@ class App:
         self.player.close()
         self.engine.close()
         self.painter.close()
-        self.root.destroy()
+        self.window.close()
 
     # What the user does.
 
@@ -179,7 +179,6 @@ class App:
 
     def open(self, path: str, *, play: bool = True) -> None:
         """Opens a video, image, folder of images or camera."""
-        self._source_path = path
         self._chosen = None
         self.player.open(path, play=play)
 
@@ -322,7 +321,7 @@ class App:
         progress = self.save_menu.progress()
         moved = status.difference(view) if view is not None else ""
         set_text(
-            window.note_label, self.save_menu.notice or progress or state.note or moved
+            window.note_label, progress or self.save_menu.notice or state.note or moved
         )
         set_text(window.model_label, f"model: {engine.model}" if engine.model else "")
         if view is not None and painting is not None:
@@ -333,13 +332,14 @@ class App:
 
     # Memory.
 
-    def _is_live(self) -> bool:
+    def _saved_path(self) -> str:
+        """Of the video that is shown; "" if there is none, or a camera."""
         info = self.player.state.info
-        return info is None or info.live
+        return "" if info is None or info.live else info.path
 
     def _annotate_flags(self, path: str) -> list[str]:
         return saving.annotate_flags(
-            self._source_path,
+            self._saved_path(),
             path,
             self.setup,
             self.sidebar.degradation,

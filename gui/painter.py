@@ -89,8 +89,8 @@ def paint(view: View, options: PaintOptions) -> Painting:
     if view.compared:
         clean, degraded = _halves(width, height, view.image.shape)
         _paint_frame(source, clean, view.frame.image, view.reference, options, None, ())
-        put_text(source, "clean", (clean[0] + 8, clean[1] + clean[3] - 8))
-        put_text(source, "degraded", (degraded[0] + 8, degraded[1] + degraded[3] - 8))
+        for text, (x, y, _, high) in (("clean", clean), ("degraded", degraded)):
+            put_text(source, text, (x + 8, y + high - 8), height=11)
     else:
         degraded = (0, 0, width, height)
     scale, left, top = _paint_frame(
@@ -123,7 +123,7 @@ Place = tuple[int, int, int, int]
 
 
 def _halves(width: int, height: int, shape: tuple[int, ...]) -> tuple[Place, Place]:
-    """Two places for two frames, side by side or one above the other: what is larger."""
+    """Places for two frames, side by side or one above the other: what is larger."""
     rows, columns = shape[:2]
     gap = 4
     wide, high = (width - gap) // 2, (height - gap) // 2

@@ -55,6 +55,7 @@ class Player(threading.Thread):
         self._wanted: str | None = None
         self._play_when_open = False
         self._seek_to: int | None = None
+        self._target: int | None = None  # of the seek that is asked for or under way
         self._closed = False
         self._anchor: tuple[float, float] | None = None  # wall clock, time stamp
 
@@ -75,7 +76,7 @@ class Player(threading.Thread):
             if playing and self._state.ended:
                 self._seek_to = 0
             self._anchor = None
-            self._set(playing=playing and self._state.info is not None)
+            self._set(playing=playing and self._state.info is not None, error="")
             self._changed.notify()
 
     def toggle(self) -> None:
@@ -87,7 +88,8 @@ class Player(threading.Thread):
             count = self._state.frame_count
             if count is not None:
                 index = min(index, count - 1)
-            self._seek_to = max(0, index)
+            self._seek_to = self._target = max(0, index)
+            self._set(error="")
             self._changed.notify()
 
     def seek_time(self, seconds: float) -> None:
@@ -100,8 +102,9 @@ class Player(threading.Thread):
         """Pauses and goes some frames on or back."""
         self.play(False)
         with self._changed:
-            pending = self._seek_to
-        self.seek((self._state.index if pending is None else pending) + frames)
+            # From where a seek under way will end, so that no press of a key is lost.
+            start = self._state.index if self._target is None else self._target
+        self.seek(start + frames)
 
     def set_speed(self, speed: float) -> None:
         with self._changed:
@@ -158,7 +161,7 @@ class Player(threading.Thread):
         if old is not None:
             old.close()
         with self._changed:
-            self._seek_to = None
+            self._seek_to = self._target = None
             self._anchor = None
             self._set(
                 info=source.info,
@@ -189,6 +192,8 @@ class Player(threading.Thread):
         with self._changed:
             if self._wanted is not None:
                 return
+            if self._seek_to is None:
+                self._target = None
             self._set(index=frame.index, timestamp=frame.timestamp, ended=False)
         self._on_frame(frame, jumped)
 
@@ -223,9 +228,11 @@ class Player(threading.Thread):
             note = ""
             if promised is not None and read < SHORT * promised:
                 note = f"ends after {read} of {promised} frames: is the file whole?"
+            self._target = None
             # Headers are hints: from here on the true length is known.
             self._set(frame_count=read, note=note or state.note)
-            if state.loop and state.playing and not source.info.live:
+            # A single picture is not a loop.
+            if state.loop and state.playing and read > 1 and not source.info.live:
                 self._seek_to = 0
             else:
                 self._set(playing=False, ended=True)

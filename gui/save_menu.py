@@ -149,6 +149,7 @@ class SaveMenu:
         if job.status is None:
             return f"Saving {os.path.basename(job.path)}: {job.line}"
         self.job = None
+        job.join()
         if job.status == 0:
             self.tell(f"Saved {job.path}")
         else:

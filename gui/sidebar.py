@@ -8,6 +8,7 @@ from tkinter import ttk
 from typing import Final
 
 from gui.degradation import SLIDERS, Degradation
+from gui.scale import JumpScale
 from gui.settings import Settings
 
 TOGGLES: Final = (
@@ -69,7 +70,7 @@ class Sidebar(ttk.Frame):
         self.uncertainty.pack(fill="x")
 
         self._heading("Spoil the video", gap)
-        self.sliders: dict[str, ttk.Scale] = {}
+        self.sliders: dict[str, JumpScale] = {}
         self._values: dict[str, ttk.Label] = {}
         for slider in SLIDERS:
             row = ttk.Frame(self)
@@ -77,13 +78,12 @@ class Sidebar(ttk.Frame):
             ttk.Label(row, text=slider.text).pack(side="left")
             value = ttk.Label(row, style="Muted.TLabel", anchor="e")
             value.pack(side="right")
-            scale = ttk.Scale(
+            scale = JumpScale(
                 self,
+                lambda _: self._slid(),
                 from_=slider.neutral,
                 to=slider.strongest,
                 value=slider.neutral,
-                command=lambda _: self._slid(),
-                takefocus=False,
             )
             scale.pack(fill="x")
             self.sliders[slider.name], self._values[slider.name] = scale, value

@@ -194,6 +194,11 @@ def apply(root: tk.Tk, palette: Palette, ratio: float) -> None:
     root.option_add("*TCombobox*Listbox.font", "TkDefaultFont")
 
 
+def release(root: tk.Tk) -> None:
+    """Gives back images before the window is destroyed."""
+    vars(root).pop("ethos_checks", None)
+
+
 def _style_checks(root: tk.Tk, style: ttk.Style, p: Palette, size: int) -> None:
     """Check boxes with a tick: the theme's own have a cross."""
     element = f"Ethos{p.name}.indicator"
@@ -204,7 +209,7 @@ def _style_checks(root: tk.Tk, style: ttk.Style, p: Palette, size: int) -> None:
         kept[p.name] = (off, on)
         gap = size // 2
         style.element_create(
-            element, "image", off, ("selected", on), padding=(0, 0, gap, 0), sticky="w"
+            element, "image", off, ("selected", on), width=size + gap, sticky="w"
         )
     inner: list[tuple[str, Any]] = [
         (element, {"side": "left"}),

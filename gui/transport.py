@@ -8,6 +8,7 @@ from typing import Final
 
 from gui import icons
 from gui.player import Player, PlayerState
+from gui.scale import JumpScale
 from gui.status import clock, parse_clock
 
 SPEEDS: Final = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
@@ -20,7 +21,6 @@ class Transport(ttk.Frame):
         super().__init__(master)
         self._player = player
         self._size = round(16 * ratio)
-        self._dragging = False
         self._icons: dict[str, object] = {}
         self._shown: tuple[object, ...] = ()
         gap = round(4 * ratio)
@@ -59,10 +59,8 @@ class Transport(ttk.Frame):
         self.time_entry.bind("<Return>", self._enter_time)
         self.time_entry.pack(side="right", padx=(gap, gap))
 
-        self.slider = ttk.Scale(self, from_=0, to=1, command=self._slide)
+        self.slider = JumpScale(self, lambda v: player.seek(round(v)), from_=0, to=1)
         self.slider.pack(side="left", fill="x", expand=True, padx=(gap, gap))
-        self.slider.bind("<ButtonPress-1>", self._press)
-        self.slider.bind("<ButtonRelease-1>", self._release)
 
     def restyle(self, color: str) -> None:
         """Redraws the icons in the text colour of a theme."""
@@ -73,6 +71,11 @@ class Transport(ttk.Frame):
         self.previous_button.configure(image=self._icons["previous"])  # type: ignore[call-overload]
         self.next_button.configure(image=self._icons["next"])  # type: ignore[call-overload]
         self._shown = ()
+
+    def release(self) -> None:
+        """Gives back variables and icons before the window is destroyed."""
+        del self.loop
+        self._icons.clear()
 
     def change_speed(self, steps: int) -> None:
         """Faster or slower by steps of SPEEDS."""
@@ -106,7 +109,7 @@ class Transport(ttk.Frame):
             to=max(1, (count or state.index + 250) - 1),
             state="disabled" if live else "normal",
         )
-        if not self._dragging:
+        if not self.slider.dragging:
             self.slider.set(state.index)
         focus = self.focus_get()
         if focus is not self.time_entry:
@@ -118,23 +121,6 @@ class Transport(ttk.Frame):
     def _put(entry: ttk.Entry, text: str) -> None:
         entry.delete(0, "end")
         entry.insert(0, text)
-
-    def _press(self, event: tk.Event) -> str | None:
-        if self.slider.instate(["disabled"]):
-            return None
-        self._dragging = True
-        if "slider" in self.slider.identify(event.x, event.y):
-            return None
-        # A click on the trough goes there at once, not a page towards it.
-        self.slider.set(self.slider.get(event.x, event.y))
-        return None
-
-    def _slide(self, value: str) -> None:
-        if self._dragging:
-            self._player.seek(round(float(value)))
-
-    def _release(self, _: tk.Event) -> None:
-        self._dragging = False
 
     def _choose_speed(self, _: tk.Event) -> None:
         self._player.set_speed(float(self.speed_box.get().rstrip("×")))

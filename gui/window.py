@@ -108,6 +108,17 @@ class Window:
         self.stages_label = ttk.Label(line, style="Muted.TLabel")
         self.stages_label.pack(side="right")
 
+    def close(self) -> None:
+        """Destroys it. What Tk owns is given back here and now: left to the garbage
+        collector it might go in another thread."""
+        for panel in (self.source_panel, *self.tiles.values()):
+            panel.clear()
+        self.sidebar.toggles.clear()
+        self.transport.release()
+        self._icon: object = None
+        theme.release(self.root)
+        self.root.destroy()
+
     def px(self, size: float) -> int:
         """Reference pixels in pixels of this screen."""
         return round(size * self.ratio)
