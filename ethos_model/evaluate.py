@@ -21,16 +21,15 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import os
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
+from ethos_data import crop
 from ethos_data.errors import EthosError, cli
+from ethos_model import predict
 from ethos_model.evaluation import baseline, page, samples, summary, tables
 from ethos_model.evaluation.conditions import select
 from ethos_model.evaluation.gather import Model, gather
@@ -39,38 +38,40 @@ from ethos_model.evaluation.results import Report
 SOURCE = ("source",)
 """Clean and the three degradations of the source frame: the quick look."""
 
-EVERYTHING = ("source", "trained", "unseen")
+EVERYTHING = ("source", "trained", "unseen", "box")
 
 
 def evaluate(
-    model_dir: str | os.PathLike[str],
+    model_dir: str | os.PathLike[str] | None,
     data_dir: str | os.PathLike[str],
     split: str = "test",
     *,
     conditions: Sequence[str] = SOURCE,
     limit: int | None = None,
     baseline_model: str | os.PathLike[str] | None = None,
+    backend: str = "tensorflow",
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Evaluates an exported model.
 
     Args:
-      model_dir: SavedModel with `ethos_model.json` beside it.
+      model_dir: what `ethos-export` wrote; None = the model that ships with ETHOS.
       data_dir: what `ethos-convert` wrote.
       split: "train", "validation" or "test".
       conditions: kinds, names or keys, see `evaluation.conditions.select`.
       limit: evaluates at most so many frames, spread over the split; None = all.
       baseline_model: another exported model, to stand beside.
+      backend: "tensorflow" for the SavedModel, "litert" for model.tflite.
       seed: of all degradations.
       progress: called now and then with the frames done and all frames.
     """
     chosen = select(conditions)
     total = samples.count(data_dir, split, limit=limit)
-    model, size, depth_size = load_model(model_dir)
-    beside, beside_size = None, 0
+    folder, model, size, depth_size = _load(model_dir, backend)
+    beside_folder, beside, beside_size = None, None, 0
     if baseline_model is not None:
-        beside, beside_size, _ = load_model(baseline_model)
+        beside_folder, beside, beside_size, _ = _load(baseline_model, backend)
     mean = baseline.mean_face(data_dir, split)
     found = gather(
         model,
@@ -88,48 +89,28 @@ def evaluate(
     return summary.report(
         found,
         mean,
-        model=os.fspath(model_dir),
+        model=folder,
         data_dir=os.fspath(data_dir),
         split=split,
-        baseline_model=None if baseline_model is None else os.fspath(baseline_model),
+        baseline_model=beside_folder,
         image_size=size,
     )
 
 
-def load_model(model_dir: str | os.PathLike[str]) -> tuple[Model, int, int]:
-    """An exported model as a function of numpy arrays.
-
-    Returns:
-      The model, the side of its input and the side of its depth map, pixels.
-
-    Raises:
-      EthosError: there is no exported ETHOS model.
-    """
-    folder = pathlib.Path(model_dir)
-    try:
-        card = json.loads((folder / "ethos_model.json").read_text(encoding="utf-8"))
-        sizes = int(card["image_size"]), int(card["depth_size"])
-    except FileNotFoundError:
+def _load(
+    model_dir: str | os.PathLike[str] | None, backend: str
+) -> tuple[str, Model, int, int]:
+    """Where a model lies, the model, and the sides of its input and of its maps."""
+    folder = predict.find(None if model_dir is None else os.fspath(model_dir))
+    card = predict.read_card(folder)
+    if card["network_context"] != crop.NETWORK_CONTEXT:
         raise EthosError(
-            f"{folder}: no exported model here (no ethos_model.json); ethos-export "
-            "writes one"
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise EthosError(f"{folder / 'ethos_model.json'}: {error!r}") from error
-    import tensorflow as tf  # takes seconds: after the cheap checks
-
-    try:
-        loaded = tf.saved_model.load(str(folder))
-    except (OSError, ValueError) as error:
-        raise EthosError(f"{folder}: not a SavedModel: {error}") from error
-    signature = loaded.signatures["serving_default"]
-
-    # The signature keeps only a weak reference to what was loaded.
-    def predict(images: np.ndarray, _loaded: Any = loaded) -> dict[str, np.ndarray]:
-        outputs = signature(image=tf.constant(images, tf.uint8))
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
-
-    return predict, *sizes
+            f"{folder}: wants windows of context {card['network_context']}, this "
+            f"version of ETHOS evaluates {crop.NETWORK_CONTEXT}"
+        )
+    _, network = predict.load_network(folder, backend)
+    size = int(card["image_size"])
+    return folder, network, size, int(card.get("depth_size", size))
 
 
 def write(report: Report, output_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
@@ -155,7 +136,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Evaluates an exported model on a converted split.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--model", required=True, help="folder that ethos-export wrote")
+    parser.add_argument(
+        "--model",
+        default=None,
+        help="folder that ethos-export wrote; none = the model that ships with ETHOS",
+    )
     parser.add_argument(
         "--data_dir", required=True, help="folder that ethos-convert wrote"
     )
@@ -171,12 +156,18 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=list(EVERYTHING),
         metavar="NAME",
-        help="kinds (source, trained, unseen), names or NAME-SEVERITY; clean always",
+        help="kinds (source, trained, unseen, box), names or NAME-SEVERITY",
     )
     parser.add_argument(
         "--baseline_model",
         default=None,
         help="another exported model to stand beside, e.g. one trained on clean images",
+    )
+    parser.add_argument(
+        "--backend",
+        default="tensorflow",
+        choices=[name for name in predict.BACKENDS if name != "auto"],
+        help="which of the model's files to evaluate: the SavedModel or model.tflite",
     )
     parser.add_argument("--seed", type=int, default=0, help="of all degradations")
     return parser
@@ -195,6 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         conditions=flags.conditions,
         limit=flags.limit,
         baseline_model=flags.baseline_model,
+        backend=flags.backend,
         seed=flags.seed,
         progress=functools.partial(_show_progress, sys.stderr),
     )

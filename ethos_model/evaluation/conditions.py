@@ -8,6 +8,8 @@ trained   the layers of `ethos_data.degrade` that training draws from, at severi
           1 to 5, on the network's input as in training
 unseen    what training never sees, at severities 1 to 5: the other layers, on the
           network's input, and `corruptions`, on the source frame
+box       the frame as it is, seen through a window that is displaced and scaled as if
+          a detector or tracker had missed the face box, at severities 1 to 5
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ethos_data.crop import Window
 from ethos_data.degrade import source
 from ethos_data.errors import EthosError
 from ethos_model.evaluation.corruptions import CORRUPTIONS
@@ -27,13 +30,17 @@ from ethos_model.evaluation.samples import Sample
 
 SEVERITIES: Final = (1, 2, 3, 4, 5)
 
+BOX_ERROR: Final = (0.02, 0.04, 0.07, 0.11, 0.16)
+"""By severity: how far the window is displaced, in face sizes, and by which part it is
+scaled, up or down. STORED_CONTEXT leaves room for all of it."""
+
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Condition:
     """One thing that is done to every frame of a split.
 
     Attributes:
-      kind: "clean", "source", "trained" or "unseen".
+      kind: "clean", "source", "trained", "unseen" or "box".
       name: of the degradation.
       severity: 1 to 5; 0 where there is only one strength.
     """
@@ -47,6 +54,27 @@ class Condition:
         """`blur15`, `motion_blur-3`."""
         return f"{self.name}-{self.severity}" if self.severity else self.name
 
+    def _generator(self, sample: Sample, seed: int) -> np.random.Generator:
+        place = f"{self.key}/{sample.video_id}/{sample.frame}".encode()
+        return np.random.default_rng((seed, zlib.crc32(place)))
+
+    def move(self, sample: Sample, seed: int) -> Sample:
+        """The sample in the window of a face box that is not quite right."""
+        if self.kind != "box":
+            return sample
+        rng = self._generator(sample, seed)
+        part = BOX_ERROR[self.severity - 1]
+        angle, grows = rng.uniform(0, 2 * np.pi), rng.choice((-1, 1))
+        shift = part * sample.source_face_size
+        old = sample.window
+        size = round(old.size * (1 + part) ** grows)
+        left = old.left + shift * np.cos(angle) + (old.size - size) / 2
+        top = old.top + shift * np.sin(angle) + (old.size - size) / 2
+        # Edges between pixels, as `crop.cut` wants them.
+        window = Window(round(left + 0.5) - 0.5, round(top + 0.5) - 0.5, size)
+        points = window.to_normalized(old.to_source(sample.landmarks))
+        return dataclasses.replace(sample, window=window, landmarks=points)
+
     def degrade_source(self, sample: Sample, seed: int) -> np.ndarray | None:
         """The stored crop as a worse camera would have seen it.
 
@@ -58,8 +86,7 @@ class Condition:
         """
         if self.kind != "source" and self.name not in CORRUPTIONS:
             return None
-        place = f"{self.key}/{sample.video_id}/{sample.frame}".encode()
-        rng = np.random.default_rng((seed, zlib.crc32(place)))
+        rng = self._generator(sample, seed)
         if self.kind == "source":
             return source.CONDITIONS[self.name](sample.image, rng)
         size = sample.source_face_size
@@ -78,7 +105,7 @@ class Condition:
         Returns:
           uint8 (N, S, S, 3).
         """
-        if self.kind in ("clean", "source") or self.name in CORRUPTIONS:
+        if self.kind not in ("trained", "unseen") or self.name in CORRUPTIONS:
             return images
         layer = _layer(self.name, self.severity)
         return np.asarray(layer(images, face_size=face_size, seed=seed))
@@ -108,6 +135,7 @@ def all_conditions() -> tuple[Condition, ...]:
             for n in (*held_back, *CORRUPTIONS)
             for s in SEVERITIES
         ),
+        *(Condition("box", "loose_box", s) for s in SEVERITIES),
     )
 
 

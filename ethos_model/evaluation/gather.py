@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -19,9 +18,10 @@ from ethos_model import metrics
 from ethos_model.evaluation import slices, still
 from ethos_model.evaluation.baseline import MeanFace
 from ethos_model.evaluation.conditions import CLEAN, Condition
-from ethos_model.evaluation.results import Frame, WorstCase
+from ethos_model.evaluation.results import Example, Frame, WorstCase
 from ethos_model.evaluation.samples import Sample
-from ethos_model.evaluation.scores import ConditionScores, Truth, grey
+from ethos_model.evaluation.scores import ConditionScores, Truth
+from ethos_model.evaluation.shown import Shown
 
 Model = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 """uint8 (N, S, S, 3) to landmarks (N, 68, 3), uncertainty (N, 68), depth (N, D, D, 1)
@@ -36,6 +36,10 @@ WORST_CASES: Final = 8
 """Pictures kept of each condition that is shown."""
 
 
+EXAMPLES: Final = 4
+"""Frames, spread over the split, whose depth and restored picture are shown."""
+
+
 @dataclasses.dataclass
 class Gathered:
     """What one pass collects.
@@ -47,6 +51,7 @@ class Gathered:
       mean_face: metric -> (N,) of the mean face in batches.
       jitter: NME-like %, one entry a still clip, by condition.
       worst: by condition, worst first.
+      examples: what comes out, for a few frames under each condition of the source.
     """
 
     frames: list[Frame] = dataclasses.field(default_factory=list)
@@ -57,6 +62,7 @@ class Gathered:
     mean_face: dict[str, list[np.ndarray]] = dataclasses.field(default_factory=dict)
     jitter: dict[Condition, list[float]] = dataclasses.field(default_factory=dict)
     worst: dict[Condition, list[WorstCase]] = dataclasses.field(default_factory=dict)
+    examples: list[Example] = dataclasses.field(default_factory=list)
 
 
 def gather(
@@ -91,12 +97,15 @@ def gather(
     found = Gathered(scores={c: ConditionScores() for c in conditions})
     mean_depth = np.nan_to_num(mean.depth(depth_size))
     every = max(1, total // still.CLIPS)
+    picked = {total * (2 * i + 1) // (2 * EXAMPLES) for i in range(EXAMPLES)}
     done = 0
     for number, batch in enumerate(_batches(samples)):
-        truth = _truth(batch, depth_size)
-        _score_mean_face(found, truth, mean, mean_depth)
+        clean_truth = Shown(CLEAN, batch, seed=seed, number=number).truth(depth_size)
+        _score_mean_face(found, clean_truth, mean, mean_depth)
         for condition in conditions:
-            shown = _Shown(condition, batch, truth, seed, number)
+            shown = Shown(condition, batch, seed=seed, number=number)
+            moved = condition.kind == "box"
+            truth = shown.truth(depth_size) if moved else clean_truth
             images = shown.images(image_size)
             outputs = model(images)
             found.scores[condition].add(outputs, truth, images)
@@ -104,69 +113,31 @@ def gather(
                 _note_frames(found, batch, truth)
             if condition.kind in ("clean", "source"):
                 _note_worst(found, condition, batch, truth, outputs, images)
+            for i in range(len(batch)):
+                if condition.kind == "source" and done + i in picked:
+                    found.examples.append(
+                        _example(condition, batch[i], truth, outputs, images, i)
+                    )
             if baseline_model is not None:
                 points = baseline_model(shown.images(baseline_size))["landmarks"]
                 nme = metrics.nme_box(points, truth.landmarks)
                 found.baseline_nme.setdefault(condition, []).append(nme)
-        for index, sample in enumerate(batch, done):
-            if index % every == 0:
-                for condition in conditions:
-                    if condition.kind in ("clean", "source"):
-                        found.jitter.setdefault(condition, []).append(
-                            still.jitter(
-                                model, sample, condition, image_size, seed=seed
-                            )
-                        )
+        for sample in batch[-done % every :: every]:
+            for condition in conditions:
+                if condition.kind in ("clean", "source"):
+                    found.jitter.setdefault(condition, []).append(
+                        still.jitter(model, sample, condition, image_size, seed=seed)
+                    )
         done += len(batch)
         if progress:
             progress(done, total)
     return found
 
 
-class _Shown:
-    """A batch under a condition, at any network's input size."""
-
-    def __init__(
-        self,
-        condition: Condition,
-        batch: Sequence[Sample],
-        truth: Truth,
-        seed: int,
-        number: int,
-    ) -> None:
-        self._condition = condition
-        self._batch = batch
-        self._truth = truth
-        self._sources = [condition.degrade_source(sample, seed) for sample in batch]
-        self._seed = zlib.crc32(f"{seed}/{condition.key}/{number}".encode()) >> 1
-
-    def images(self, size: int) -> np.ndarray:
-        """uint8 (N, size, size, 3): what a network of that input size is shown."""
-        cut = [
-            sample.network_image(size, image=image)
-            for sample, image in zip(self._batch, self._sources, strict=True)
-        ]
-        return self._condition.degrade_input(
-            np.stack(cut), self._truth.face_size, self._seed
-        )
-
-
 def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
     rest = iter(samples)
     while batch := list(itertools.islice(rest, BATCH)):
         yield batch
-
-
-def _truth(batch: Sequence[Sample], depth_size: int) -> Truth:
-    depths, masks = zip(*(s.network_depth(depth_size) for s in batch), strict=True)
-    clean = np.stack([sample.network_image(depth_size) for sample in batch])
-    return Truth(
-        landmarks=np.stack([sample.landmarks for sample in batch]),
-        face_size=np.array([sample.face_size for sample in batch]),
-        depth=np.stack(depths),
-        depth_mask=np.stack(masks),
-        grey=grey(clean),
-    )
 
 
 def _score_mean_face(
@@ -240,3 +211,24 @@ def _note_worst(
         )
     kept.sort(key=lambda case: -case.nme_box)
     del kept[WORST_CASES:]
+
+
+def _example(
+    condition: Condition,
+    sample: Sample,
+    truth: Truth,
+    outputs: Mapping[str, np.ndarray],
+    images: np.ndarray,
+    i: int,
+) -> Example:
+    return Example(
+        condition=condition.key,
+        video_id=sample.video_id,
+        frame=sample.frame,
+        image=images[i].copy(),
+        predicted=np.array(outputs["landmarks"][i]),
+        restored=np.array(outputs["restored"][i, ..., 0]),
+        clean=truth.grey[i],
+        depth=np.array(outputs["depth"][i, ..., 0]),
+        true_depth=np.where(truth.depth_mask[i], truth.depth[i], np.nan),
+    )

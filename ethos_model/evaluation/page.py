@@ -17,27 +17,32 @@ from ethos_model.evaluation import svg
 from ethos_model.evaluation.results import (
     CUMULATIVE_GRID,
     ConditionResult,
+    Example,
     MeanFaceResult,
     Report,
     WorstCase,
 )
 from ethos_model.evaluation.style import STYLE
-from ethos_model.evaluation.tables import label
+from ethos_model.evaluation.tables import KINDS, label
 
 _SHOWN_WORST = 24
 
 
 def page(report: Report) -> str:
     """The whole page."""
-    sections = [
-        _section("How good", _headline(report), _main_bars(report)),
-        _section("How often how bad", _cumulative(report)),
+    columns = (
+        _section("How often how bad", _cumulative(report))
+        + _section("Where on the face", svg.face(report.mean_points, report.points)),
         _section("How much it takes", *_severities(report)),
         _section("For whom", *_slices(report)),
-        _section("Where on the face", svg.face(report.mean_points, report.points)),
+    )
+    sections = [
+        _section("How good", _beside(_headline(report), _main_bars(report))),
+        _beside(*columns),
         _section("Does the stated uncertainty hold", *_calibration(report)),
-        _section("Depth, restored picture, jitter", _other(report), wide=True),
-        _section("Worst cases first", _worst(report.worst), wide=True),
+        _section("Depth, restored picture, jitter", _other(report)),
+        _section("What comes out", _examples(report.examples)),
+        _section("Worst cases first", _worst(report.worst)),
     ]
     title = f"ETHOS: {html.escape(report.model)} on {html.escape(report.split)}"
     beside = (
@@ -54,17 +59,20 @@ def page(report: Report) -> str:
 Errors are mean point errors in % of the face size, sqrt(w·h) of the true landmarks' box
 (NME<sub>box</sub>). Intervals are 95 %, by bootstrap over people. In bar charts a grey
 line is the mean face{beside}.</p>
-<main>{"".join(part for part in sections if part)}</main>
+<main>{"".join(sections)}</main>
 </body></html>
 """
 
 
-def _section(title: str, *contents: str, wide: bool = False) -> str:
-    body = "".join(part for part in contents if part)
-    if not body:
-        return ""
-    kind = ' class="wide"' if wide else ""
-    return f"<section{kind}><h2>{title}</h2>{body}</section>"
+def _section(title: str, *contents: str) -> str:
+    body = "".join(contents)
+    return f"<section><h2>{title}</h2>{body}</section>" if body else ""
+
+
+def _beside(*contents: str) -> str:
+    """Side by side where the screen is wide enough."""
+    columns = "".join(f"<div>{part}</div>" for part in contents if part)
+    return f'<div class="beside">{columns}</div>' if columns else ""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -123,7 +131,7 @@ def _cumulative(report: Report) -> str:
 def _severities(report: Report) -> list[str]:
     clean = report.condition("clean").nme_box
     found = []
-    for kind, title in (("trained", "Known"), ("unseen", "Unknown")):
+    for kind, title in KINDS.items():
         chosen = [one for one in report.conditions if one.kind == kind]
         if not chosen:
             continue
@@ -132,16 +140,13 @@ def _severities(report: Report) -> list[str]:
             by_severity = [(one.severity, one.nme_box) for one in every]
             xs, ys = zip((0, clean), *by_severity, strict=True)
             series[label(name)] = (xs, ys)
-        mce = report.mce[kind]
-        beside = (
-            f", {_number(mce['baseline'], 1)} % of the other model's"
-            if "baseline" in mce
-            else ""
-        )
-        found.append(
-            f"<h3>{title} degradations: mCE {_number(mce['mean_face'], 1)} % of the "
-            f"mean face's error{beside}</h3>"
-        )
+        heading = title.capitalize()
+        if kind in report.mce:
+            mce = report.mce[kind]
+            heading += f": mCE {_number(mce['mean_face'], 1)} % of the mean face"
+            if "baseline" in mce:
+                heading += f", {_number(mce['baseline'], 1)} % of the other model"
+        found.append(f"<h3>{heading}</h3>")
         # The dashed line is the bar of 15 % above clean.
         found.append(
             svg.lines(
@@ -173,43 +178,45 @@ def _slices(report: Report) -> list[str]:
 
 
 def _calibration(report: Report) -> list[str]:
-    every = report.calibration
-    found = [
+    bins = {
+        one.kind: ([s for _, s, _ in one.bins], [r for _, _, r in one.bins])
+        for one in report.calibration
+        if one.bins
+    }
+    widths = [k for k, _, _ in report.calibration[0].coverage]
+    plots = [
         svg.lines(
             {
-                one.kind: ([s for _, s, _ in one.bins], [r for _, _, r in one.bins])
-                for one in every
-                if one.bins
-            },
-            x_label="stated standard deviation, %",
-            y_label="actual error (RMS), %",
-            guide=((0, 30), (0, 30)),
-        )
-        if any(one.bins for one in every)
-        else "",
-        svg.lines(
-            {
-                one.kind: (
-                    [k for k, _, _ in one.coverage],
-                    [share for _, share, _ in one.coverage],
-                )
-                for one in every
+                one.kind: (widths, [share for _, share, _ in one.coverage])
+                for one in report.calibration
             },
             x_label="stated standard deviations",
             y_label="coordinates within, %",
             y_range=(0, 100),
-            guide=(
-                [k for k, _, _ in every[0].coverage],
-                [wanted for _, _, wanted in every[0].coverage],
-            ),
-        ),
+            guide=(widths, [wanted for _, _, wanted in report.calibration[0].coverage]),
+        )
     ]
-    ranks = ", ".join(f"{one.kind} {_number(one.rank_correlation)}" for one in every)
-    found.append(
-        "<p>Dashed: an honest Gaussian. Rank correlation of a frame's stated deviation "
-        f"with its error: {ranks}.</p>"
+    if bins:
+        every = [value for stated, _ in bins.values() for value in stated]
+        ends = [min(every), max(every)]
+        plots.append(
+            svg.lines(
+                bins,
+                x_label="stated standard deviation, %",
+                y_label="actual error (RMS), %",
+                guide=(ends, ends),
+            )
+        )
+    ranks = ", ".join(
+        f"{one.kind} {_number(one.rank_correlation)}" for one in report.calibration
     )
-    return found
+    words = (
+        "<p>Dashed: an honest Gaussian. Left: how many coordinates lie within so many "
+        "stated deviations. Right: the error where about that deviation was stated. "
+        "Rank correlation of a frame's stated deviation with its NME_box: "
+        f"{ranks}.</p>"
+    )
+    return [_beside(*plots, words)]
 
 
 def _other(report: Report) -> str:
@@ -248,6 +255,35 @@ def _other(report: Report) -> str:
     return _table(head, rows)
 
 
+def _examples(examples: Sequence[Example]) -> str:
+    """Rows of shown, restored, clean, depth and true depth."""
+    rows = []
+    for one in examples:
+        known = np.isfinite(one.true_depth)
+        # Where there is no true depth the network was never told what to say.
+        low, high = 0.0, 1.0
+        if known.any():
+            low, high = np.percentile(one.true_depth[known], (1, 99))
+        maps = [
+            np.where(known, (depth - low) / max(high - low, 1e-6), 0)
+            for depth in (one.depth, one.true_depth)
+        ]
+        pictures = [svg.overlay(None, one.predicted, _picture(one.image))]
+        pictures += [
+            f'<img alt="" src="{_picture(grey)}">'
+            for grey in (one.restored, one.clean, *maps)
+        ]
+        name = f"{label(one.condition)}, {html.escape(one.video_id)} #{one.frame}"
+        rows.append(
+            f'<figure><div class="strip">{"".join(pictures)}</div>'
+            f"<figcaption>{name}</figcaption></figure>"
+        )
+    if not rows:
+        return ""
+    key = "<p>Shown with predicted points, restored, clean, depth, true depth.</p>"
+    return f'{key}<div class="examples">{"".join(rows)}</div>'
+
+
 def _worst(worst: Sequence[WorstCase]) -> str:
     figures = "".join(
         f"<figure>{svg.overlay(case.true, case.predicted, _picture(case.image))}"
@@ -261,7 +297,10 @@ def _worst(worst: Sequence[WorstCase]) -> str:
 
 
 def _picture(image: np.ndarray) -> str:
-    """uint8 (S, S, 3) RGB as a data URI."""
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    """uint8 (S, S, 3) RGB, or float (S, S) in [0, 1], as a data URI."""
+    if image.ndim == 2:
+        bgr = (np.clip(np.nan_to_num(image), 0, 1) * 255).round().astype(np.uint8)
+    else:
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
     return "data:image/jpeg;base64," + base64.b64encode(data).decode()

@@ -18,7 +18,7 @@ class ConditionResult:
     """A model under one condition, means over all frames.
 
     Attributes:
-      kind: "clean", "source", "trained" or "unseen", see `conditions`.
+      kind: "clean", "source", "trained", "unseen" or "box", see `conditions`.
       name: of the degradation.
       severity: 1 to 5; 0 where there is only one strength.
       nme_box: NME_box, %.
@@ -172,6 +172,31 @@ class WorstCase:
     predicted: np.ndarray
 
 
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """What comes out for one frame under one condition.
+
+    Attributes:
+      condition: key of the condition.
+      video_id, frame: which one.
+      image: uint8 (S, S, 3), what the network saw.
+      predicted: float (68, 3), normalised.
+      restored, clean: float32 (D, D) in [0, 1].
+      depth: float32 (D, D), normalised.
+      true_depth: the same, NaN where there is none.
+    """
+
+    condition: str
+    video_id: str
+    frame: int
+    image: np.ndarray
+    predicted: np.ndarray
+    restored: np.ndarray
+    clean: np.ndarray
+    depth: np.ndarray
+    true_depth: np.ndarray
+
+
 CUMULATIVE_GRID: Final = np.linspace(0, 10, 41)
 """NME_box in % at which the cumulative error distribution is given."""
 
@@ -199,6 +224,7 @@ class Report:
       jitter: of simulated still clips, % of the face size, by condition.
       frame_list: clean frames, in stored order.
       worst: worst cases first.
+      examples: depth and restored pictures of a few frames.
     """
 
     model: str
@@ -219,6 +245,7 @@ class Report:
     jitter: dict[str, float]
     frame_list: tuple[Frame, ...]
     worst: tuple[WorstCase, ...]
+    examples: tuple[Example, ...]
 
     def condition(self, key: str) -> ConditionResult:
         """The result under a condition, `report.condition("clean").nme_box`."""
@@ -233,7 +260,7 @@ class Report:
         values = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name not in ("frame_list", "worst")
+            if field.name not in ("frame_list", "worst", "examples")
         }
         values["worst"] = [
             {

@@ -30,9 +30,8 @@ class Sample:
         if the conversion had shrunk it.
       window: the network's window in the pixels of `image`, its edges between pixels.
       landmarks: float64 (68, 3) true points, normalised in `window`.
-      depth: float32 (K, K) stored depth over `image`, its unit the side of `image`; 0
-        where `depth_mask` is False.
-      depth_mask: bool (K, K).
+      depth: float32 (K, K) stored depth over `image`, its unit the side of `image`, NaN
+        where there is none.
       person_id: whose face it is.
       video_id: stem of the video's file.
       frame: index in the video.
@@ -43,7 +42,6 @@ class Sample:
     window: Window
     landmarks: np.ndarray
     depth: np.ndarray
-    depth_mask: np.ndarray
     person_id: str
     video_id: str
     frame: int
@@ -89,9 +87,7 @@ class Sample:
         left, top = ((v + 0.5) / side for v in (self.window.left, self.window.top))
         matrix = np.array([[part, 0, left], [0, part, top]])
         pixels = augment.to_pixels(matrix, size, self.depth.shape[0])
-        mask = self.depth_mask.astype(np.float32)
-        depth, known = augment.sample_depth(self.depth, mask, pixels, size, part)
-        return depth, known > 0
+        return augment.sample_depth(self.depth, pixels, size, part)
 
 
 def count(
@@ -187,13 +183,11 @@ def to_sample(record: records.Record) -> Sample:
     local = Window(
         window.left - (stored.left + 0.5), window.top - (stored.top + 0.5), window.size
     )
-    mask = np.isfinite(record.depth)
     return Sample(
         image=crop.resize(record.image, round(stored.size)),
         window=local,
         landmarks=points,
-        depth=np.where(mask, record.depth, np.float32(0)),
-        depth_mask=mask,
+        depth=record.depth,
         person_id=record.person_id,
         video_id=record.video_id,
         frame=record.frame,

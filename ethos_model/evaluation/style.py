@@ -13,10 +13,11 @@ body { font: 15px/1.45 system-ui, sans-serif; background: var(--back);
   color: var(--text); max-width: 1320px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 0 0 .6rem; }
 h3 { font-size: .9rem; font-weight: 600; margin: .8rem 0 .2rem; }
-main { columns: 400px 3; column-gap: 1rem; }
+.beside { display: grid; gap: 0 1.5rem; align-items: start;
+  grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); }
+main > .beside { gap: 0 1rem; }
 section { background: var(--card); border-radius: 8px; padding: 1rem;
-  margin-bottom: 1rem; break-inside: avoid; }
-section.wide { column-span: all; overflow-x: auto; }
+  margin-bottom: 1rem; overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; width: 100%; }
 th, td { text-align: right; padding: .2rem .35rem; vertical-align: bottom; }
 td { font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -29,7 +30,7 @@ polyline { fill: none; stroke-width: 2; }
 .grid { stroke: var(--muted); stroke-opacity: .35; }
 .bar { fill: var(--bar); } .interval { stroke: var(--text); stroke-width: 1.5; }
 .mean { stroke: var(--muted); stroke-width: 3; }
-.beside { stroke: var(--c5); stroke-width: 3; }
+line.beside { stroke: var(--c5); stroke-width: 3; }
 .edge { fill: none; stroke: var(--muted); stroke-opacity: .6; }
 .error { fill: var(--c0); fill-opacity: .3; } .point { fill: var(--text); }
 path.true { fill: none; stroke: #35e06c; stroke-width: 1.3; }
@@ -43,5 +44,9 @@ i.predicted { background: #ff4d6d; }
   vertical-align: middle; }
 .worst { display: grid; gap: .8rem;
   grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
+.examples { display: grid; gap: .8rem;
+  grid-template-columns: repeat(auto-fill, minmax(400px, 1fr)); }
+.strip { display: grid; grid-template-columns: repeat(5, 1fr); gap: 2px; }
+.strip img { width: 100%; }
 figure { margin: 0; } figcaption { font-size: .75rem; overflow-wrap: anywhere; }
 """

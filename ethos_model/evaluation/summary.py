@@ -38,7 +38,7 @@ _MEANS: Final = (
     "stated_sigma",
 )
 
-_FEWEST: Final = 100
+_FEWEST: Final = 500
 """Coordinates below which a bin of the calibration says nothing."""
 
 
@@ -226,6 +226,7 @@ def report(
     beside = found.baseline_nme.get(CLEAN)
     # Shown conditions take turns, each with its worst case first.
     turns = itertools.zip_longest(*found.worst.values())
+    examples = sorted(found.examples, key=lambda one: (one.video_id, one.frame))
     return Report(
         model=model,
         data_dir=data_dir,
@@ -249,4 +250,5 @@ def report(
         jitter={c.key: float(np.mean(v)) for c, v in found.jitter.items()},
         frame_list=tuple(found.frames),
         worst=tuple(case for turn in turns for case in turn if case is not None),
+        examples=tuple(examples),
     )

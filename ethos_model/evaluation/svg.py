@@ -198,19 +198,20 @@ def face(points: np.ndarray, errors: np.ndarray) -> str:
     return f'<svg viewBox="0 0 {side} {side}" role="img">{"".join(parts)}</svg>'
 
 
-def overlay(true: np.ndarray, predicted: np.ndarray, picture: str) -> str:
+def overlay(true: np.ndarray | None, predicted: np.ndarray, picture: str) -> str:
     """A picture with the true and the predicted face drawn over it.
 
     Args:
-      true, predicted: (68, 2) or (68, 3), normalised in the picture.
+      true: (68, 2) or (68, 3), normalised in the picture; None = draw none.
+      predicted: the same.
       picture: data URI.
     """
     side = 200
+    known = "" if true is None else _edges(true[:, :2] * side, "true")
     return (
         f'<svg viewBox="0 0 {side} {side}" role="img">'
         f'<image href="{picture}" width="{side}" height="{side}"/>'
-        f"{_edges(true[:, :2] * side, 'true')}"
-        f"{_edges(predicted[:, :2] * side, 'predicted')}</svg>"
+        f"{known}{_edges(predicted[:, :2] * side, 'predicted')}</svg>"
     )
 
 

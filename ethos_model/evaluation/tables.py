@@ -22,7 +22,15 @@ _NAMES: Final = {
     "dark5": "a fifth of the light",
     "blur15": "15 px motion blur",
     "mean_face": "(the mean face)",
+    "loose_box": "displaced, scaled",
 }
+
+KINDS: Final = {
+    "trained": "known degradation",
+    "unseen": "unknown",
+    "box": "displaced face box",
+}
+"""What a person calls the kinds of condition that have severities."""
 
 _NO_ERROR: Final = 0.5
 """% of depth below which true and derived depth are the same but for resampling."""
@@ -76,20 +84,19 @@ def _main(report: Report) -> list[str]:
 
 def _severities(report: Report) -> list[str]:
     lines = []
-    for kind, title in (("trained", "known"), ("unseen", "unknown")):
+    for kind, title in KINDS.items():
         chosen = [one for one in report.conditions if one.kind == kind]
         if not chosen:
             continue
         numbers = sorted({one.severity for one in chosen})
-        lines += [
-            "",
-            f"{f'{title} degradation':<21}" + _row(numbers, "severity {}", 11),
-        ]
+        lines += ["", f"{title:<21}" + _row(numbers, "severity {}", 11)]
         for name in dict.fromkeys(one.name for one in chosen):
             by_severity = {one.severity: one for one in chosen if one.name == name}
             values = [by_severity[n].nme_box for n in numbers if n in by_severity]
             lines.append(f"{label(name):<21}" + _row(values, "{:.2f}", 11))
-        mce = report.mce[kind]
+        mce = report.mce.get(kind)
+        if mce is None:
+            continue
         line = f"mCE: {mce['mean_face']:.1f} % of the mean face's error"
         if "baseline" in mce:
             line += f", {mce['baseline']:.1f} % of the other model's"
@@ -105,19 +112,21 @@ def _notes(report: Report) -> list[str]:
     clean = report.condition("clean")
     best, worst = int(report.points.argmin()), int(report.points.argmax())
     lines = ["", "more:"]
-    middle = [one for one in report.conditions if one.severity == 3]
+    middle = [
+        one for one in report.conditions if one.severity == 3 and one.kind != "box"
+    ]
     if middle:
         hardest = max(middle, key=lambda one: one.nme_box)
         above = 100 * (hardest.nme_box / clean.nme_box - 1)
         lines.append(
             f"- severity 3: at most {above:.0f} % above clean ({label(hardest.name)})"
         )
-    worse = [one for one in report.conditions if one.kind != "clean"]
+    worse = [one for one in report.conditions if one.kind not in ("clean", "box")]
     nearer = [one for one in worse if one.restored_psnr > one.input_psnr]
     gain = sum(one.restored_psnr - one.input_psnr for one in worse) / max(1, len(worse))
     lines += [
-        f"- restored picture: nearer to the clean one than the picture shown in "
-        f"{len(nearer)} of {len(worse)} conditions, by {gain:+.1f} dB on average",
+        f"- restored picture: better than the degraded one in {len(nearer)} of "
+        f"{len(worse)} conditions, PSNR {gain:+.1f} dB on average",
         f"- uncertainty: {clean.within_1_sigma:.1f} % of coordinates within 1 stated "
         "sigma (68.3 is honest)",
         f"- points: the best is {best} with {report.points[best]:.2f} %, the worst "

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ethos_data import crop
 from ethos_data import landmarks as topology
 from ethos_model import evaluate
 from ethos_model.evaluation import samples
@@ -36,7 +37,12 @@ def model_dir(tmp_path_factory):
 
     module.serve = serve
     tf.saved_model.save(module, str(folder), signatures={"serving_default": serve})
-    card = {"format_version": 1, "image_size": SIZE, "depth_size": SIZE}
+    card = {
+        "format_version": 1,
+        "image_size": SIZE,
+        "depth_size": SIZE,
+        "network_context": crop.NETWORK_CONTEXT,
+    }
     (folder / "ethos_model.json").write_text(json.dumps(card))
     return folder
 
@@ -120,4 +126,4 @@ def test_a_damaged_model_is_named(model_dir, data_dir, tmp_path, capsys):
     assert f"error: {copy}: not a SavedModel" in capsys.readouterr().err
     (copy / "ethos_model.json").write_text("{}")
     assert evaluate.main([f"--model={copy}", f"--data_dir={data_dir}"]) == 1
-    assert "image_size" in capsys.readouterr().err
+    assert "ethos_model.json: not the card of a model" in capsys.readouterr().err

@@ -34,7 +34,7 @@ def test_what_is_unseen_is_not_in_the_training_mix():
     drawn = {type(layer).__name__ for layer in degrade.training_mix().layers}
     every = conditions.all_conditions()
     for one in every:
-        if one.name in corruptions.CORRUPTIONS or one.kind in ("clean", "source"):
+        if one.name in corruptions.CORRUPTIONS or one.kind not in ("trained", "unseen"):
             continue
         layer = degrade.at_severity(one.name, one.severity)
         assert (type(layer).__name__ in drawn) == (one.kind == "trained"), one
@@ -86,3 +86,31 @@ def test_layers_work_on_the_networks_input():
     assert darker.mean() == pytest.approx(40, abs=3)  # a fifth of the light
     np.testing.assert_array_equal(darker, one.degrade_input(images, np.full(3, 0.7), 3))
     assert CLEAN.degrade_input(images, np.full(3, 0.7), 3) is images
+
+
+@pytest.mark.parametrize("severity", conditions.SEVERITIES)
+def test_a_loose_box_moves_the_window_and_the_truth_with_it(sample, severity):
+    one = Condition("box", "loose_box", severity)
+    moved = one.move(sample, 4)
+    assert moved.window != sample.window
+    # The same points of the same picture, told in another frame of reference.
+    np.testing.assert_allclose(
+        moved.window.to_source(moved.landmarks)[:, :2],
+        sample.window.to_source(sample.landmarks)[:, :2],
+    )
+    middles = [
+        np.array([w.left, w.top]) + w.size / 2 for w in (sample.window, moved.window)
+    ]
+    distance = np.linalg.norm(middles[1] - middles[0]) / sample.source_face_size
+    part = conditions.BOX_ERROR[severity - 1]
+    assert distance == pytest.approx(part, abs=0.02)  # whole pixels of a face of 80
+    assert moved.network_image(32).shape == (32, 32, 3)
+    assert one.degrade_source(sample, 0) is None
+    assert CLEAN.move(sample, 4) is sample
+
+
+def test_the_stored_crop_holds_the_loosest_window(sample):
+    for seed in range(50):
+        window = Condition("box", "loose_box", 5).move(sample, seed).window
+        assert min(window.left, window.top) >= -0.5
+        assert max(window.left, window.top) + window.size <= len(sample.image) - 0.5
