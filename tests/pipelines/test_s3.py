@@ -1,0 +1,151 @@
+"""From and to an object store: an S3 endpoint that is served on loopback."""
+
+import pytest
+
+from ethos_data import records
+from pipelines import convert, files, plan
+from tests.ethos_data import videos
+from tests.pipelines.test_convert import tree
+
+OPTIONS = plan.Options(num_shards=2)
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    """Beam flags and a client of a server with an empty bucket "faces"."""
+    boto3 = pytest.importorskip("boto3")
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    access = {
+        "endpoint_url": f"http://{host}:{port}",
+        "region_name": "us-east-1",
+    }
+    client = boto3.client(
+        "s3", aws_access_key_id="key", aws_secret_access_key="secret", **access
+    )
+    client.create_bucket(Bucket="faces")
+    flags = [
+        *(f"--s3_{name}={value}" for name, value in access.items()),
+        "--s3_access_key_id=key",
+        "--s3_secret_access_key=secret",
+    ]
+    yield flags, client
+    server.stop()
+
+
+def upload(client, folder, prefix):
+    for path in folder.rglob("*.npz"):
+        key = f"{prefix}/{path.relative_to(folder)}"
+        client.upload_file(str(path), "faces", key)
+
+
+def download(client, prefix):
+    found = {}
+    pages = client.get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket="faces", Prefix=prefix):
+        for entry in page.get("Contents", ()):
+            body = client.get_object(Bucket="faces", Key=entry["Key"])["Body"]
+            found[entry["Key"][len(prefix) + 1 :]] = body.read()
+    return found
+
+
+def shards(files_of):
+    return {k.split("/")[-1]: v for k, v in files_of.items() if ".tfrecord-" in k}
+
+
+@pytest.fixture(scope="module")
+def corpus_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("s3") / "corpus"
+    videos.write_corpus(folder, people=5, videos=2, frames=3)
+    (folder / "Bröken_0.npz").write_bytes(b"no video")
+    return folder
+
+
+def test_a_bucket_to_a_bucket_gives_the_bytes_of_a_folder(
+    endpoint, corpus_dir, tmp_path
+):
+    flags, client = endpoint
+    upload(client, corpus_dir, "corpus")
+    local = convert.convert(
+        corpus_dir=str(corpus_dir), data_dir=str(tmp_path), options=OPTIONS
+    )
+    remote = convert.convert(
+        corpus_dir="s3://faces/corpus",
+        data_dir="s3://faces/data",
+        options=OPTIONS,
+        beam_args=flags,
+    )
+    assert remote.frames == local.frames == 30
+    assert remote.rejected == local.rejected != ()
+    written = download(client, "data")
+    assert shards(written) == shards(tree(tmp_path))
+    assert not [name for name in written if files.TEMPORARY in name]
+    again = convert.convert(
+        corpus_dir="s3://faces/corpus",
+        data_dir="s3://faces/data",
+        options=OPTIONS,
+        beam_args=flags,
+    )
+    assert again.shards_reused == again.shards
+    assert download(client, "data") == written
+
+
+def test_processes_are_told_where_the_bucket_is(endpoint, corpus_dir):
+    flags, client = endpoint
+    upload(client, corpus_dir, "corpus2")
+    workers = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+    result = convert.convert(
+        corpus_dir="s3://faces/corpus2",
+        data_dir="s3://faces/data2",
+        options=OPTIONS,
+        beam_args=[*flags, *workers],
+    )
+    assert result.frames == 30
+
+
+def test_a_shard_without_receipt_is_not_finished(endpoint, corpus_dir):
+    """What a worker leaves that dies between the two uploads."""
+    flags, client = endpoint
+    upload(client, corpus_dir, "corpus3")
+    args = {
+        "corpus_dir": "s3://faces/corpus3",
+        "data_dir": "s3://faces/data3",
+        "options": OPTIONS,
+        "beam_args": flags,
+    }
+    convert.convert(**args)
+    whole = download(client, "data3")
+    prefix = f"data3/{records.NAME}/{records.VERSION}"
+    receipt = next(n for n in whole if ".ethos/" in n and "plan" not in n)
+    client.delete_object(Bucket="faces", Key=f"data3/{receipt}")
+    client.delete_object(Bucket="faces", Key=f"{prefix}/dataset_info.json")
+    again = convert.convert(**args)
+    assert again.shards - again.shards_reused == 1
+    assert download(client, "data3") == whole
+
+
+def test_new_files_rename_finished_shards_by_copy(endpoint, corpus_dir, tmp_path):
+    flags, client = endpoint
+    upload(client, corpus_dir, "corpus4")
+    args = {
+        "corpus_dir": "s3://faces/corpus4",
+        "data_dir": "s3://faces/data4",
+        "options": plan.Options(),
+        "beam_args": flags,
+    }
+    convert.convert(**args)
+    before = shards(download(client, "data4"))
+    videos.write_video(tmp_path / "New_1.npz", 7)
+    client.upload_file(str(tmp_path / "New_1.npz"), "faces", "corpus4/New_1.npz")
+    result = convert.convert(**args)
+    after = shards(download(client, "data4"))
+    assert result.shards_reused == len(before) == len(after) - 1
+    assert set(before.values()) < set(after.values())
+    # An overwritten data set leaves nothing of the old one.
+    convert.convert(**args | {"overwrite": True})
+    assert len(shards(download(client, "data4"))) <= len(after)
+    readable = download(client, "data4")
+    assert f"{records.NAME}/{records.VERSION}/dataset_info.json" in readable
