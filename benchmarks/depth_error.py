@@ -6,6 +6,7 @@ trained on) in random poses are drawn with a z-buffer; every method of
 compared with the true one.
 
     python -m benchmarks.depth_error --head_model ict_facekit_light.npz
+    python -m benchmarks.depth_error --head_model builtin  # heads of another making
 
 What is compared: pixels inside the convex hull of the true points, where the head is
 seen and the method has a value. `coverage` is their share of the pixels where the head
@@ -191,7 +192,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--head_model", required=True, help="npz of a morphable head")
+    parser.add_argument(
+        "--head_model", required=True, help="npz of a morphable head, or 'builtin'"
+    )
     parser.add_argument("--prior", help="npz of a prior (default: the shipped one)")
     parser.add_argument("--num_heads", type=int, default=200, help="(default: 200)")
     parser.add_argument("--size", type=int, default=112, help="pixels (default: 112)")
@@ -199,7 +202,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--max_yaw", type=float, default=60, help="degrees (default: 60)"
     )
     options = parser.parse_args(argv)
-    model = heads.HeadModel.load(options.head_model)
+    builtin = options.head_model == "builtin"
+    model = (
+        heads.HeadModel.builtin()
+        if builtin
+        else heads.HeadModel.load(options.head_model)
+    )
     scenes = [
         scene(model, k, options.size, options.max_yaw) for k in range(options.num_heads)
     ]

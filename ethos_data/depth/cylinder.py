@@ -80,7 +80,7 @@ class Cylinder:
             wb = _cross(points - a[near], c[near] - a[near]) / area[near]
             wc = _cross(b[near] - a[near], points - a[near]) / area[near]
             barycentric = np.stack([1 - wb - wc, wb, wc], axis=-1)
-            inside: np.ndarray = (barycentric >= -1e-9).all(axis=-1)
+            inside = np.all(barycentric >= -1e-9, axis=-1)
             radii = (barycentric * reach[near]).sum(axis=-1)
             best = np.where(inside, radii, -np.inf).argmax(axis=1)
             hit = inside.any(axis=1)
