@@ -30,6 +30,7 @@ class Figure:
       triangles: int32 (F, 3). Hair and clothes are there twice, to be
         seen from inside as well.
       num_outer: how many triangles, from the first, show the outside.
+      casters: int32 (C, 3), the outer triangles that cast shadows.
       kinds: uint8 (F,), part of each triangle: of `head`, HAIR or CLOTH.
       paint: float32 (N, 9): albedo r, g, b; gloss; brow; beard; texture x, y, z (cm).
       eyes: float32 (2, 4): center (texture coordinates) and radius of the eyeballs.
@@ -46,6 +47,7 @@ class Figure:
     num_hair: int
     triangles: np.ndarray
     num_outer: int
+    casters: np.ndarray
     kinds: np.ndarray
     paint: np.ndarray
     eyes: np.ndarray
@@ -110,7 +112,11 @@ def build(
     paint[count:, :3] = look.cloth
     paint[:, 6:] = np.concatenate(textures)
     vertices = np.concatenate([shape, all_worn])
-    transfer, hidden = _transfer(vertices, all_triangles, num_outer)
+    outer, outer_kinds = all_triangles[:num_outer], np.concatenate(kinds)[:num_outer]
+    # What lies behind lips and lids shadows nothing that is seen.
+    casters = outer[np.isin(outer_kinds, (head.FACE, head.HEAD, HAIR, CLOTH))]
+    normals = raster.vertex_normals(vertices, outer)
+    transfer, hidden = _transfer(vertices, normals, casters)
     return Figure(
         model=model,
         look=look,
@@ -119,6 +125,7 @@ def build(
         num_hair=num_hair,
         triangles=all_triangles,
         num_outer=num_outer,
+        casters=casters,
         kinds=np.concatenate(kinds).astype(np.uint8),
         paint=paint,
         eyes=np.concatenate(
@@ -192,7 +199,7 @@ def _paint_head(
 
 
 def _transfer(
-    vertices: np.ndarray, triangles: np.ndarray, num_outer: int
+    vertices: np.ndarray, normals: np.ndarray, casters: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """How each vertex is lit from each direction (N, K), and how much sky is hidden.
 
@@ -201,12 +208,11 @@ def _transfer(
     one product of matrices.
     """
     directions = lighting.sphere(NUM_DIRECTIONS)
-    normals = raster.vertex_normals(vertices, triangles[:num_outer])
     cosines = np.maximum(normals @ directions.T.astype(np.float32), 0)
     seen = np.empty((len(vertices), NUM_DIRECTIONS), np.float32)
     for k, direction in enumerate(directions):
         seen[:, k] = raster.lit(
-            vertices, normals, triangles, direction, _VISIBILITY_PIXELS
+            vertices, normals, casters, direction, _VISIBILITY_PIXELS
         )
     cosines *= 4 / NUM_DIRECTIONS  # the integral of cosine over the sphere is pi
     transfer = cosines * seen

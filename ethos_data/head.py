@@ -168,9 +168,11 @@ class HeadModel:
     def expressed(self, shape: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """Adds an expression to a person's own (V, 3) shape."""
         result = np.array(shape, np.float32)
+        scratch = np.empty_like(result)
         # Most coefficients are 0 in most frames; skipping them is the speed.
         for k in np.flatnonzero(expression):
-            result += np.float32(expression[k]) * self.expression[k]
+            np.multiply(self.expression[k], np.float32(expression[k]), out=scratch)
+            result += scratch
         return result
 
     def sample_identity(self, rng: np.random.Generator) -> np.ndarray:

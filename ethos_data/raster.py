@@ -80,18 +80,30 @@ def trace(
       camera: what to see it with.
       cull: leave out triangles that show their back.
     """
-    points = camera.project(world)
-    # 1 / distance is linear on the screen, and so is z when there is no perspective.
-    inverse = 1 / (1 - world[:, 2].astype(np.float64) / camera.distance)
+    points = _to_screen(world, camera.scale, *camera.center, 1 / camera.distance)
     return Hits(
-        *_rasterize(
-            points, inverse, triangles, camera.height, camera.width, np.bool_(cull)
-        )
+        *_rasterize(points, triangles, camera.height, camera.width, np.bool_(cull))
     )
 
 
 @numba.njit(cache=True, nogil=True)
-def _rasterize(points, inverse, triangles, height, width, cull):  # pragma: no cover
+def _to_screen(world, scale, center_x, center_y, nearness):  # pragma: no cover
+    """`Camera.project` and 1 / (relative distance): float64 (V, 4).
+
+    1 / distance is linear on the screen, and so is z when there is no perspective.
+    """
+    points = np.empty((len(world), 4))
+    for k in range(len(world)):
+        inverse = 1 / (1 - world[k, 2] * nearness)
+        points[k, 0] = center_x + world[k, 0] * scale * inverse
+        points[k, 1] = center_y - world[k, 1] * scale * inverse
+        points[k, 2] = world[k, 2] * scale
+        points[k, 3] = inverse
+    return points
+
+
+@numba.njit(cache=True, nogil=True)
+def _rasterize(points, triangles, height, width, cull):  # pragma: no cover
     depth = np.full((height, width), np.nan, np.float32)
     seen = np.full((height, width), -1, np.int32)
     weights = np.empty((height, width, 3), np.float32)
@@ -110,18 +122,19 @@ def _rasterize(points, inverse, triangles, height, width, cull):  # pragma: no c
         if x0 > x1 or y0 > y1:
             continue
         az, bz, cz = points[a, 2], points[b, 2], points[c, 2]
-        aw, bw, cw = inverse[a], inverse[b], inverse[c]
+        aw, bw, cw = points[a, 3], points[b, 3], points[c, 3]
+        scale = -1 / area
         for y in range(y0, y1 + 1):
             for x in range(x0, x1 + 1):
-                u = ((cx - bx) * (y - by) - (x - bx) * (cy - by)) / -area
-                v = ((ax - cx) * (y - cy) - (x - cx) * (ay - cy)) / -area
+                u = ((cx - bx) * (y - by) - (x - bx) * (cy - by)) * scale
+                v = ((ax - cx) * (y - cy) - (x - cx) * (ay - cy)) * scale
                 w = 1 - u - v
                 # A pixel on an edge may round to the outside of both its triangles.
                 if u < -1e-9 or v < -1e-9 or w < -1e-9:
                     continue
                 u, v, w = u * aw, v * bw, w * cw
-                total = u + v + w
-                u, v, w = u / total, v / total, w / total
+                total = 1 / (u + v + w)
+                u, v, w = u * total, v * total, w * total
                 z = u * az + v * bz + w * cz
                 if depth[y, x] >= z:
                     continue
@@ -185,7 +198,10 @@ def shadow_map(
     middle = (pixels - 1) / 2
     camera = Camera(pixels, pixels, scale, (middle - x, middle + y))
     hits = trace(turned, triangles, camera)
-    return hits.depth, camera.project(turned).astype(np.float32), scale
+    x, y = camera.center
+    points = turned * np.array((scale, -scale, scale), np.float32)
+    points += np.array((x, y, 0), np.float32)
+    return hits.depth, points, scale
 
 
 def lit(

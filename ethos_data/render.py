@@ -250,7 +250,7 @@ def _colors(
         bounce.astype(np.float32),
     )
     depth, points, scale = raster.shadow_map(
-        vertices, triangles, light.key, _SHADOW_PIXELS
+        vertices, figure.casters, light.key, _SHADOW_PIXELS
     )
     offset = normals @ raster.facing(light.key).T.astype(np.float32)
     points = points + offset * np.array((1.2, -1.2, 1.2), np.float32)

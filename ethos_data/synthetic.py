@@ -18,8 +18,9 @@ import multiprocessing
 import os
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 
@@ -31,6 +32,9 @@ PEOPLE_PER_FOLDER: Final = 250
 DEPTH_STEP: Final = 1 / 64
 """Depth is rounded to this, pixels: exact enough for a surface whose pixels are 1 wide,
 and it deflates to a third."""
+
+COMPRESSION: Final = 2
+"""Level of zlib. numpy's 6 takes a fifth of the whole time and saves a tenth."""
 
 Progress = Callable[[int, int], None]
 """Called with the videos done and the videos in all."""
@@ -200,7 +204,7 @@ def _write(
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         with open(temporary, "wb") as file:
-            np.savez_compressed(
+            _write_npz(
                 file,
                 colorImages=images,
                 landmarks2D=points[:, :2],
@@ -212,6 +216,18 @@ def _write(
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
+
+
+def _write_npz(file: BinaryIO, **arrays: np.ndarray) -> None:
+    """`np.savez_compressed` at another level, and with no time of day in it."""
+    with zipfile.ZipFile(
+        file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION
+    ) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(
+                    entry, np.ascontiguousarray(array), allow_pickle=False
+                )
 
 
 def print_progress(started: float, frames_per_video: int) -> Progress:

@@ -320,7 +320,9 @@ def test_a_white_ball_under_a_white_sky_is_white() -> None:
     from ethos_data.figure import _transfer
 
     vertices, triangles = sphere(6.0, 40)
-    transfer, hidden = _transfer(vertices, triangles, len(triangles))
+    transfer, hidden = _transfer(
+        vertices, raster.vertex_normals(vertices, triangles), triangles
+    )
     used = np.abs(vertices[:, 2]) < 5.999  # the poles are there more than once
     # Convex: it hides none of its own sky. 48 directions make it so within 7 %.
     np.testing.assert_allclose(transfer[used].sum(axis=1), 1, atol=0.07)
