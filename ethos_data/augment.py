@@ -18,6 +18,9 @@ import numpy as np
 from ethos_data import crop
 from ethos_data import landmarks as topology
 
+_HOLE: Final = -1e9
+"""Stands for "no depth" while a map is sampled; true depth is within +-1."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Augmentation:
@@ -82,11 +85,6 @@ class Placement:
             self.mirrored[:, None, None], moved[:, topology.MIRROR], moved
         ).astype(np.float32)
 
-    def corners(self) -> tuple[np.ndarray, np.ndarray]:
-        """Box around the turned windows: (B, 2) least and greatest x, y."""
-        reach = np.abs(self.matrix()[:, :, :2]).sum(axis=-1) / 2
-        return self.center - reach, self.center + reach
-
 
 def uniform(seed: int, index: np.ndarray, count: int) -> np.ndarray:
     """Numbers in [0, 1) that depend on (seed, index) alone: float64 (B, count).
@@ -143,23 +141,20 @@ def place(
     )
 
 
-def to_pixels(
-    matrix: np.ndarray, size: int, side: float, origin: np.ndarray | float = 0.0
-) -> np.ndarray:
+def to_pixels(matrix: np.ndarray, size: int, side: float) -> np.ndarray:
     """A normalised map as one between pixel centres, as `cv2.warpAffine` wants it.
 
     Args:
       matrix: (2, 3), window to crop, normalised.
       size: side of the window's picture, pixels.
-      side: side of the whole crop's picture, pixels.
-      origin: x, y of the first pixel that is there, when only a part was decoded.
+      side: side of the crop's picture, pixels.
 
     Returns:
       float64 (2, 3): pixel x, y of the window to pixel x, y of the crop.
     """
     linear = matrix[:, :2] * (side / size)
     # A pixel's centre is half a pixel from its edge, in both pictures.
-    offset = matrix[:, 2] * side - origin - 0.5 + linear.sum(axis=1) / 2
+    offset = matrix[:, 2] * side - 0.5 + linear.sum(axis=1) / 2
     return np.concatenate([linear, offset[:, None]], axis=1)
 
 
@@ -178,39 +173,49 @@ def sample_image(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray
     if shrink <= 1:
         return _warp(image, matrix, size)
     # Every pixel is the mean of its area, as in `crop.resize`: sampled at the image's
-    # own resolution or finer, then averaged in whole blocks.
+    # own resolution or finer, then averaged in whole blocks. On YouTube Faces that is
+    # 1-6 % softer than `crop.resize` (mean Laplacian); without the averaging 7-19 %
+    # sharper, by aliasing; with `cv2.resize` first 10-20 % softer.
     fold = int(np.ceil(shrink))
     fine = matrix.copy()
     fine[:, :2] /= fold
     fine[:, 2] -= matrix[:, :2].sum(axis=1) * (0.5 - 0.5 / fold)
-    many = _warp(image, fine, size * fold)
-    return cv2.resize(many, (size, size), interpolation=cv2.INTER_AREA)
+    # OpenCV samples four channels in half the time of three.
+    four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    many = _warp(four, fine, size * fold)
+    seen = cv2.resize(many, (size, size), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
 
 
 def sample_depth(
-    depth: np.ndarray, mask: np.ndarray, matrix: np.ndarray, size: int, side: float
+    depth: np.ndarray, matrix: np.ndarray, size: int, side: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The window of a depth map with holes.
+    """The window of a depth map with holes, bilinear.
 
     Args:
-      depth: float32 (K, K), in the crop's unit; whatever where there is none.
-      mask: float32 (K, K), 1 where there is depth.
+      depth: float32 (K, K), in the crop's unit, NaN = none.
       matrix: (2, 3) from `to_pixels`: the window's pixels to the map's.
       size: side of the result, pixels.
       side: side of the window in the crop's unit.
 
     Returns:
-      depth float32 (size, size) in the window's unit, 0 where there is none, and its
-      mask, 1 where at least half of the interpolated value is known.
+      depth float32 (size, size) in the window's unit, 0 where there is none, and bool
+      (size, size), True where all that a value was interpolated from is known.
     """
-    # A hole must not pull its neighbours to zero: average the known values only.
-    both = _warp(np.dstack([depth * mask, mask]), matrix, size)
-    known = both[..., 1] >= 0.5
-    values = both[..., 0] / np.where(known, both[..., 1] * np.float32(side), 1)
-    return np.where(known, values, np.float32(0)), known.astype(np.float32)
+    # One sampling serves both: a hole is so deep that no mean with it looks like depth.
+    filled = np.where(np.isnan(depth), np.float32(_HOLE), depth)
+    sampled = _warp(filled, matrix, size, border=_HOLE)
+    known = sampled > _HOLE / 1e6
+    return np.where(known, sampled / np.float32(side), np.float32(0)), known
 
 
-def _warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+def _warp(
+    image: np.ndarray, matrix: np.ndarray, size: int, *, border: float = 0.0
+) -> np.ndarray:
     return cv2.warpAffine(
-        image, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        image,
+        matrix,
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderValue=border,
     )

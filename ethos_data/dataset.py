@@ -24,7 +24,13 @@ from ethos_data.errors import EthosError
 from ethos_data.landmarks import NUM_LANDMARKS
 
 SHUFFLE_BUFFER: Final = 4096
-"""Examples, still encoded: about 20 kB each."""
+"""Examples, still encoded: about 15 kB each."""
+
+CACHE_BYTES: Final = 2 << 30  # 2 GiB
+"""Splits that take less memory are decoded once and then kept."""
+
+_EXPANSION: Final = 10
+"""Bytes of a decoded example over those of an encoded one: 7.5 in YouTube Faces."""
 
 _CYCLE: Final = 16
 """Shards that are read at once in training, a block of a few records from each."""
@@ -90,6 +96,7 @@ def load(
     start_step: int = 0,
     worker: tuple[int, int] = (0, 1),
     shuffle_buffer: int = SHUFFLE_BUFFER,
+    cache_bytes: int = CACHE_BYTES,
     num_parallel_calls: int = tf.data.AUTOTUNE,
     device: str | None = None,
 ) -> tf.data.Dataset:
@@ -105,9 +112,11 @@ def load(
         of the shards, every face in the very window that the predictor would cut.
       seed: of the order and the augmentation.
       augmentation: how far to move faces; None = the defaults when training.
-      start_step: batches to skip; they are read but not decoded.
+      start_step: batches to skip, for a run that goes on where it stopped.
       worker: (index, count): this worker's part of every batch, B / count examples.
-      shuffle_buffer: examples that are shuffled, encoded.
+      shuffle_buffer: examples among which the next is drawn.
+      cache_bytes: when training, decode the split once and keep it in memory if it
+        takes no more than this; 0 = never. The order of examples depends on it.
       num_parallel_calls: threads that decode.
       device: where to put the batches ahead of time, as "/gpu:0"; None = the GPU if
         there is exactly one, "" = leave them on the host.
@@ -130,27 +139,35 @@ def load(
         )
     if augmentation is None:
         augmentation = augment.Augmentation() if training else augment.NONE
-    local = batch_size // count
-
-    ds = _serialized(shards(data_dir, split), training, seed, shuffle_buffer)
+    paths = shards(data_dir, split)
+    cached = training and _decoded_bytes(paths) <= cache_bytes
+    ds = _serialized(paths, training, seed)
+    if cached:
+        ds = ds.map(_decode, num_parallel_calls).cache()
+    if training:
+        # Repeating after the shuffle: every example once before any comes again.
+        ds = ds.shuffle(shuffle_buffer, seed=seed + 1, reshuffle_each_iteration=True)
+        ds = ds.repeat()
     # The number of an example in the run is all that its augmentation depends on.
     ds = ds.enumerate().skip(start_step * batch_size).shard(count, index)
-    ds = ds.batch(local, drop_remainder=training)
+    if not cached:
+        ds = ds.map(lambda number, one: (number, _decode(one)), num_parallel_calls)
+    # One call of Python for each batch: for each image it would cost as much as its
+    # sampling. Stored crops differ in size, so they come flat, with zeros behind (a
+    # `ragged_batch` takes 0.28 ms an image for what this does in 0.02).
+    ds = ds.padded_batch(batch_size // count, drop_remainder=training)
     ds = ds.map(
-        functools.partial(_place, augmentation=augmentation, seed=seed),
-        num_parallel_calls=num_parallel_calls,
-    )
-    ds = ds.unbatch().map(
         functools.partial(
             _sample,
             image_size=image_size,
             depth_size=depth_size or image_size,
-            exact=augmentation == augment.NONE,
+            augmentation=augmentation,
+            seed=seed,
             training=training,
         ),
         num_parallel_calls=num_parallel_calls,
     )
-    ds = ds.batch(local, drop_remainder=training).prefetch(tf.data.AUTOTUNE)
+    ds = ds.prefetch(tf.data.AUTOTUNE)
     if device is None:
         gpus = tf.config.list_logical_devices("GPU")
         device = gpus[0].name if len(gpus) == 1 else ""
@@ -160,142 +177,131 @@ def load(
     return ds
 
 
-def _serialized(
-    paths: list[str], training: bool, seed: int, shuffle_buffer: int
-) -> tf.data.Dataset:
-    """Encoded examples: in the shards' order, or shuffled for ever."""
+def _serialized(paths: list[str], training: bool, seed: int) -> tf.data.Dataset:
+    """Encoded examples, each once: in the shards' order, or from many at a time."""
     if not training:
         return tf.data.TFRecordDataset(paths)
     ds = tf.data.Dataset.from_tensor_slices(paths)
     ds = ds.shuffle(len(paths), seed=seed, reshuffle_each_iteration=True)
-    ds = ds.interleave(
+    return ds.interleave(
         tf.data.TFRecordDataset,
         cycle_length=min(_CYCLE, len(paths)),
         block_length=4,
         num_parallel_calls=1,
         deterministic=True,
     )
-    # Repeating after the shuffle: every example once before any comes again.
-    ds = ds.shuffle(shuffle_buffer, seed=seed + 1, reshuffle_each_iteration=True)
-    return ds.repeat()
 
 
-def _place(
-    index: tf.Tensor, serialized: tf.Tensor, *, augmentation: Any, seed: int
-) -> dict[str, tf.Tensor]:
-    """Parses a batch and finds where each network window lies; decodes no image."""
-    batch = records.parse_tensors(serialized)
+def _decoded_bytes(paths: list[str]) -> int:
+    """About how much memory the decoded examples of some shards take."""
+    return _EXPANSION * sum(tf.io.gfile.stat(path).length for path in paths)
 
-    def place(index, landmarks, windows, face_size):
-        placement = augment.place(
-            landmarks, windows, augmentation=augmentation, seed=seed, index=index
-        )
-        least, greatest = placement.corners()
-        size = face_size / (windows[:, 2] * placement.side)
-        return (
-            placement.move(landmarks),
-            placement.matrix(),
-            placement.side.astype(np.float32),
-            np.concatenate([least, greatest], axis=-1),
-            size.astype(np.float32),
-        )
 
-    landmarks, matrix, side, corners, face_size = tf.numpy_function(
-        place,
-        [index, batch["landmarks"], batch["window"], batch["face_size"]],
-        [tf.float32, tf.float64, tf.float32, tf.float64, tf.float32],
-        stateful=False,
+def _decode(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Parses an example and decodes its image, flat, and its depth."""
+    example = records.parse_tensors(serialized)
+    # As OpenCV decodes; TensorFlow's default is 1.4 values off on the mean.
+    image = tf.io.decode_jpeg(
+        example["image"], channels=3, dct_method="INTEGER_ACCURATE"
     )
-    return batch | {
-        "landmarks": tf.ensure_shape(landmarks, (None, NUM_LANDMARKS, 3)),
-        "matrix": tf.ensure_shape(matrix, (None, 2, 3)),
-        "side": tf.ensure_shape(side, (None,)),
-        "corners": tf.ensure_shape(corners, (None, 4)),
-        "source_face_size": batch["face_size"],
-        "face_size": tf.ensure_shape(face_size, (None,)),
+    values = tf.io.decode_png(example["depth"], channels=1, dtype=tf.uint16)
+    return example | {
+        "image": tf.reshape(image, [-1]),
+        "side": tf.shape(image)[0],
+        "depth": tf.ensure_shape(values, (records.DEPTH_SIZE, records.DEPTH_SIZE, 1)),
     }
 
 
 def _sample(
-    batch: dict[str, tf.Tensor],
+    index: tf.Tensor,
+    batch: dict[str, Any],
     *,
     image_size: int,
     depth_size: int,
-    exact: bool,
+    augmentation: augment.Augmentation,
+    seed: int,
     training: bool,
 ) -> dict[str, tf.Tensor]:
-    """Decodes one example and samples its window.
-
-    Args:
-      batch: one example out of `_place`.
-      exact: slice and scale as the predictor does, instead of one affine sampling.
-    """
-    shape = tf.io.extract_jpeg_shape(batch["image"])
-    if exact:
-        part = tf.stack([0, 0, shape[0], shape[1]])
-        # As OpenCV decodes; TensorFlow's default is 1.4 values off on the mean.
-        image = tf.io.decode_jpeg(
-            batch["image"], channels=3, dct_method="INTEGER_ACCURATE"
-        )
-    else:
-        # A third of the stored crop is context for other draws: leave it undecoded.
-        part = _needed(batch["corners"], shape)
-        image = tf.io.decode_and_crop_jpeg(batch["image"], part, channels=3)
-    values = tf.io.decode_png(batch["depth"], channels=1, dtype=tf.uint16)
-
-    def sample(image, part, side, values, matrix, window_side):
-        if exact:
-            seen = _cut(image, matrix, window_side, image_size)
-        else:
-            pixels = augment.to_pixels(matrix, image_size, side, part[1::-1])
-            seen = augment.sample_image(image, pixels, image_size)
-        depth = records.depth_from_values(values[..., 0])
-        mask = np.isfinite(depth).astype(np.float32)
-        pixels = augment.to_pixels(matrix, depth_size, depth.shape[0])
-        depth, mask = augment.sample_depth(
-            np.nan_to_num(depth, copy=False), mask, pixels, depth_size, window_side
-        )
-        return seen, depth[..., None], mask[..., None]
-
-    image, depth, mask = tf.numpy_function(
-        sample,
-        [image, part, shape[0], values, batch["matrix"], batch["side"]],
-        [tf.uint8, tf.float32, tf.float32],
+    """Places the network's windows of a batch and samples image and depth there."""
+    sizes = ((image_size, image_size, 3), *[(depth_size, depth_size, 1)] * 2)
+    options = {"augmentation": augmentation, "seed": seed}
+    image, depth, mask, landmarks, face_size = tf.numpy_function(
+        functools.partial(_sample_numpy, sizes=sizes, options=options),
+        [
+            index,
+            batch["image"],
+            batch["side"],
+            batch["depth"],
+            batch["landmarks"],
+            batch["window"],
+            batch["face_size"],
+        ],
+        [tf.uint8] + [tf.float32] * 4,
         stateful=False,
     )
-    example = {
-        "image": tf.ensure_shape(image, (image_size, image_size, 3)),
-        "landmarks": batch["landmarks"],
-        "depth": tf.ensure_shape(depth, (depth_size, depth_size, 1)),
-        "depth_mask": tf.ensure_shape(mask, (depth_size, depth_size, 1)),
-        "face_size": batch["face_size"],
+    count = batch["landmarks"].shape[0]
+    result = {
+        "image": tf.ensure_shape(image, (count, *sizes[0])),
+        "landmarks": tf.ensure_shape(landmarks, (count, NUM_LANDMARKS, 3)),
+        "depth": tf.ensure_shape(depth, (count, *sizes[1])),
+        "depth_mask": tf.ensure_shape(mask, (count, *sizes[1])),
+        "face_size": tf.ensure_shape(face_size, (count,)),
     }
     if not training:
-        for name in ("source_face_size", "person_id", "video_id", "frame"):
-            example[name] = batch[name]
-    return example
+        result["source_face_size"] = batch["face_size"]
+        result |= {key: batch[key] for key in ("person_id", "video_id", "frame")}
+    return result
 
 
-def _needed(corners: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-    """The part of a JPEG that a window needs: int32 y, x, height, width."""
-    size = tf.cast(shape[:2], tf.float64)
-    # One pixel more on every side for the interpolation, one for the rounding.
-    least = tf.cast(tf.floor(corners[1::-1] * size), tf.int32) - 2
-    greatest = tf.cast(tf.math.ceil(corners[:1:-1] * size), tf.int32) + 2
-    least = tf.clip_by_value(least, 0, shape[:2] - 1)
-    greatest = tf.clip_by_value(greatest, least + 1, shape[:2])
-    return tf.concat([least, greatest - least], axis=0)
+def _sample_numpy(
+    index: np.ndarray,
+    flat: np.ndarray,
+    sides: np.ndarray,
+    values: np.ndarray,
+    landmarks: np.ndarray,
+    windows: np.ndarray,
+    face_size: np.ndarray,
+    *,
+    sizes: tuple[tuple[int, int, int], ...],
+    options: dict[str, Any],
+) -> tuple[np.ndarray, ...]:
+    placement = augment.place(landmarks, windows, index=index, **options)
+    matrices = placement.matrix()
+    images, depths, masks = (
+        np.empty((len(index), *size), dtype)
+        for size, dtype in zip(sizes, (np.uint8, np.float32, np.float32), strict=True)
+    )
+    depth = records.depth_from_values(values[..., 0])
+    exact = options["augmentation"] == augment.NONE
+    for i, matrix in enumerate(matrices):
+        side = sides[i]
+        stored = flat[i, : side * side * 3].reshape(side, side, 3)
+        window = _whole(matrix, placement.side[i], side) if exact else None
+        if window is not None:
+            images[i] = crop.resize(crop.cut(stored, window), sizes[0][0])
+        else:
+            to_image = augment.to_pixels(matrix, sizes[0][0], side)
+            images[i] = augment.sample_image(stored, to_image, sizes[0][0])
+        to_depth = augment.to_pixels(matrix, sizes[1][0], values.shape[1])
+        depths[i, ..., 0], masks[i, ..., 0] = augment.sample_depth(
+            depth[i],
+            to_depth,
+            sizes[1][0],
+            placement.side[i],
+        )
+    seen_size = face_size / (windows[:, 2] * placement.side)
+    moved = placement.move(landmarks)
+    return images, depths, masks, moved, seen_size.astype(np.float32)
 
 
-def _cut(
-    image: np.ndarray, matrix: np.ndarray, window_side: float, size: int
-) -> np.ndarray:
-    """What the predictor's `crop.cut` and `crop.resize` would make of the frame."""
-    side = image.shape[0]
+def _whole(matrix: np.ndarray, window_side: float, side: int) -> crop.Window | None:
+    """The predictor's window, if it lies on whole pixels of the stored crop.
+
+    Then `crop.cut` and `crop.resize` make what the predictor would. It does not where
+    the conversion had to shrink the crop to its largest size.
+    """
     edges = np.array([*(matrix[:, 2] * side), window_side * side])
-    left, top, whole = np.rint(edges)
-    if np.abs(edges - (left, top, whole)).max() > 0.01:
-        # The conversion had to shrink the crop: no pixel is the source's any more.
-        return augment.sample_image(image, augment.to_pixels(matrix, size, side), size)
-    window = crop.Window(left - 0.5, top - 0.5, whole)
-    return crop.resize(crop.cut(image, window), size)
+    left, top, size = np.rint(edges)
+    if np.abs(edges - (left, top, size)).max() > 0.01:
+        return None
+    return crop.Window(left - 0.5, top - 0.5, size)
