@@ -99,18 +99,20 @@ def _grey_face(sample: Sample) -> np.ndarray:
     return grey[y0:y1, x0:x1].astype(np.float32)
 
 
-def between(name: str, values: np.ndarray, edges: tuple[float, ...]) -> list[Slice]:
+def between(unit: str, values: np.ndarray, edges: tuple[float, ...]) -> list[Slice]:
     """Slices of frames whose value lies in [edge, next edge).
 
     Args:
-      name: with one `{}` for the range.
+      unit: as it follows a number, " px".
       values: (N,).
       edges: rising; the last may be infinite.
     """
     found = []
     for low, high in itertools.pairwise(edges):
-        span = f"{low:g} and more" if np.isinf(high) else f"{low:g} to {high:g}"
-        found.append(Slice(name.format(span), (values >= low) & (values < high)))
+        span = f"{low:g} to {high:g}{unit}"
+        if np.isinf(high):
+            span = f"{low:g}{unit} and more"
+        found.append(Slice(span, (values >= low) & (values < high)))
     return found
 
 
@@ -123,6 +125,5 @@ def lowest(name: str, values: np.ndarray, percent: float = TAIL) -> Slice:
       percent: how many frames.
     """
     limit = float(np.percentile(values, percent))
-    return Slice(
-        name.format(percent=f"{percent:g} %", limit=f"{limit:.2g}"), values <= limit
-    )
+    shown = f"{limit:.0f}" if limit >= 10 else f"{limit:.2g}"
+    return Slice(name.format(percent=f"{percent:g} %", limit=shown), values <= limit)

@@ -24,7 +24,7 @@ td { font-variant-numeric: tabular-nums; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 th { color: var(--muted); font-weight: 600; }
 tr + tr { border-top: 1px solid color-mix(in srgb, var(--muted) 30%, transparent); }
-svg { width: 100%; height: auto; display: block; }
+svg { width: 100%; max-width: 520px; height: auto; display: block; }
 svg text { font-size: 11px; fill: var(--text); }
 polyline { fill: none; stroke-width: 2; }
 .grid { stroke: var(--muted); stroke-opacity: .35; }

@@ -133,8 +133,8 @@ def slice_results(
     ordinary = ~np.any([one.chosen for one in quality], axis=0)
     quality.append(slices.Slice("none of these", ordinary))
     titles = {
-        "Face size": slices.between("{} px", size, slices.SIZE_EDGES),
-        "Yaw": slices.between("{}°", turned, slices.YAW_EDGES),
+        "Face size": slices.between(" px", size, slices.SIZE_EDGES),
+        "Yaw": slices.between("°", turned, slices.YAW_EDGES),
         "Natural quality": quality,
     }
     nme, mean_nme = column("nme_box"), column("mean_face_nme_box")

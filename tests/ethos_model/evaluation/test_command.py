@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -127,3 +129,11 @@ def test_a_damaged_model_is_named(model_dir, data_dir, tmp_path, capsys):
     (copy / "ethos_model.json").write_text("{}")
     assert evaluate.main([f"--model={copy}", f"--data_dir={data_dir}"]) == 1
     assert "ethos_model.json: not the card of a model" in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_tensorflow():
+    code = "import sys, ethos_model.evaluate; print('tensorflow' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

@@ -43,11 +43,11 @@ def test_sharpness_falls_with_blur_and_not_with_light(sample):
 
 def test_every_value_lies_in_exactly_one_slice():
     values = np.array([0.0, 39.9, 40.0, 75.0, 500.0])
-    found = slices.between("{} px", values, slices.SIZE_EDGES)
+    found = slices.between(" px", values, slices.SIZE_EDGES)
     assert np.sum([one.chosen for one in found], axis=0).tolist() == [1] * 5
     assert found[1].name == "40 to 60 px"
     assert found[1].chosen.tolist() == [False, False, True, False, False]
-    assert found[-1].name == "120 and more px"
+    assert found[-1].name == "120 px and more"
 
 
 def test_lowest_takes_its_share():
