@@ -43,10 +43,15 @@ class CorpusError(EthosError):
     def __init__(self, path: str, reason: str):
         super().__init__(path, reason)
         self.path = path
-        self.reason = reason
+        # Names of a damaged archive may hold anything, and an error is one line.
+        self.reason = _printable(reason)
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return f"{_printable(self.path)}: {self.reason}"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+import cv2
 import google_crc32c
 import numpy as np
 import threadpoolctl
@@ -125,7 +126,10 @@ class _Receipt:
         examples = []
         reasons: collections.Counter[str] = collections.Counter()
         for index, number in enumerate(video.frame_numbers):
-            record = make_record(video, index, options)
+            try:
+                record = make_record(video, index, options)
+            except (ValueError, ArithmeticError, cv2.error) as error:
+                record = f"frames failed: {reason_of(error)}"
             if isinstance(record, str):
                 reasons[record] += 1
                 continue

@@ -1,0 +1,138 @@
+"""Thousands of damaged files: each is a video, or an error that names the reason."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from ethos_data import corpus, depth, records
+from pipelines import plan, shard
+from tests.ethos_data import videos
+
+MUTATIONS = 3000
+OPTIONS = plan.Options(depth_method="delaunay")
+
+
+def good_files() -> list[bytes]:
+    """Small videos as numpy may write them: packed, stored, time first, with depth."""
+    made = []
+    for seed, save in enumerate([np.savez_compressed, np.savez] * 2):
+        arrays = videos.make_arrays(seed, frames=2, height=20, width=24)
+        if seed >= 2:
+            arrays = {
+                name: np.ascontiguousarray(np.moveaxis(array, -1, 0))
+                for name, array in arrays.items()
+            }
+            arrays["depth"] = np.zeros((2, 20, 24), np.float32)
+        file = io.BytesIO()
+        save(file, **arrays)
+        made.append(file.getvalue())
+    return made
+
+
+def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """Flips, cuts, doubles, moves, overwrites: one to four times."""
+    out = bytearray(data)
+    for _ in range(rng.integers(1, 5)):
+        if not out:
+            break
+        start = int(rng.integers(len(out)))
+        # Half of them where the structure is: at the end stands the directory.
+        if rng.random() < 0.5:
+            start = max(0, len(out) - 1 - int(rng.integers(400)))
+        length = int(rng.integers(1, 40))
+        kind = rng.integers(6)
+        if kind == 0:
+            out[start] ^= 1 << int(rng.integers(8))
+        elif kind == 1:
+            del out[start:]
+        elif kind == 2:
+            del out[start : start + length]
+        elif kind == 3:
+            out[start:start] = out[start : start + length]
+        elif kind == 4:
+            out[start : start + length] = rng.bytes(length)
+        else:
+            filler = bytes([rng.choice([0, 0xFF])])
+            out[start : start + 4] = filler * len(out[start : start + 4])
+    return bytes(out)
+
+
+def rewritten(data: bytes, rng: np.random.Generator) -> bytes:
+    """A sound archive whose arrays are damaged: behind the checksums of the zip."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(file, "w") as out:
+        victim = rng.choice(source.namelist())
+        for name in source.namelist():
+            content = bytearray(source.read(name))
+            if name == victim:
+                # In the header's text, mostly: shape, type, order.
+                for _ in range(rng.integers(1, 4)):
+                    end = 128 if rng.random() < 0.8 else len(content)
+                    content[int(rng.integers(end))] = int(rng.integers(256))
+            out.writestr(name, bytes(content))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("mutate", [mutated, rewritten])
+def test_no_crash_no_hang_no_wrong_record(mutate):
+    goods = good_files()
+    originals = [corpus.read_video("Some_One_1.npz", io.BytesIO(g)) for g in goods]
+    rng = np.random.default_rng(7)
+    outcomes = {"read": 0, "refused": 0}
+    reasons = []
+    for number in range(MUTATIONS if mutate is mutated else MUTATIONS // 3):
+        which = number % len(goods)
+        data = mutate(goods[which], rng)
+        file = io.BytesIO(data)
+        try:
+            video = corpus.read_video("Some_One_1.npz", file)
+        except corpus.CorpusError as error:
+            outcomes["refused"] += 1
+            reasons.append(str(error))
+            continue
+        outcomes["read"] += 1
+        frames, height, width = corpus.count_frames("Some_One_1.npz", file)
+        assert video.frames.shape == (frames, height, width, 3)
+        assert video.landmarks.shape == (frames, 68, 3)
+        for index in range(frames):
+            record = shard.make_record(video, index, OPTIONS)
+            if isinstance(record, str):
+                continue
+            assert np.isfinite(record.landmarks).all()
+            assert record.image.shape[0] == record.image.shape[1] <= 256
+            assert 0 < record.face_size < 1e3
+        if mutate is mutated:
+            # The archive's checksums let nothing through that is not the original.
+            original = originals[which]
+            np.testing.assert_array_equal(video.frames, original.frames)
+            np.testing.assert_array_equal(video.landmarks, original.landmarks)
+    assert all(reason.isprintable() for reason in reasons)
+    assert outcomes["refused"] > 100
+    assert outcomes["read"] > 20
+
+
+@pytest.mark.parametrize("method", sorted(depth.METHODS))
+def test_landmarks_of_any_shape_have_a_record_or_a_reason(method, tmp_path):
+    """Points that collapse, fold, mirror or scatter: depth is finite or none."""
+    videos.write_video(tmp_path / "Some_One_1.npz", frames=1)
+    video = corpus.read_video(str(tmp_path / "Some_One_1.npz"))
+    options = plan.Options(depth_method=method)
+    rng = np.random.default_rng(3)
+    face = video.landmarks[0].copy()
+    centre = face.mean(axis=0)
+    records_made = 0
+    for _ in range(60):
+        squeeze = 10.0 ** rng.uniform(-4, 0.3, 3) * rng.choice([-1, 1], 3)
+        noise = rng.normal(0, 10.0 ** rng.uniform(-3, 1.3), face.shape)
+        video.landmarks[0] = (face - centre) * squeeze + centre + noise
+        if rng.random() < 0.2:
+            video.landmarks[0] = np.rint(video.landmarks[0])
+        record = shard.make_record(video, 0, options)
+        if not isinstance(record, str):
+            records_made += 1
+            known = record.depth[~np.isnan(record.depth)]
+            assert np.isfinite(known).all()
+            records.decode(records.encode(record))
+    assert records_made > 20
