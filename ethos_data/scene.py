@@ -93,7 +93,7 @@ def sample_scene(
     yaw = np.clip(rng.normal(0, 24), -48, 48) + rng.uniform(4, 22) * _wander(
         rng, num_frames
     )
-    pitch = rng.normal(2, 7) + rng.uniform(1, 8) * _wander(rng, num_frames)
+    pitch = rng.normal(6, 8) + rng.uniform(1, 8) * _wander(rng, num_frames)
     roll = rng.normal(0, 6) + rng.uniform(1, 8) * _wander(rng, num_frames)
     yaw = MAX_YAW * np.tanh(yaw / MAX_YAW * 1.1) / np.tanh(1.1)
     shoulders = yaw.mean() * rng.uniform(0, 0.7) + 0.25 * (yaw - yaw.mean())

@@ -31,23 +31,23 @@ LOWER_END: Final = -17.0
 _LIP_UPPER: Final = ((0.0, -2.68), (0.62, -2.48), (1.6, -2.92), (2.52, -3.5))
 _LIP_LOWER: Final = ((0.0, -4.52), (0.85, -4.42), (1.7, -4.08), (2.52, -3.5))
 _LIP_INNER: Final = tuple((x, lip_seam(x)) for x in (0.0, 0.6, 1.2, 1.75, 2.25))
-_BROW: Final = ((1.1, 5.45), (2.25, 6.0), (3.55, 6.2), (4.75, 5.85), (5.75, 5.1))
+_BROW: Final = ((1.5, 5.5), (2.5, 5.9), (3.65, 6.05), (4.8, 5.8), (5.75, 5.1))
 
 
-_LID_X: Final = 3.15 - 1.38 * np.cos(np.linspace(0, np.pi, 18))
+_LID_X: Final = 3.2 - 1.33 * np.cos(np.linspace(0, np.pi, 18))
 """Where the lids' edges have vertices: denser towards the corners of the eye."""
 
 _JAW: Final = (
     # Chin to ear; only the direction from ORIGIN counts.
     (0.0, -7.5, 10.3),
-    (1.6, -7.2, 10.0),
-    (3.1, -6.8, 8.6),
-    (4.4, -6.0, 7.2),
-    (5.7, -4.4, 5.9),
-    (6.5, -2.3, 5.0),
-    (6.9, -0.4, 4.4),
-    (7.2, 1.5, 3.9),
-    (7.3, 3.6, 3.6),
+    (2.2, -7.0, 9.3),
+    (3.7, -6.1, 7.6),
+    (4.9, -5.0, 6.4),
+    (5.9, -3.5, 5.5),
+    (6.5, -1.7, 4.9),
+    (6.9, 0.1, 4.4),
+    (7.2, 1.9, 3.9),
+    (7.3, 3.8, 3.6),
 )
 
 
@@ -244,7 +244,7 @@ def _mesh() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     lower = np.stack([_LID_X, sculpture_shapes.lid_lower(_LID_X)], axis=-1)
     lid_upper = net.add(_in_front(upper), {42: 0, 43: 6, 44: 11, 45: 17})
     lid_lower = net.add(_in_front(lower), {47: 6, 46: 11})
-    net.add(_in_front(_smooth(_LIP_UPPER, 13)), {51: 0, 52: 4, 53: 8, 54: -1})
+    net.add(_in_front(_smooth(_LIP_UPPER, 13)), {51: 0, 52: 3, 53: 8, 54: -1})
     net.add(_in_front(_smooth(_LIP_LOWER, 13)), {57: 0, 56: 4, 55: 8})
     net.add(_in_front(_smooth(_BROW, 5)), {22 + k: k for k in range(5)})
     bridge = np.array([(0, 3.75), (0, 2.7), (0, 1.6), (0, 0.5), (0, -1.1)])

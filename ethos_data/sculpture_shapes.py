@@ -22,11 +22,11 @@ JAW_HINGE: Final = np.array((0.0, 1.6, 1.0))
 
 
 lid_upper: Final = CubicSpline(
-    (1.77, 2.35, 2.95, 3.65, 4.53), (3.2, 3.72, 3.96, 3.92, 3.44)
+    (1.87, 2.4, 2.95, 3.65, 4.53), (3.22, 3.72, 3.96, 3.92, 3.44)
 )
 """Height of the upper lid's edge over x of the left eye, cm."""
 lid_lower: Final = CubicSpline(
-    (1.77, 2.3, 2.95, 3.65, 4.53), (3.2, 3.02, 2.93, 3.0, 3.44)
+    (1.87, 2.36, 2.95, 3.65, 4.53), (3.22, 3.03, 2.93, 3.0, 3.44)
 )
 
 
@@ -181,7 +181,7 @@ def _lids(
 ) -> np.ndarray:
     """Moves the upper lid's edge down by `close` of the opening, the lower one up."""
     center = EYE_CENTER * (side, 1, 1)
-    x = np.clip(p[:, 0] * side, 1.77, 4.53)
+    x = np.clip(p[:, 0] * side, 1.87, 4.53)
     y = p[:, 1]
     opening = lid_upper(x) - lid_lower(x)
     skin = parts != head.EYE
