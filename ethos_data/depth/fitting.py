@@ -14,6 +14,8 @@ from typing import Final
 
 import numpy as np
 
+from ethos_data.depth import posterior
+
 FLIP: Final = np.array([1.0, -1.0, 1.0])
 """Image (y down) to the model's right-handed frame (y up, z towards the viewer)."""
 
@@ -93,27 +95,25 @@ def fit(landmarks: np.ndarray, mean: np.ndarray, basis: np.ndarray) -> Face:
     prior = np.ones(_NUM_POSE + len(basis))
     prior[:_NUM_POSE] = 0
     prior[_PERSPECTIVE] = PERSPECTIVE[1] ** -2
+    pull = np.zeros(len(prior))
+    # einsum and `posterior.solve` instead of BLAS, which would start threads.
     for _ in range(_STEPS):
         pose = scale * rotation
-        posed = pose @ (mean + np.tensordot(coefficients, basis, 1))
+        posed = pose @ (mean + np.einsum("k,kxn->xn", coefficients, basis))
         seen, jacobian = _see(posed, pose @ basis, perspective)
         jacobian = (jacobian * trust).reshape(len(prior), -1) / noise
         residual = ((observed - seen - shift[:, None]) * trust).ravel() / noise
-        gradient = jacobian @ residual
-        gradient[_NUM_POSE:] -= coefficients
-        gradient[_PERSPECTIVE] -= prior[_PERSPECTIVE] * (perspective - PERSPECTIVE[0])
-        normal = jacobian @ jacobian.T
-        normal[np.diag_indices_from(normal)] += prior
-        covariance = np.linalg.inv(normal)
-        step = covariance @ gradient
+        pull[_NUM_POSE:] = -coefficients
+        pull[_PERSPECTIVE] = prior[_PERSPECTIVE] * (PERSPECTIVE[0] - perspective)
+        step, variance = posterior.solve(jacobian, residual, pull, prior)
         scale *= np.exp(step[_SCALE])
         rotation = turn(step[_TURN:_SHIFT]) @ rotation
         shift = shift + step[_SHIFT:_PERSPECTIVE]
         perspective = np.clip(perspective + step[_PERSPECTIVE], *_PERSPECTIVE_LIMIT)
         coefficients = coefficients + step[_NUM_POSE:]
-        left = residual - step @ jacobian
+        left = residual - np.einsum("k,kn->n", step, jacobian)
         # Every coefficient uses up as much of the data as it is determined by them.
-        used = _NUM_POSE + (1 - np.diag(covariance)[_NUM_POSE:]).sum()
+        used = _NUM_POSE + (1 - variance[_NUM_POSE:]).sum()
         noise *= np.sqrt((left @ left) / max(residual.size - used, 1))
         noise = max(noise, _LEAST_NOISE)
     return Face(

@@ -99,7 +99,9 @@ class Prior:
 
         In the unit and the frame of the points that were fitted, y down.
         """
-        shape = face.coefficients.astype(np.float32) @ self._flat_basis
+        # Not by BLAS, which would start threads for this, one per core and worker.
+        coefficients = face.coefficients.astype(np.float32)
+        shape = np.einsum("k,kn->n", coefficients, self._flat_basis)
         return face.project(self.mean + shape.reshape(-1, 3))
 
     def depth_map(self, landmarks: np.ndarray, size: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 from ethos_data import crop, depth, fit_depth_prior, raster
 from ethos_data import head as heads
 from ethos_data import landmarks as topology
-from ethos_data.depth import cylinder, fitting, prior, template
+from ethos_data.depth import cylinder, fitting, posterior, prior, template
 from ethos_data.depth.prior import Prior
 
 
@@ -50,6 +50,15 @@ def _view(shape, scale, rotation, translation, distance):
 
 
 class TestFitting:
+    def test_a_step_is_that_of_numpy(self):
+        rng = np.random.default_rng(0)
+        jacobian, residual = rng.normal(size=(30, 50)), rng.normal(size=50)
+        pull, precision = rng.normal(size=30), rng.uniform(0, 2, 30)
+        step, variance = posterior.solve(jacobian, residual, pull, precision)
+        covariance = np.linalg.inv(jacobian @ jacobian.T + np.diag(precision))
+        np.testing.assert_allclose(step, covariance @ (jacobian @ residual + pull))
+        np.testing.assert_allclose(variance, np.diag(covariance))
+
     def test_similarity_undoes_a_similarity(self):
         source = np.random.default_rng(0).normal(size=(20, 3))
         rotation = _rotation((20, -100, 65))
