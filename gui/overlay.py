@@ -15,7 +15,7 @@ from gui.tracker import TrackedFace
 SHIFT: Final = 4
 """Fractional bits of the coordinates given to OpenCV: points move by 1/16 pixel."""
 
-SURE_SIGMA: Final = 0.015
+SURE_SIGMA: Final = 0.02
 """One sigma over face size that is drawn in the colour of certainty. About what a
 trained network says of a clean face."""
 UNSURE_SIGMA: Final = 0.08

@@ -94,6 +94,7 @@ class FakePredictor:
 
     def __init__(self, side: int = 32) -> None:
         self.side = side
+        self.sigma = 0.02
         self.calls = 0
 
     def predict(self, frame_rgb: np.ndarray, boxes: Sequence[np.ndarray]) -> list[Face]:
@@ -115,7 +116,7 @@ class FakePredictor:
         landmarks[:, 2] *= extent.mean()
         landmarks[:, 2] -= landmarks[36:48, 2].mean()
         size = float(np.sqrt(extent.prod()))
-        sigma = 0.02 if near else 0.5
+        sigma = self.sigma if near else 0.5
         window = window_around(target, NETWORK_CONTEXT)
         grid = (np.arange(self.side) + 0.5) / self.side - 0.5
         bowl = 0.2 - grid[:, None] ** 2 - 2 * grid[None] ** 2

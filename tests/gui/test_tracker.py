@@ -134,13 +134,34 @@ def test_a_blind_detector_alone_does_not_end_a_sure_track_at_once(parts):
     _, detector, tracker = parts
     tracker.update(picture(box_at(60)), 0.0)
     detector.blind = True
-    faces = []
-    for index in range(1, 60):
-        faces.append(tracker.update(picture(box_at(60)), index / 25))
+    faces = [tracker.update(picture(box_at(60)), t / 5) for t in range(1, 60)]
     states = [(len(f), f[0].unsure if f else None) for f in faces]
     assert states[10] == (1, False)
-    assert (1, True) in states  # asked, not found: said to be unsure
-    assert states[-1] == (0, None)  # and in the end given up
+    assert states[20] == (1, True)  # asked three times, not found: said to be unsure
+    assert states[48] == (1, True)
+    assert states[-1] == (0, None)  # and after ten seconds given up
+
+
+def test_a_doubtful_face_needs_the_detectors_word(parts):
+    predictor, detector, tracker = parts
+    predictor.sigma = 0.06
+    (face,) = tracker.update(picture(box_at(60)), 0.0)
+    assert face.unsure
+    detector.blind = True
+    counts = [len(tracker.update(picture(box_at(60)), t / 25)) for t in range(1, 60)]
+    assert counts[20] == 1
+    # First asked after 1 s, then every 0.2 s: three times in vain.
+    assert 1.3 * 25 < sum(counts) < 1.6 * 25
+
+
+def test_a_long_search_saves_its_breath(parts):
+    _, detector, tracker = parts
+    for index in range(25):
+        tracker.update(picture(), index / 25)
+    assert detector.calls == 25
+    for index in range(25, 76):
+        tracker.update(picture(), index / 25)
+    assert 40 <= detector.calls <= 48  # ten times a second
 
 
 def test_a_wide_flat_drawing_is_no_face(parts):
