@@ -8,7 +8,8 @@ training never sees; by face size, pose and natural quality; point by point; bes
 mean face and, with --baseline_model, beside another model such as one trained on clean
 images only. It prints a short table and writes
 
-    report.json     every number             report.md   a table to paste
+    report.json     every number             card.json   those for a model card
+    report.md       a table to paste
     conditions.csv  a row a condition        points.csv  a row a landmark
     frames.csv      a row a clean frame      report.html one page with plots, and the
                                              worst cases with pictures
@@ -122,6 +123,7 @@ def write(report: Report, output_dir: str | os.PathLike[str]) -> list[pathlib.Pa
         "conditions.csv": tables.conditions_csv(report),
         "points.csv": tables.points_csv(report),
         "frames.csv": tables.frames_csv(report),
+        "card.json": report.card_json(),
         "report.md": tables.markdown(report),
         "report.html": page.page(report),
     }

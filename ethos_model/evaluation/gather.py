@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from ethos_data.depth import depth_map
+from ethos_data.errors import EthosError
 from ethos_model import metrics
 from ethos_model.evaluation import slices, still
 from ethos_model.evaluation.baseline import MeanFace
@@ -108,6 +109,8 @@ def gather(
             truth = shown.truth(depth_size) if moved else clean_truth
             images = shown.images(image_size)
             outputs = model(images)
+            if not np.isfinite(outputs["landmarks"]).all():
+                raise EthosError(f"{condition.key}: the model's points are not finite")
             found.scores[condition].add(outputs, truth, images)
             if condition == CLEAN:
                 _note_frames(found, batch, truth)

@@ -255,6 +255,26 @@ class Report:
         known = ", ".join(one.key for one in self.conditions)
         raise KeyError(f"{key}: not evaluated, only {known}")
 
+    def card_json(self) -> str:
+        """What a model card wants to know, for `ethos-export --metrics`.
+
+        No paths and nobody's name: a card goes out with the weights.
+        """
+        shown = ("nme_box", "nme_box_interval", "nme_iod", "auc", "failure_rate")
+        every = {one.key: one for one in self.conditions}
+        values = {
+            "split": self.split,
+            "frames": self.frames,
+            "people": self.people,
+            "unit": "% of sqrt(w h) of the face box",
+            "conditions": {
+                key: {name: getattr(one, name) for name in shown}
+                for key, one in (every | {"mean_face": self.mean_face}).items()
+            },
+            "mce": self.mce,
+        }
+        return json.dumps(_plain(values), indent=2, allow_nan=False) + "\n"
+
     def to_json(self) -> str:
         """All but pictures and single frames. NaN becomes null."""
         values = {

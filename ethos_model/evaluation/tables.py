@@ -8,6 +8,8 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from ethos_data import landmarks as topology
 from ethos_model.evaluation.results import (
     ConditionResult,
@@ -64,10 +66,9 @@ def _main(report: Report) -> list[str]:
     lines = [head + f"{'other':>8}" * other]
     shown: list[ConditionResult | MeanFaceResult] = [*main, report.mean_face]
     for one in shown:
-        low, high = one.nme_box_interval
         name = label(one.name)
         line = (
-            f"{name:<21}{one.nme_box:8.2f}{f'{low:.2f} to {high:.2f}':>16}"
+            f"{name:<21}{one.nme_box:8.2f}{_interval(one.nme_box_interval):>16}"
             f"{one.nme_iod:9.2f}{one.auc:7.1f}{one.failure_rate:6.1f}"
             f"{one.z_error:6.2f}{one.depth_error:7.2f}"
         )
@@ -80,6 +81,11 @@ def _main(report: Report) -> list[str]:
     if other:
         lines.append(f"other: NME_box of {report.baseline_model}")
     return lines
+
+
+def _interval(ends: tuple[float, float]) -> str:
+    """`2.31 to 2.58`; a dash where there are too few people for an interval."""
+    return f"{ends[0]:.2f} to {ends[1]:.2f}" if np.isfinite(ends).all() else "-"
 
 
 def _severities(report: Report) -> list[str]:
@@ -147,10 +153,9 @@ def markdown(report: Report) -> str:
     main = [one for one in report.conditions if not one.severity]
     shown: list[ConditionResult | MeanFaceResult] = [*main, report.mean_face]
     for one in shown:
-        low, high = one.nme_box_interval
         rows.append(
             f"| {label(one.name)} | {one.nme_box:.2f} | "
-            f"{low:.2f} to {high:.2f} | {one.nme_iod:.2f} | {one.auc:.1f} | "
+            f"{_interval(one.nme_box_interval)} | {one.nme_iod:.2f} | {one.auc:.1f} | "
             f"{one.failure_rate:.1f} |"
         )
     return "\n".join(rows) + "\n"

@@ -73,6 +73,7 @@ def test_the_command_writes_a_report(model_dir, data_dir, tmp_path, capsys):
     for one in values["conditions"]:  # the same model stands beside itself
         assert one["baseline_nme_box"] == pytest.approx(one["nme_box"], rel=1e-3)
     assert sorted(path.name for path in output.iterdir()) == [
+        "card.json",
         "conditions.csv",
         "frames.csv",
         "points.csv",

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from ethos_data.errors import EthosError
 from ethos_model import metrics
 from ethos_model.evaluation import baseline, conditions, page, samples, summary, tables
 from ethos_model.evaluation.conditions import CLEAN
@@ -194,6 +195,9 @@ def test_json_table_csv_and_page(report):
     values = json.loads(report.to_json())
     assert len(values["conditions"]) == len(report.conditions)
     assert values["frames"] == PEOPLE * FRAMES
+    card = json.loads(report.card_json())
+    assert card["conditions"]["dark5"]["nme_box"] == values["conditions"][2]["nme_box"]
+    assert "person" not in report.card_json()
     text = tables.table(report)
     assert max(len(line) for line in text.splitlines()) < 100
     assert f"{report.condition('dark5').nme_box:.2f}" in text
@@ -211,6 +215,24 @@ def test_json_table_csv_and_page(report):
     assert html.count("data:image/jpeg") == pictures
     assert "<script" not in html
     assert "nan" not in html.lower().replace("&nan", "").split("base64")[0]
+
+
+def test_one_person_and_one_condition_make_a_report_too(data_dir, monkeypatch):
+    first = list(samples.read_samples(data_dir, "test", limit=1))
+    monkeypatch.setattr(samples, "read_samples", lambda *args: iter(first))
+    found = run(Constant(first[0].landmarks + 0.01), data_dir, ())
+    assert found.frames == found.people == 1
+    assert np.isnan(found.condition("clean").nme_box_interval).all()
+    assert "nan" not in tables.table(found)
+    assert (
+        json.loads(found.to_json())["conditions"][0]["nme_box_interval"] == [None] * 2
+    )
+    assert "nan" not in page.page(found).split("base64")[0]
+
+
+def test_a_model_that_answers_nonsense_is_an_expected_failure(data_dir):
+    with pytest.raises(EthosError, match="not finite"):
+        run(Constant(np.full((68, 3), np.nan)), data_dir, ())
 
 
 def test_a_split_does_not_depend_on_the_batch(report, data_dir, monkeypatch):
