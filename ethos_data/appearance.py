@@ -16,6 +16,7 @@ from ethos_data import head, landmarks
 
 HAIR: Final = 6
 CLOTH: Final = 7
+GLASSES: Final = 8
 """Parts of a figure beyond those of `ethos_data.head`."""
 
 _SKIN_TONES: Final = np.array(
@@ -70,6 +71,8 @@ class Look:
       lashes: how dark the lashes make the edge of the upper lid, 0..1.
       cloth: of the clothes.
       collar: depth of the neckline, cm.
+      glasses: "none", "clear" or "dark".
+      frames: of the glasses.
     """
 
     skin: np.ndarray
@@ -89,6 +92,8 @@ class Look:
     lashes: float
     cloth: np.ndarray
     collar: float
+    glasses: str
+    frames: np.ndarray
 
 
 def to_linear(srgb: np.ndarray) -> np.ndarray:
@@ -146,6 +151,8 @@ def sample_look(rng: np.random.Generator) -> Look:
         lashes=rng.uniform(0.8, 1.0) if made_up else rng.uniform(0.4, 0.8),
         cloth=to_linear(rng.uniform(15, 235) * rng.dirichlet((14, 14, 14)) * 3 * 0.9),
         collar=rng.uniform(0.0, 3.0),
+        glasses=str(rng.choice(["none", "clear", "dark"], p=[0.83, 0.14, 0.03])),
+        frames=to_linear(rng.choice([18, 30, 60, 120]) * rng.uniform(0.5, 1, 3)),
     )
 
 

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from ethos_data import appearance, head, lighting, raster, wardrobe
-from ethos_data.appearance import CLOTH, HAIR, Look
+from ethos_data import appearance, head, lighting, raster, spectacles, wardrobe
+from ethos_data.appearance import CLOTH, GLASSES, HAIR, Look
 
 NUM_DIRECTIONS: Final = 48
 """Directions in which every vertex knows whether it sees the sky."""
@@ -25,8 +25,8 @@ class Figure:
       model: the head model.
       look: colours and style.
       shape: float32 (V, 3), the person's neutral head, cm.
-      worn: float32 (N - V, 3), hair and then clothes, cm.
-      num_hair: how many vertices are hair.
+      worn: float32 (N - V, 3), hair, glasses and then clothes, cm.
+      num_attached: how many vertices are hair and glasses and move with the head.
       triangles: int32 (F, 3). Hair and clothes are there twice, to be
         seen from inside as well.
       num_outer: how many triangles, from the first, show the outside.
@@ -44,7 +44,7 @@ class Figure:
     look: Look
     shape: np.ndarray
     worn: np.ndarray
-    num_hair: int
+    num_attached: int
     triangles: np.ndarray
     num_outer: int
     casters: np.ndarray
@@ -94,6 +94,14 @@ def build(
         kinds.append(np.full(len(faces), HAIR))
         count += len(points)
     num_hair = count - len(shape)
+    if look.glasses != "none":
+        points, faces = spectacles.spectacles(marks, look, rng)
+        worn.append(points)
+        textures.append(points)
+        triangles.append(faces + count)
+        kinds.append(np.full(len(faces), GLASSES))
+        count += len(points)
+    num_attached = count - len(shape)
     points, faces = wardrobe.torso(marks, float(axis[2]), look.collar)
     worn.append(points)
     textures.append(points)
@@ -108,21 +116,24 @@ def build(
     all_worn = np.concatenate(worn).astype(np.float32)
     paint = np.zeros((len(shape) + len(all_worn), 9), np.float32)
     paint[: len(shape), :6] = _paint_head(model, masks, look)
-    paint[len(shape) : count, :3] = look.hair
+    paint[len(shape) : len(shape) + num_hair, :3] = look.hair
+    paint[len(shape) + num_hair : count, :3] = look.frames
     paint[count:, :3] = look.cloth
     paint[:, 6:] = np.concatenate(textures)
     vertices = np.concatenate([shape, all_worn])
     outer, outer_kinds = all_triangles[:num_outer], np.concatenate(kinds)[:num_outer]
     # What lies behind lips and lids shadows nothing that is seen.
-    casters = outer[np.isin(outer_kinds, (head.FACE, head.HEAD, HAIR, CLOTH))]
+    solid = np.isin(outer_kinds, (head.FACE, head.HEAD, HAIR, CLOTH))
+    casters = outer[solid | (outer_kinds == GLASSES)]
     normals = raster.vertex_normals(vertices, outer)
-    transfer, hidden = _transfer(vertices, normals, casters)
+    # Soft light flows around thin rims; from 48 directions it would leave smudges.
+    transfer, hidden = _transfer(vertices, normals, outer[solid])
     return Figure(
         model=model,
         look=look,
         shape=shape,
         worn=all_worn,
-        num_hair=num_hair,
+        num_attached=num_attached,
         triangles=all_triangles,
         num_outer=num_outer,
         casters=casters,

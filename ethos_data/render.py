@@ -72,8 +72,8 @@ class Rendering:
         of the landmarks' z; the head without hair and clothes; NaN elsewhere.
       landmarks: float32 (68, 3), source pixels; z is zero at the eyes' mean.
       visible: bool (68,), True where nothing hides the point.
-      kinds: uint8 (H, W), part seen at each pixel's center: of `head`, HAIR, CLOTH of
-        `appearance`, 255 = background.
+      kinds: uint8 (H, W), part seen at each pixel's center: of `head`; HAIR, CLOTH or
+        GLASSES of `appearance`; 255 = background.
     """
 
     image: np.ndarray
@@ -95,7 +95,7 @@ def world(figure: Figure, expression: np.ndarray, pose: Pose) -> np.ndarray:
     """All vertices of a person in a pose, float32 (N, 3), cm; origin at the neck."""
     own = figure.model.expressed(figure.shape, expression)
     rotation = pose.rotation.T.astype(np.float32)
-    cloth = len(figure.worn) - figure.num_hair
+    cloth = len(figure.worn) - figure.num_attached
     points = np.concatenate([own, figure.worn]) - figure.pivot.astype(np.float32)
     shoulders = points[len(points) - cloth :] @ _turn(1, pose.torso).T.astype(
         np.float32

@@ -11,10 +11,11 @@ import numba
 import numpy as np
 
 from ethos_data import head
-from ethos_data.appearance import HAIR
+from ethos_data.appearance import GLASSES, HAIR
 from ethos_data.raster import reaches
 
-_EYE, _TEETH, _MOUTH, _HAIR = head.EYE, head.TEETH, head.MOUTH, HAIR
+_EYE, _TEETH, _MOUTH = head.EYE, head.TEETH, head.MOUTH
+_HAIR, _GLASSES = HAIR, GLASSES
 
 # Light that enters the skin comes out beside it, red the farthest: a lambertian term
 # wrapped around the terminator (Green, GPU Gems 1, ch. 16), a width for each channel.
@@ -139,7 +140,9 @@ def shade(
             gloss = p[3]
             if kind >= _HAIR and nz < zero:  # seen from inside
                 nx, ny, nz = -nx, -ny, -nz
-            if kind >= _HAIR:  # or cloth
+            if kind == _GLASSES:
+                gloss = np.float32(0.8)
+            elif kind >= _HAIR:  # or cloth
                 _paint_worn(p, kind == _HAIR)
                 gloss = zero
             elif kind == _EYE:

@@ -367,3 +367,21 @@ def test_backgrounds_have_structure_and_range() -> None:
         assert np.isfinite(picture).all()
         assert picture.min() >= 0
         assert picture.std() > 1e-3
+
+
+@pytest.mark.parametrize("style", ["bald", "shaved", "short", "medium", "long"])
+@pytest.mark.parametrize("glasses", ["none", "dark"])
+def test_every_style_renders_with_its_parts(style: str, glasses: str) -> None:
+    model, rng = head.HeadModel.builtin(), np.random.default_rng(8)
+    look = dataclasses.replace(
+        appearance.sample_look(rng), hair_style=style, glasses=glasses, fringe=0.0
+    )
+    figure = render.figures.build(model, np.zeros(0), look, rng)
+    picture, _ = shot(figure, Pose())
+    seen = set(np.unique(picture.kinds).tolist())
+    assert (appearance.HAIR in seen) == (style in ("short", "medium", "long"))
+    assert (appearance.GLASSES in seen) == (glasses == "dark")
+    # Dark glasses hide the eyes, and only they do.
+    assert picture.visible[EYES].any() == (glasses == "none")
+    assert picture.visible[48:60].all()
+    assert np.isnan(picture.depth[picture.kinds == appearance.GLASSES]).all()
