@@ -25,7 +25,7 @@ from ethos_data.errors import EthosError, cli
 from ethos_model import checkpoint
 from ethos_model.predict import CARD, FORMAT_VERSION, LITE, SIGNATURE, load_network
 
-# Largest difference between LiteRT's outputs and the SavedModel's on any point or pixel.
+# Largest difference of LiteRT's outputs from the SavedModel's on any point or pixel.
 # Float16 weights moved landmarks of real faces by 4e-4 of the window's side at most,
 # depth by 3e-3 and grey values by 1e-4; with float32 weights all agree to 5e-6.
 _TOLERANCE: Final = {
@@ -125,7 +125,7 @@ def _write_saved_model(
 
 
 def _write_litert(folder: str) -> None:
-    """Converts the SavedModel and checks that both say the same."""
+    """Converts the SavedModel, and checks that both say the same."""
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -134,6 +134,11 @@ def _write_litert(folder: str) -> None:
     path = os.path.join(folder, LITE)
     with open(path, "wb") as file:
         file.write(converter.convert())
+    _check_agreement(folder)
+
+
+def _check_agreement(folder: str) -> None:
+    """Raises EthosError unless LiteRT's outputs are the SavedModel's."""
     _, network = load_network(folder, "tensorflow")
     _, lite = load_network(folder, "litert")
     for image in _probes(_input_size(folder)):
@@ -142,7 +147,7 @@ def _write_litert(folder: str) -> None:
             worst = float(np.abs(wanted[name] - got[name]).max())
             if not worst <= limit:
                 raise EthosError(
-                    f"{path}: {name} differs by {worst:.2g} from the SavedModel's "
+                    f"{LITE}: {name} differs by {worst:.2g} from the SavedModel's "
                     f"(limit {limit:g}); export with --no-litert"
                 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -120,6 +121,26 @@ def training_batches(
     if replicas == 1:
         return iter(pipeline(tf.distribute.InputContext()))
     return iter(strategy.distribute_datasets_from_function(pipeline))
+
+
+def describe(config: TrainConfig) -> dict[str, Any]:
+    """What a run was trained on: for its checkpoints and the exported model's card.
+
+    Returns:
+      `fingerprint`, sha256 over the data set's description, which names the bytes and
+      the count of every shard; `examples` by split.
+    """
+    folder = dataset.version_dir(config.data_dir)
+    digest = hashlib.sha256()
+    for name in ("dataset_info.json", "manifest.json"):
+        path = os.path.join(folder, name)
+        if tf.io.gfile.exists(path):
+            with tf.io.gfile.GFile(path, "rb") as file:
+                digest.update(file.read())
+    return {
+        "fingerprint": f"sha256:{digest.hexdigest()}",
+        "examples": dataset.counts(folder),
+    }
 
 
 def validation_batches(config: TrainConfig) -> list[dict[str, Any]]:

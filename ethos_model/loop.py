@@ -41,7 +41,9 @@ class Trainer:
       model: the weights that gradients change.
       average: a second network with their exponential average, which is what is
         evaluated and exported.
-      optimizer: AdamW; its `iterations` is the number of steps taken.
+      optimizer: AdamW.
+      step: training steps taken so far. Not the optimizer's own count, which leaves out
+        the steps that mixed precision had to skip.
     """
 
     def __init__(
@@ -73,14 +75,10 @@ class Trainer:
                 strict=True,
             )
         )
+        self.step = 0
         self.start()
-        self.train_step = tf.function(self._train_step)
+        self._compiled = tf.function(self._train_step)
         self.evaluation_step = tf.function(self._evaluation_step)
-
-    @property
-    def step(self) -> int:
-        """Training steps taken so far."""
-        return int(self.optimizer.iterations.numpy())
 
     def start(self) -> None:
         """Starts the average at the weights as they are."""
@@ -122,18 +120,20 @@ class Trainer:
         images = tf.cast(batch["image"], tf.float32)
         return self._degradation(images, batch["face_size"], seed)
 
-    def _train_step(self, batch: Any) -> dict[str, Any]:
-        """One step of a global batch. Returns the sums of METRICS over its images."""
-        sums = self.strategy.run(self._replica_step, args=(batch,))
-        self._update_average()
-        return {
-            name: self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
-            for name, value in sums.items()
-        }
+    def train(self, batch: Any) -> tf.Tensor:
+        """Takes one step. Returns the sums of METRICS over the batch's images, (9,)."""
+        sums = self._compiled(batch, tf.constant(self.step))
+        self.step += 1
+        return sums
 
-    def _update_average(self) -> None:
+    def _train_step(self, batch: Any, step: tf.Tensor) -> tf.Tensor:
+        sums = self.strategy.run(self._replica_step, args=(batch, step))
+        self._update_average(tf.cast(step + 1, tf.float32))
+        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
+
+    def _update_average(self, age: tf.Tensor) -> None:
+        """Moves the averaged network; age counts the steps that have been taken."""
         config = self.config
-        age = tf.cast(self.optimizer.iterations.value, tf.float32)
         # A young average follows closely, else it would stay at the start.
         keep = tf.minimum(config.ema_decay, (age - 1) / (age + 9))
         gathered = 1 - tf.pow(config.batch_norm_momentum, age)
@@ -147,9 +147,9 @@ class Trainer:
                     average.value, update, args=(value.value, weight)
                 )
 
-    def _replica_step(self, batch: dict[str, Any]) -> dict[str, Any]:
+    def _replica_step(self, batch: dict[str, Any], step: tf.Tensor) -> tf.Tensor:
         config, optimizer = self.config, self.optimizer
-        images = self.degrade(batch, "train", optimizer.iterations.value)
+        images = self.degrade(batch, "train", step)
         with tf.GradientTape() as tape:
             outputs = self.model(images, training=True)
             per_image = self._per_image(batch, outputs)
@@ -160,7 +160,8 @@ class Trainer:
         if config.clip_norm and not config.mixed_precision:
             gradients = self._clip(gradients)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return {name: tf.reduce_sum(value) for name, value in per_image.items()}
+        # One tensor: each that is fetched from a GPU costs a wait of its own.
+        return tf.stack([tf.reduce_sum(per_image[name]) for name in METRICS])
 
     def _clip(self, gradients: list[Any]) -> list[Any]:
         """Limits the norm of the whole batch's gradient, not of a replica's share."""
@@ -235,7 +236,11 @@ def _optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
         decay_steps=max(1, steps - warmup),
         alpha=0.01,  # of the highest rate is left at the end
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
+    # Under mixed precision only the optimizer sees gradients without the loss's scale.
+    clip = config.clip_norm if config.mixed_precision and config.clip_norm else None
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=config.weight_decay, global_clipnorm=clip
+    )
     # Decay would only pull the mean face to the origin.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if config.mixed_precision:

@@ -17,18 +17,15 @@ themselves. The run's workdir holds
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import math
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ethos_data.errors import EthosError, cli
+from ethos_data.errors import cli
 from ethos_model import checkpoint
 from ethos_model import config as configuration
 from ethos_model import progress as following
@@ -71,6 +68,7 @@ def fit(
       KeyboardInterrupt: after the state was saved.
     """
     from ethos_model import inputs, loop  # TensorFlow takes seconds to import
+    from ethos_model import run as runs
 
     began = time.monotonic()
     config.validate()
@@ -82,14 +80,14 @@ def fit(
     if config.degrade and degradation is None:
         degradation = inputs.training_mix()
     trainer = loop.Trainer(config, strategy, degradation if config.degrade else None)
-    run = _Run(config, trainer, progress or following.ProgressBar())
+    run = runs.Run(config, trainer, progress or following.ProgressBar())
     run.start()
     if config.profile_steps:
         from ethos_model import profile
 
         print(profile.report(profile.measure(config, trainer, config.profile_steps)))
         return FitResult([], "", math.nan, time.monotonic() - began)
-    with _between_steps(run):
+    with runs.between_steps(run):
         run.train()
     seconds = time.monotonic() - began
     return FitResult(run.history, run.path(checkpoint.BEST), run.best_nme, seconds)
@@ -101,199 +99,6 @@ def _seed(config: TrainConfig) -> None:
     keras.utils.set_random_seed(config.seed)  # initial weights
     policy = "mixed_float16" if config.mixed_precision else "float32"
     keras.mixed_precision.set_dtype_policy(policy)
-
-
-@contextlib.contextmanager
-def _between_steps(run: _Run) -> Iterator[None]:
-    """Lets Ctrl-C, and a scheduler's SIGTERM, stop the run after the step it is in.
-
-    In the middle of one, weights and sums would not belong together. The second time
-    it stops at once.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals belong to the main thread
-        return
-
-    def stop(number: int, frame: Any) -> None:
-        if run.stopping:
-            raise KeyboardInterrupt
-        run.stopping = True
-
-    before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class _Run:
-    """A run's position: which step is next, the epoch so far, the history behind."""
-
-    def __init__(self, config: TrainConfig, trainer: Any, progress: following.Progress):
-        from ethos_model import inputs, loop
-
-        self.config = config
-        self.trainer = trainer
-        self.progress = progress
-        self.history: list[dict[str, float]] = []
-        self.best_nme = math.inf
-        self.stopping = False
-        self._sums = dict.fromkeys(loop.METRICS, 0.0)
-        self._chief = inputs.is_chief(trainer.strategy)
-        self._validation: list[dict[str, Any]] = []
-        self._board: following.TensorBoard | None = None
-
-    def path(self, name: str) -> str:
-        return os.path.join(self.config.workdir, name)
-
-    def start(self) -> None:
-        """Begins at the last checkpoint, or else at the mean face."""
-        from ethos_model import inputs, network
-
-        config, trainer = self.config, self.trainer
-        if config.tensorboard and self._chief:
-            self._board = following.TensorBoard(self.path("tensorboard"))
-        last = self.path(checkpoint.LAST)
-        if os.path.exists(last):
-            self._resume(last)
-        elif config.initial_weights:
-            groups, _ = checkpoint.read(config.initial_weights)
-            weights = groups.get("average", [])
-            checkpoint.assign(trainer.model.variables, weights, config.initial_weights)
-            trainer.start()
-        else:
-            network.set_mean_face(trainer.model, inputs.mean_face(config))
-            trainer.start()
-        inputs.check_agreement(trainer.strategy, trainer.step)
-        if self._chief and not config.profile_steps:
-            os.makedirs(config.workdir, exist_ok=True)
-            with open(self.path("run.json"), "w", encoding="utf-8") as file:
-                file.write(config.to_json())
-
-    def _resume(self, path: str) -> None:
-        groups, meta = checkpoint.read(path)
-        differences = self.config.differences(meta["config"])
-        if differences:
-            raise EthosError(
-                f"{path}: checkpoint of another configuration: "
-                f"{'; '.join(differences)}. Give the old values or another --workdir"
-            )
-        for name, variables in self.trainer.variables().items():
-            checkpoint.assign(variables, groups.get(name, []), path)
-        self.history = meta["history"]
-        self.best_nme = meta["best_nme"] if meta["best_nme"] is not None else math.inf
-        self._sums = meta["sums"]
-        epochs, step = self.config.epochs, self.trainer.step
-        print(
-            f"resuming {path} at step {step} (epoch {len(self.history) + 1}/{epochs})"
-        )
-
-    def save(self, name: str) -> None:
-        """Writes a checkpoint of this moment, if this is the chief of the workers."""
-        if not self._chief:
-            return
-        groups = {
-            group: [variable.numpy() for variable in variables]
-            for group, variables in self.trainer.variables().items()
-            if name == checkpoint.LAST or group == "average"
-        }
-        meta = {
-            "config": dataclasses.asdict(self.config),
-            "history": self.history,
-            "best_nme": self.best_nme if math.isfinite(self.best_nme) else None,
-            "sums": self._sums,
-            "step": self.trainer.step,
-        }
-        checkpoint.write(self.path(name), groups, meta)
-
-    def train(self) -> None:
-        """Trains to the end. Ctrl-C saves the exact step and is raised again."""
-        from ethos_model import inputs
-
-        config, trainer = self.config, self.trainer
-        self._validation = inputs.validation_batches(config)
-        batches = inputs.training_batches(
-            config, trainer.strategy, start_step=trainer.step
-        )
-        while len(self.history) < config.epochs:
-            self._epoch(batches)
-
-    def _epoch(self, batches: Iterator[Any]) -> None:
-        config, trainer = self.config, self.trainer
-        epoch = len(self.history) + 1
-        done = trainer.step - (epoch - 1) * config.steps_per_epoch
-        self.progress.epoch_begin(epoch, config.epochs, config.steps_per_epoch)
-        began = time.monotonic()
-        first = done
-        while done < config.steps_per_epoch:
-            sums = trainer.train_step(next(batches))
-            done += 1
-            self._add(sums, done)
-            if self.stopping:
-                self._stop()
-        seconds = time.monotonic() - began
-        images = config.steps_per_epoch * config.batch_size
-        row: dict[str, float] = {"epoch": epoch, "step": trainer.step}
-        row |= {name: total / images for name, total in self._sums.items()}
-        clean = trainer.evaluate(self._validation, degraded=False)
-        row |= {f"val_{name}": value for name, value in clean.items()}
-        degraded = trainer.evaluate(self._validation, degraded=True)
-        row |= {f"val_degraded_{name}": value for name, value in degraded.items()}
-        row["learning_rate"] = float(trainer.optimizer.learning_rate.numpy())
-        row["images_per_second"] = (
-            (done - first) * config.batch_size / max(seconds, 1e-9)
-        )
-        self._finish(epoch, row)
-
-    def _stop(self) -> None:
-        path = self.path(checkpoint.LAST)
-        self.save(checkpoint.LAST)
-        print(f"\nsaved step {self.trainer.step} to {path}; the same command resumes")
-        raise KeyboardInterrupt
-
-    def _add(self, sums: dict[str, Any], done: int) -> None:
-        config = self.config
-        values = {name: float(value) for name, value in sums.items()}
-        if not math.isfinite(values["loss"]):
-            raise EthosError(
-                f"the loss is {values['loss']} at step {self.trainer.step}: training "
-                "has diverged. Start again with a lower --learning_rate (now "
-                f"{config.learning_rate}), a longer --warmup_steps or a lower "
-                "--clip_norm; "
-                f"checkpoints in {config.workdir} are from before"
-            )
-        for name, value in values.items():
-            self._sums[name] += value
-        seen = done * config.batch_size
-        self.progress.step_end(
-            done, {n: total / seen for n, total in self._sums.items()}
-        )
-
-    def _finish(self, epoch: int, row: dict[str, float]) -> None:
-        self.history.append(row)
-        self._sums = dict.fromkeys(self._sums, 0.0)
-        nme = (row["val_nme"] + row["val_degraded_nme"]) / 2
-        better = nme < self.best_nme
-        self.best_nme = min(nme, self.best_nme)
-        if better:
-            self.save(checkpoint.BEST)
-        self.save(checkpoint.LAST)
-        if self._chief:
-            following.write_history(self.path("history.csv"), self.history)
-            self._draw(epoch)
-            if self._board is not None:
-                self._board.write(row)
-        self.progress.epoch_end(row)
-
-    def _draw(self, epoch: int) -> None:
-        config = self.config
-        last = epoch == config.epochs
-        if config.pictures and (last or (epoch - 1) % config.picture_epochs == 0):
-            from ethos_model import pictures
-
-            path = self.path(os.path.join("pictures", f"epoch_{epoch:03d}.png"))
-            pictures.write(path, self.trainer, self._validation[0], config.pictures)
 
 
 @cli

@@ -1,0 +1,109 @@
+"""Where the time of training goes: the table of `ethos-train --profile_steps N`."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import tensorflow as tf
+
+from ethos_model import inputs, loop
+from ethos_model.config import TrainConfig
+
+_WARM_UP: Final = 5
+"""Steps before the clock starts: they compile, and fill the pipeline."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """Seconds a step (of `batch_size` images), medians except `training`.
+
+    Attributes:
+      batch_size: images a step.
+      host: reading, decoding and augmenting a batch, with nothing else running.
+      bare_step: forward, backward and update on a batch that is at hand.
+      degraded_step: the same with the degradations in it.
+      training: a step of steady training, input and all, mean.
+      wait: of that, the time in which the step waits for its batch, mean.
+    """
+
+    batch_size: int
+    host: float
+    bare_step: float
+    degraded_step: float
+    training: float
+    wait: float
+
+    @property
+    def stall(self) -> float:
+        """Share of training's time that is spent waiting for input, 0-1."""
+        return self.wait / self.training
+
+    @property
+    def degradation(self) -> float:
+        """Cost of the degradations over the bare step: 0.1 is 10 % slower."""
+        return self.degraded_step / self.bare_step - 1
+
+
+def measure(config: TrainConfig, trainer: loop.Trainer, steps: int) -> Profile:
+    """Measures `steps` steps of each kind; the trainer is of no use afterwards."""
+    strategy = trainer.strategy
+    batches = inputs.training_batches(config, strategy)
+    for _ in range(_WARM_UP):
+        batch = next(batches)
+    host = _median(lambda: next(batches), steps)
+
+    def step(stepped: loop.Trainer) -> Callable[[], Any]:
+        return lambda: stepped.train(batch).numpy()  # to the host: the step has ended
+
+    degraded = _median(step(trainer), steps)
+    if config.degrade:
+        clean = dataclasses.replace(config, degrade=False, backbone_weights="none")
+        bare = _median(step(loop.Trainer(clean, strategy, None)), steps)
+    else:
+        bare = degraded
+
+    waits, began = 0.0, time.perf_counter()
+    for number in range(_WARM_UP + steps):
+        if number == _WARM_UP:
+            waits, began = 0.0, time.perf_counter()
+        asked = time.perf_counter()
+        batch = next(batches)
+        waits += time.perf_counter() - asked
+        trainer.train(batch).numpy()
+    training = (time.perf_counter() - began) / steps
+    return Profile(config.batch_size, host, bare, degraded, training, waits / steps)
+
+
+def _median(run: Callable[[], Any], steps: int) -> float:
+    """Median seconds of a call: other work on the machine disturbs a mean."""
+    seconds = []
+    for _ in range(_WARM_UP + steps):
+        began = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - began)
+    return sorted(seconds[_WARM_UP:])[steps // 2]
+
+
+def report(profile: Profile) -> str:
+    """The table, one line a stage."""
+    devices = tf.config.list_logical_devices("GPU") or ["CPU"]
+    where = "CPU" if devices == ["CPU"] else f"{len(devices)} GPU"
+    rows = (
+        ("host input alone", profile.host, ""),
+        ("forward, backward, update", profile.bare_step, ""),
+        (
+            "the same with degradation",
+            profile.degraded_step,
+            f"{profile.degradation:+.1%}",
+        ),
+        ("training, all together", profile.training, ""),
+        ("  of which waiting for input", profile.wait, f"{profile.stall:.1%}"),
+    )
+    lines = [f"{f'batch of {profile.batch_size} on {where}':30} ms/step  images/s"]
+    for name, seconds, remark in rows:
+        rate = "" if name.startswith("  ") else f"{profile.batch_size / seconds:9.0f}"
+        lines.append(f"{name:30} {seconds * 1e3:7.1f} {rate:9} {remark}".rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,224 @@
+"""What ethos-export writes is read with TensorFlow alone, and with LiteRT alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ethos_data import crop
+from ethos_data.errors import EthosError
+from ethos_data.landmarks import face_box
+from ethos_model import checkpoint, export, network, predict
+from ethos_model.config import TrainConfig
+
+SIZE = 48
+ALPHA = 0.35
+rng = np.random.default_rng(11)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """The network with weights and batch statistics that are not the initial ones."""
+    model = network.build(image_size=SIZE, alpha=ALPHA)
+    for variable in model.variables:
+        value = variable.numpy()
+        if "variance" in variable.path:
+            value = value * rng.uniform(0.8, 1.2, value.shape)
+        else:
+            value = value + rng.normal(0, 0.02, value.shape)
+        variable.assign(value)
+    network.set_mean_face(model, rng.uniform(0.2, 0.8, (68, 3)))
+    return model
+
+
+@pytest.fixture(scope="module")
+def workdir(model, tmp_path_factory):
+    """A run's directory with that network as its best checkpoint."""
+    workdir = tmp_path_factory.mktemp("run")
+    config = TrainConfig(image_size=SIZE, alpha=ALPHA, data_dir="d", workdir="w")
+    checkpoint.write(
+        str(workdir / "best.npz"),
+        {"average": [v.numpy() for v in model.variables]},
+        {
+            "config": dataclasses.asdict(config),
+            "history": [
+                {"epoch": 1, "val_nme": 3.0, "val_degraded_nme": 4.0},
+                {"epoch": 2, "val_nme": 2.0, "val_degraded_nme": 3.0},
+            ],
+            "step": 200,
+            "data": {"fingerprint": "sha256:abc", "examples": {"train": 9}},
+        },
+    )
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def exported(workdir):
+    return export.export(str(workdir), str(workdir / "model"))
+
+
+@pytest.fixture(scope="module")
+def images():
+    return rng.integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def test_signature_is_the_contracts(exported, model, images):
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(exported)
+    signature = loaded.signatures["serving_default"]
+    spec = signature.structured_input_signature[1]["image"]
+    assert spec.dtype == tf.uint8
+    assert spec.shape.as_list() == [None, SIZE, SIZE, 3]
+    outputs = signature(image=tf.constant(images))
+    wanted = model(images, training=False)
+    assert set(outputs) == {"landmarks", "uncertainty", "depth", "restored"}
+    for name, value in outputs.items():
+        np.testing.assert_allclose(value, wanted[name], atol=1e-4)
+
+
+def test_litert_agrees_with_the_network_it_came_from(exported, model, images):
+    backend, lite = predict.load_network(exported, "litert")
+    assert backend == "litert"
+    wanted = model(images, training=False)
+    for name, value in lite(images).items():
+        assert value.dtype == np.float32
+        np.testing.assert_allclose(value, wanted[name], atol=5e-3)
+
+
+def test_card_says_sizes_units_data_and_figures(exported):
+    with open(os.path.join(exported, "ethos_model.json"), encoding="utf-8") as file:
+        card = json.load(file)
+    assert card["format_version"] == 1
+    assert (card["image_size"], card["depth_size"]) == (SIZE, SIZE)
+    assert card["network_context"] == crop.NETWORK_CONTEXT
+    assert card["training_data"]["fingerprint"] == "sha256:abc"
+    assert card["validation"] == {"val_nme": 2.0, "val_degraded_nme": 3.0}
+    assert set(card["outputs"]) == set(network.OUTPUTS)
+    assert "data_dir" not in card["training"]  # somebody's own path
+
+
+def test_an_existing_model_is_replaced_on_request_only(exported, workdir, tmp_path):
+    with pytest.raises(EthosError, match="--overwrite"):
+        export.export(str(workdir), exported)
+    (tmp_path / "thesis.txt").write_text("not a model")
+    with pytest.raises(EthosError, match="not replaced"):
+        export.export(str(workdir), str(tmp_path), overwrite=True)
+    assert (tmp_path / "thesis.txt").exists()
+    assert export.main(["--workdir", str(tmp_path), "--output", "x"]) == 1
+
+
+def test_a_disagreeing_litert_file_is_noticed(exported, monkeypatch):
+    export._check_agreement(exported)
+    monkeypatch.setitem(export._TOLERANCE, "landmarks", 0.0)
+    with pytest.raises(EthosError, match="landmarks differs by"):
+        export._check_agreement(exported)
+
+
+def test_a_failed_export_leaves_nothing(workdir, tmp_path, monkeypatch):
+    def fail(folder, *args):
+        os.makedirs(folder)
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(export, "_write_saved_model", fail)
+    with pytest.raises(OSError, match="No space"):
+        export.export(str(workdir), str(tmp_path / "model"))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("backend", ["litert", "tensorflow"])
+def test_predictor_returns_source_pixels(exported, model, backend):
+    frame = rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    boxes = [(30.0, 20.0, 70.0, 75.0), np.array([-10, 5, 40, 50])]
+    faces = predict.FacePredictor(exported, backend=backend).predict(frame, boxes)
+    assert len(faces) == 2
+    for face, box in zip(faces, boxes, strict=True):
+        side = round(1.3 * max(box[2] - box[0], box[3] - box[1]))
+        assert face.window.size == side
+        image = crop.resize(crop.cut(frame, face.window), SIZE)
+        wanted = model(image[None], training=False)
+        points = wanted["landmarks"][0].numpy() * side
+        points[:, :2] += (face.window.left, face.window.top)
+        np.testing.assert_allclose(face.landmarks, points, atol=0.3)
+        np.testing.assert_allclose(
+            face.uncertainty, wanted["uncertainty"][0] * side, atol=0.3
+        )
+        np.testing.assert_allclose(
+            face.depth, wanted["depth"][0, ..., 0] * side, atol=0.5
+        )
+        np.testing.assert_allclose(
+            face.restored, wanted["restored"][0, ..., 0], atol=0.01
+        )
+        assert face.landmarks.dtype == face.depth.dtype == np.float32
+        assert face_box(face.landmarks).shape == (4,)
+
+
+def test_predictor_takes_no_faces_and_refuses_what_is_not_a_frame(exported):
+    predictor = predict.FacePredictor(exported)
+    frame = np.zeros((20, 20, 3), np.uint8)
+    assert predictor.predict(frame, []) == []
+    with pytest.raises(ValueError, match="uint8"):
+        predictor.predict(frame.astype(np.float32), [(1, 1, 9, 9)])
+    with pytest.raises(ValueError, match="uint8"):
+        predictor.predict(frame[..., 0], [(1, 1, 9, 9)])
+
+
+def test_prediction_needs_no_tensorflow(exported):
+    code = (
+        "import sys, numpy; from ethos_model.predict import FacePredictor; "
+        "p = FacePredictor(sys.argv[1]); "
+        "p.predict(numpy.zeros((40, 40, 3), 'uint8'), [(5, 5, 30, 30)]); "
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules; "
+        "print(p.backend)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, exported],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "litert"
+
+
+def test_saved_model_serves_where_litert_is_missing(exported, monkeypatch):
+    monkeypatch.setattr(predict.importlib.util, "find_spec", lambda name: None)
+    assert predict.FacePredictor(exported).backend == "tensorflow"
+
+
+@pytest.mark.parametrize(
+    ("card", "reason"),
+    [
+        (None, "no exported model here"),
+        ("{", "not the card of a model"),
+        ('{"format_version": 1}', "not the card of a model"),
+        (
+            '{"format_version": 99, "image_size": 9, "network_context": 1}',
+            "needs a newer version",
+        ),
+        (
+            '{"format_version": 1, "image_size": 9, "network_context": 1}',
+            "not a SavedModel",
+        ),
+    ],
+)
+def test_a_folder_that_is_no_model_is_named(tmp_path, card, reason):
+    if card is not None:
+        (tmp_path / "ethos_model.json").write_text(card)
+    with pytest.raises(EthosError, match=reason) as caught:
+        predict.FacePredictor(str(tmp_path))
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_damaged_litert_file_is_named(exported, tmp_path):
+    shutil.copy(os.path.join(exported, "ethos_model.json"), tmp_path)
+    (tmp_path / "model.tflite").write_bytes(b"TFL3 not really")
+    with pytest.raises(EthosError, match=r"model\.tflite: not a LiteRT model"):
+        predict.FacePredictor(str(tmp_path))

@@ -1,0 +1,145 @@
+"""The losses against scipy and against the formulas written out in numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ethos_model import losses, metrics
+
+rng = np.random.default_rng(3)
+TRUE = rng.uniform(0, 1, (3, 68, 3)).astype(np.float32)
+PREDICTED = (TRUE + rng.normal(0, 0.03, TRUE.shape)).astype(np.float32)
+SIGMA = rng.uniform(0.01, 0.1, (3, 68)).astype(np.float32)
+
+
+def scales():
+    """Standard deviation of each coordinate, (3, 68, 3)."""
+    return np.stack([SIGMA, SIGMA, losses.Z_SIGMA * SIGMA], axis=-1).astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    ("kind", "density"),
+    [
+        ("gaussian", lambda e, s: stats.norm.logpdf(e, scale=s)),
+        ("laplace", lambda e, s: stats.laplace.logpdf(e, scale=s / np.sqrt(2))),
+    ],
+)
+def test_likelihoods_are_scipys_up_to_a_constant(kind, density):
+    error = (PREDICTED - TRUE).astype(np.float64)
+    log = -density(error, scales())
+    log[..., 2] -= np.log(scales()[..., 2])  # z's own share does not shape sigma
+    got = np.asarray(losses.landmark_loss(kind, TRUE, PREDICTED, SIGMA))
+    shift = got - log.mean(axis=(1, 2))
+    np.testing.assert_allclose(shift, shift[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "laplace"])
+def test_the_best_sigma_is_the_error_that_is_there(kind):
+    """Independent of z, however wrong z is."""
+    error = {"gaussian": rng.normal, "laplace": rng.laplace}[kind](0, 0.02, 60000)
+    spread = error.std()
+    true = np.zeros((1, 30000, 3), np.float32)
+    predicted = np.concatenate(
+        [error.reshape(1, 30000, 2), np.full((1, 30000, 1), 9.0)], axis=-1
+    ).astype(np.float32)
+    candidates = spread * np.array([0.8, 0.9, 1.0, 1.1, 1.25])
+    plane = []
+    for sigma in candidates:
+        even = np.full((1, 30000), sigma, np.float32)
+        whole = losses.landmark_loss(kind, true, predicted, even)[0]
+        only_z = predicted * np.float32([0, 0, 1])
+        z_and_log = losses.landmark_loss(kind, true, only_z, even)[0]
+        plane.append(float(whole - z_and_log) + 2 / 3 * np.log(sigma))
+    assert np.argmin(plane) == 2
+
+
+def test_z_has_no_gradient_on_sigma():
+    import tensorflow as tf
+
+    sigma = tf.constant(SIGMA)
+    wrong_z = tf.constant(PREDICTED + np.float32([0, 0, 5]))
+    gradients = []
+    for predicted in (tf.constant(PREDICTED), wrong_z):
+        with tf.GradientTape() as tape:
+            tape.watch(sigma)
+            loss = losses.landmark_loss("gaussian", TRUE, predicted, sigma)
+        gradients.append(tape.gradient(loss, sigma).numpy())
+    np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-5)
+
+
+def test_mse_moves_points_by_the_squared_error_alone():
+    import tensorflow as tf
+
+    predicted = tf.constant(PREDICTED)
+    with tf.GradientTape() as tape:
+        tape.watch(predicted)
+        loss = losses.landmark_loss("mse", TRUE, predicted, SIGMA)
+    gradient = tape.gradient(loss, predicted).numpy()
+    ratio = gradient / (PREDICTED - TRUE)
+    np.testing.assert_allclose(ratio, ratio.mean(), rtol=1e-3)
+
+
+def test_wing_is_the_papers_formula():
+    """Feng et al., CVPR 2018, eq. 5, in numpy; joined without a step at its width."""
+    w, curve = 0.05, 0.01
+    error = np.abs(PREDICTED - TRUE).astype(np.float64)
+    constant = w - w * np.log(1 + w / curve)
+    wing = np.where(error < w, w * np.log(1 + error / curve), error - constant)
+    likelihood = losses.landmark_loss("gaussian", TRUE, PREDICTED, SIGMA)
+    got = losses.landmark_loss("wing", TRUE, PREDICTED, SIGMA) - likelihood
+    np.testing.assert_allclose(got, wing.mean(axis=(1, 2)) / 0.02, rtol=1e-4)
+
+
+def test_depth_counts_inside_the_mask_only():
+    depth = rng.normal(0, 0.1, (2, 8, 8, 1)).astype(np.float32)
+    mask = np.zeros((2, 8, 8, 1), np.float32)
+    mask[0, 2:5, 3:6] = 1
+    predicted = np.where(mask, depth + 0.1, 99).astype(np.float32)
+    # Two scales of 0.05 away: Huber 2 - 0.5. The second face has no depth at all.
+    np.testing.assert_allclose(
+        losses.depth_loss(depth, predicted, mask), [1.5, 0], rtol=1e-5
+    )
+
+
+def test_restored_prefers_a_sharp_face_to_a_blurred_one():
+    import cv2
+
+    sharp = rng.uniform(0, 1, (32, 32)).astype(np.float32)
+    blurred = cv2.GaussianBlur(sharp, (0, 0), 2)
+    offset = np.abs(blurred - sharp).mean()  # the same absolute error
+    true = sharp[None, ..., None]
+    blurred_loss = float(losses.restored_loss(true, blurred[None, ..., None])[0])
+    shifted_loss = float(losses.restored_loss(true, true + offset)[0])
+    assert float(losses.restored_loss(true, true)[0]) == 0
+    assert shifted_loss == pytest.approx(offset / 0.1, rel=1e-3)
+    assert blurred_loss > 2 * shifted_loss
+
+
+def test_errors_agree_with_the_evaluations_metrics():
+    depth = rng.normal(0, 0.1, (3, 8, 8, 1)).astype(np.float32)
+    predicted = depth + rng.normal(0, 0.02, depth.shape).astype(np.float32)
+    mask = (rng.uniform(size=depth.shape) < 0.5).astype(np.float32)
+    found = losses.errors(
+        {"landmarks": TRUE, "depth": depth, "depth_mask": mask},
+        {"landmarks": PREDICTED, "depth": predicted},
+    )
+    np.testing.assert_allclose(
+        found["nme"], metrics.nme_box(PREDICTED, TRUE), rtol=1e-4
+    )
+    difference = (PREDICTED - TRUE).reshape(3, -1)
+    np.testing.assert_allclose(
+        found["landmarks_mae"], np.abs(difference).mean(axis=1), rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        found["landmarks_mse"], (difference**2).mean(axis=1), rtol=1e-4
+    )
+    for index in range(3):
+        inside = (predicted - depth)[index][mask[index] > 0]
+        assert float(found["depth_mae"][index]) == pytest.approx(
+            np.abs(inside).mean(), rel=1e-4
+        )
+        assert float(found["depth_mse"][index]) == pytest.approx(
+            (inside**2).mean(), rel=1e-4
+        )

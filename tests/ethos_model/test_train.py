@@ -1,0 +1,234 @@
+"""Training that survives: whatever stops a run, the same command gives its curve."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ethos_data.errors import EthosError
+from ethos_model import checkpoint, inputs, loop, network, progress, train
+from ethos_model import run as runs
+from ethos_model.config import TrainConfig
+from tests.ethos_model import tiny
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return tiny.write_data(str(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tiny_network():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network, "build", tiny.build)
+        patch.setattr(inputs, "training_mix", tiny.darken)
+        yield
+
+
+def run(data_dir, workdir, follow=None, **changes):
+    config = TrainConfig(
+        data_dir=data_dir, workdir=str(workdir), **{**tiny.FLAGS, **changes}
+    )
+    return train.fit(config, progress=follow or progress.Silent())
+
+
+@pytest.fixture(scope="module")
+def whole(data_dir, tmp_path_factory):
+    """A run that nothing disturbed."""
+    workdir = tmp_path_factory.mktemp("whole")
+    return run(data_dir, workdir), workdir
+
+
+def curve(history):
+    """The figures that must repeat; the speed need not."""
+    return [{k: v for k, v in r.items() if k != "images_per_second"} for r in history]
+
+
+class At(progress.Silent):
+    """Does something at one step of the run."""
+
+    def __init__(self, step, action):
+        self.left, self.action = step, action
+
+    def step_end(self, step, means):
+        self.left -= 1
+        if self.left == 0:
+            self.action()
+
+
+def test_history_has_a_line_an_epoch_with_training_and_validation_figures(whole):
+    result, workdir = whole
+    with open(workdir / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
+    assert [int(row["step"]) for row in rows] == [4, 8, 12]
+    for name in loop.METRICS:
+        for prefix in ("", "val_", "val_degraded_"):
+            values = [float(row[prefix + name]) for row in rows]
+            assert np.isfinite(values).all()
+            assert values == [row[prefix + name] for row in result.history]
+    assert json.loads((workdir / "run.json").read_text())["batch_size"] == 4
+
+
+def test_training_starts_at_the_mean_face_and_learns(data_dir, tmp_path):
+    result = run(data_dir, tmp_path, epochs=6, steps_per_epoch=8)
+    first, last = result.history[0], result.history[-1]
+    assert first["nme"] < 15  # a face at the origin would be off by 100 %
+    assert last["loss"] < first["loss"]
+    assert last["val_restored_loss"] < first["val_restored_loss"]
+
+
+def test_best_checkpoint_is_the_epoch_with_the_lowest_error(whole):
+    result, workdir = whole
+    errors = [(r["val_nme"] + r["val_degraded_nme"]) / 2 for r in result.history]
+    groups, meta = checkpoint.read(str(workdir / "best.npz"))
+    assert meta["step"] == 4 * (1 + int(np.argmin(errors)))
+    assert result.best_nme == min(errors)
+    assert set(groups) == {"average"}
+
+
+def test_a_finished_run_has_nothing_left_to_do(whole, data_dir):
+    result, workdir = whole
+    again = run(data_dir, workdir)
+    assert curve(again.history) == curve(result.history)
+
+
+@pytest.mark.parametrize("step", [4, 6])
+def test_ctrl_c_saves_the_step_and_the_curve_goes_on(whole, data_dir, tmp_path, step):
+    interrupt = At(step, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        run(data_dir, tmp_path, interrupt)
+    _, meta = checkpoint.read(str(tmp_path / "last.npz"))
+    assert step <= meta["step"] <= step + 1
+    resumed = run(data_dir, tmp_path)
+    assert curve(resumed.history) == curve(whole[0].history)
+
+
+@pytest.mark.parametrize("moment", ["step 6", "save 2"])
+def test_kill_9_loses_at_most_an_epoch_and_the_curve_is_the_same(
+    whole, data_dir, tmp_path, moment
+):
+    flags = {**tiny.FLAGS, "data_dir": data_dir, "workdir": str(tmp_path / "run")}
+    config = tmp_path / "run.json"
+    config.write_text(json.dumps(flags))
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.ethos_model.tiny", "--config", str(config)],
+        env=os.environ | {"TINY_KILL_AT": moment},
+        capture_output=True,
+        timeout=240,
+        check=False,
+    )
+    assert child.returncode == -signal.SIGKILL, child.stderr[-2000:]
+    _, meta = checkpoint.read(str(tmp_path / "run" / "last.npz"))
+    assert meta["step"] == 4
+    resumed = run(data_dir, tmp_path / "run")
+    assert curve(resumed.history) == curve(whole[0].history)
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(whole, data_dir):
+    with pytest.raises(EthosError, match=r"--learning_rate is 0\.5, was 0\.001"):
+        run(data_dir, whole[1], learning_rate=0.5)
+
+
+def test_a_checkpoint_of_other_data_is_refused(whole, tmp_path):
+    other = tiny.write_data(str(tmp_path), train=10)
+    with pytest.raises(EthosError, match="holds other data"):
+        run(other, whole[1])
+
+
+def test_a_diverged_loss_stops_with_advice_and_keeps_the_checkpoint(data_dir, tmp_path):
+    import tensorflow as tf
+
+    calls = tf.Variable(0)
+
+    def poison(images, face_size, seed):
+        # Four steps and a validation are an epoch.
+        return tf.where(calls.assign_add(1) > 6, images * math.nan, images)
+
+    config = TrainConfig(data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS)
+    with pytest.raises(EthosError, match="--learning_rate"):
+        train.fit(config, progress=progress.Silent(), degradation=poison)
+    _, meta = checkpoint.read(str(tmp_path / "last.npz"))
+    assert meta["step"] == 4
+    assert np.isfinite(meta["history"][0]["loss"])
+
+
+def test_initial_weights_are_another_runs_average(whole, data_dir, tmp_path):
+    start = str(whole[1] / "best.npz")
+    config = TrainConfig(
+        data_dir=data_dir,
+        workdir=str(tmp_path),
+        **{**tiny.FLAGS, "initial_weights": start},
+    )
+    trainer = loop.Trainer(config, inputs.strategy(), None)
+    runs.Run(config, trainer, progress.Silent()).start()
+    groups, _ = checkpoint.read(start)
+    for variable, value in zip(
+        trainer.average.variables, groups["average"], strict=True
+    ):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_average_follows_weights_and_debiased_statistics(data_dir, tmp_path):
+    """Against the same recursion in numpy, fed with the weights after each step."""
+    config = TrainConfig(
+        data_dir=data_dir,
+        workdir=str(tmp_path),
+        **{**tiny.FLAGS, "ema_decay": 0.4, "degrade": False},
+    )
+    strategy = inputs.strategy()
+    trainer = loop.Trainer(config, strategy, None)
+    expected = [v.numpy().astype(np.float64) for v in trainer.average.variables]
+    trainable = {v.path for v in trainer.model.trainable_variables}
+    batches = inputs.training_batches(config, strategy)
+    for step in range(1, 6):
+        trainer.train(next(batches))
+        keep = min(0.4, (step - 1) / (step + 9))
+        for index, variable in enumerate(trainer.model.variables):
+            weight = 1 if variable.path in trainable else 1 - 0.99**step
+            value = variable.numpy() / weight
+            expected[index] = keep * expected[index] + (1 - keep) * value
+    for variable, value in zip(trainer.average.variables, expected, strict=True):
+        np.testing.assert_allclose(variable.numpy(), value, rtol=1e-4, atol=1e-5)
+
+
+def test_pictures_show_each_face_in_five_ways(data_dir, tmp_path):
+    import cv2
+
+    run(data_dir, tmp_path, pictures=2, epochs=1)
+    picture = cv2.imread(str(tmp_path / "pictures" / "epoch_001.png"))
+    assert picture.shape == (2 * 224, 5 * 224, 3)
+    assert picture.std() > 0
+
+
+@pytest.mark.parametrize("kind", ["laplace", "mse", "wing"])
+def test_other_losses_train(data_dir, tmp_path, kind):
+    result = run(data_dir, tmp_path, landmark_loss=kind, epochs=2)
+    assert np.isfinite(result.history[-1]["loss"])
+
+
+def test_profile_splits_the_time_of_a_step(data_dir, tmp_path, capsys):
+    run(data_dir, tmp_path, profile_steps=3)
+    out = capsys.readouterr().out
+    for stage in ("host input alone", "forward, backward, update", "degradation"):
+        assert stage in out
+    stall = re.search(r"waiting for input .* ([\d.]+)%", out)
+    assert 0 <= float(stall[1]) <= 100
+    assert not (tmp_path / "last.npz").exists()
+
+
+def test_missing_data_is_one_line(tmp_path, capsys):
+    flags = ["--data_dir", str(tmp_path), "--workdir", str(tmp_path / "run")]
+    assert train.main([*flags, "--backbone_weights", "none"]) == 1
+    error = capsys.readouterr().err
+    assert str(tmp_path) in error
+    assert "Traceback" not in error
