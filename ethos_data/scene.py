@@ -101,7 +101,9 @@ def sample_scene(
     sway = np.stack([_wander(rng, num_frames) for _ in range(2)], axis=1)
     zoom = np.exp(rng.uniform(0, 0.06) * _wander(rng, num_frames))
     light = render.expose(
-        lighting.sample_lighting(rng), person, rng.lognormal(np.log(0.24), 0.45)
+        lighting.sample_lighting(rng),
+        person,
+        np.clip(rng.lognormal(np.log(0.22), 0.42), 0.06, 0.5),
     )
     margin = int(0.12 * height) + 2
     backdrop = background.sample_background(rng, height + margin, width + margin)

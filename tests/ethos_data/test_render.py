@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from ethos_data import appearance, background, head, lighting, raster, render
 from ethos_data.figure import Figure
@@ -367,6 +368,18 @@ def test_backgrounds_have_structure_and_range() -> None:
         assert np.isfinite(picture).all()
         assert picture.min() >= 0
         assert picture.std() > 1e-3
+
+
+@pytest.mark.parametrize("yaw", [-50, -20, 0, 35])
+def test_nothing_shines_through_the_head(bald: Figure, yaw: float) -> None:
+    values = np.zeros(bald.model.num_expression)
+    values[bald.model.expression_names.index("jawOpen")] = 0.8
+    camera = render.aim(
+        bald, Pose(yaw), height=320, width=320, face_size=180, center=(160, 165)
+    )
+    vertices = render.world(bald, values, Pose(yaw))
+    seen = raster.trace(vertices, bald.triangles, camera).triangle >= 0
+    np.testing.assert_array_equal(seen, ndimage.binary_fill_holes(seen))
 
 
 @pytest.mark.parametrize("style", ["bald", "shaved", "short", "medium", "long"])
