@@ -22,8 +22,8 @@ class OneEuroOptions:
       derivative_cutoff: Hz, of the speed's own low pass (1 in the paper).
     """
 
-    min_cutoff: float = 0.8
-    beta: float = 12.0
+    min_cutoff: float = 0.5
+    beta: float = 8.0
     derivative_cutoff: float = 1.0
 
 

@@ -92,26 +92,25 @@ def color_map(height: np.ndarray, background: tuple[int, int, int]) -> np.ndarra
     return colors
 
 
-def normals(height: np.ndarray) -> np.ndarray:
-    """Unit normals of a height map; x right, y down, z to the viewer.
+def lit(height: np.ndarray, light: np.ndarray = LIGHT) -> np.ndarray:
+    """Brightness of a matt surface under one light and some from all sides.
+
+    Lambert's law with the normal (-dz/dx, -dz/dy, 1) of a height map.
 
     Args:
       height: float32 (D, D), over the side of the map; NaN = nothing.
+      light: (3,) unit vector towards the light; x right, y down, z to the viewer.
 
     Returns:
-      float32 (D, D, 3); (0, 0, 1) where a neighbour is missing.
+      float32 (D, D), 0.25 to 1. Beside missing neighbours the surface counts as flat.
     """
     side = height.shape[0]
-    with np.errstate(invalid="ignore"):
-        dy, dx = np.gradient(height.astype(np.float32), 1 / side)
-    normal = np.stack([-dx, -dy, np.ones_like(dx)], axis=-1)
-    normal[~np.isfinite(normal).all(axis=-1)] = (0, 0, 1)
-    return normal / np.linalg.norm(normal, axis=-1, keepdims=True)
-
-
-def _lit(normal: np.ndarray) -> np.ndarray:
-    """Brightness (..., ) in [0, 1] of a matt surface with some light from all sides."""
-    return 0.25 + 0.75 * np.clip(normal @ LIGHT.astype(np.float32), 0, 1)
+    difference = np.array([[-0.5, 0.0, 0.5]], np.float32) * side
+    dx = np.nan_to_num(cv2.filter2D(height, -1, difference))
+    dy = np.nan_to_num(cv2.filter2D(height, -1, difference.T))
+    x, y, z = (float(v) for v in light)
+    facing = (z - x * dx - y * dy) / np.sqrt(dx * dx + dy * dy + 1)
+    return 0.25 + 0.75 * np.clip(facing, 0, 1)
 
 
 CLAY: Final = np.array([222, 196, 176], np.float32)
@@ -121,8 +120,8 @@ CLAY: Final = np.array([222, 196, 176], np.float32)
 def shaded(height: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
     """Heights as a lit surface of clay, uint8 (D, D, 3) RGB, seen from the camera."""
     inside = np.isfinite(height)
-    smooth = np.where(inside, _calm(height), np.nan)
-    picture = (CLAY * _lit(normals(smooth))[..., None]).astype(np.uint8)
+    smooth = np.where(inside, _calm(height), np.float32(np.nan))
+    picture = (CLAY * lit(smooth)[..., None]).astype(np.uint8)
     picture[~inside] = background
     return picture
 
@@ -153,7 +152,7 @@ def turned(
     """The surface seen from another side.
 
     Points of a finer grid are thrown at the picture from far to near. At 112 px of
-    depth and 240 px of picture this takes about 10 ms, with nothing but numpy.
+    depth and 200 px of picture this takes about 4 ms, with nothing but numpy.
 
     Args:
       height: float32 (D, D), over the window's side, NaN = nothing.
@@ -170,29 +169,26 @@ def turned(
     inside = np.isfinite(height)
     if inside.sum() < 16:
         return picture
-    fine = max(height.shape[0], min(round(1.3 * size), 320))
+    fine = max(height.shape[0], min(round(1.15 * size), 320))
     grid = (fine, fine)
     smooth = _calm(height)
     z = cv2.resize(smooth, grid, interpolation=cv2.INTER_CUBIC)
     mask = cv2.resize(inside.astype(np.float32), grid) > 0.6
-    normal = normals(z)[mask]
-    if texture is None:
-        albedo = np.broadcast_to(CLAY, normal.shape)
-    else:
-        albedo = cv2.resize(texture, grid)[mask].astype(np.float32)
-    rows, columns = np.nonzero(mask)
-    points = np.stack(
-        [(columns + 0.5) / fine, (rows + 0.5) / fine, z[mask]], axis=-1
-    ).astype(np.float32)
-    low, high = points.min(axis=0), points.max(axis=0)
-    points -= (low + high) / 2
     rotation = turn.matrix()
-    points, normal = points @ rotation.T, normal @ rotation.T
-    color = albedo * _lit(normal)[:, None]
+    # The light stands still while the surface turns.
+    bright = lit(np.where(mask, z, np.float32(np.nan)), rotation.T @ LIGHT)[mask]
+    albedo = CLAY if texture is None else cv2.resize(texture, grid)[mask]
+    color = (albedo * bright[:, None]).astype(np.uint8)
+    rows, columns = np.nonzero(mask)
+    points = np.stack([columns + 0.5, rows + 0.5, z[mask] * fine], axis=-1)
+    low, high = points.min(axis=0), points.max(axis=0)
+    points = (points - (low + high) / 2).astype(np.float32) @ rotation.T
     # The largest extent that any turn can show stays inside of the picture.
     reach = float(np.linalg.norm((high - low) / 2))
     x, y = np.round((points[:, :2] / (1.85 * reach) + 0.5) * size).astype(np.int32).T
-    order = np.argsort(points[:, 2])
+    # From far to near; 65,536 levels sort five times as fast as floats.
+    level = (points[:, 2] / reach * 32000).astype(np.int16)
+    order = np.argsort(level, kind="stable")
     order = order[(x[order] >= 0) & (x[order] < size)]
     order = order[(y[order] >= 0) & (y[order] < size)]
     hit = np.zeros((size, size), np.uint8)
