@@ -83,9 +83,8 @@ def run(
                 for one in boxes
             ]
             errors[name] = np.vstack([errors[name], row])
-    lines = [
-        f"{'NME_box in %':<14}{'true box':>24}{pathlib.Path(detector).stem:>26}{'found':>9}"
-    ]
+    shown = pathlib.Path(detector).stem
+    lines = [f"{'NME_box in %':<14}{'true box':>24}{shown:>26}{'found':>9}"]
     for name, values in errors.items():
         cells = []
         for column in values.T:

@@ -33,7 +33,7 @@ from ethos_data.errors import EthosError, cli
 from ethos_model import predict
 from ethos_model.evaluation import baseline, page, samples, summary, tables
 from ethos_model.evaluation.conditions import select
-from ethos_model.evaluation.gather import Model, gather
+from ethos_model.evaluation.gather import Network, gather
 from ethos_model.evaluation.results import Report
 
 SOURCE = ("source",)
@@ -69,39 +69,26 @@ def evaluate(
     """
     chosen = select(conditions)
     total = samples.count(data_dir, split, limit=limit)
-    folder, model, size, depth_size = _load(model_dir, backend)
-    beside_folder, beside, beside_size = None, None, 0
-    if baseline_model is not None:
-        beside_folder, beside, beside_size, _ = _load(baseline_model, backend)
+    network = _load(model_dir, backend)
+    other = None if baseline_model is None else _load(baseline_model, backend)
     mean = baseline.mean_face(data_dir, split)
     found = gather(
-        model,
+        network,
         samples.read_samples(data_dir, split, limit=limit),
         chosen,
         mean,
-        image_size=size,
-        depth_size=depth_size,
         total=total,
-        baseline_model=beside,
-        baseline_size=beside_size,
+        baseline=other,
         seed=seed,
         progress=progress,
     )
     return summary.report(
-        found,
-        mean,
-        model=folder,
-        data_dir=os.fspath(data_dir),
-        split=split,
-        baseline_model=beside_folder,
-        image_size=size,
+        found, mean, network, data_dir=os.fspath(data_dir), split=split, baseline=other
     )
 
 
-def _load(
-    model_dir: str | os.PathLike[str] | None, backend: str
-) -> tuple[str, Model, int, int]:
-    """Where a model lies, the model, and the sides of its input and of its maps."""
+def _load(model_dir: str | os.PathLike[str] | None, backend: str) -> Network:
+    """An exported model, ready for use."""
     folder = predict.find(None if model_dir is None else os.fspath(model_dir))
     card = predict.read_card(folder)
     if card["network_context"] != crop.NETWORK_CONTEXT:
@@ -109,9 +96,9 @@ def _load(
             f"{folder}: wants windows of context {card['network_context']}, this "
             f"version of ETHOS evaluates {crop.NETWORK_CONTEXT}"
         )
-    _, network = predict.load_network(folder, backend)
+    _, function = predict.load_network(folder, backend)
     size = int(card["image_size"])
-    return folder, network, size, int(card.get("depth_size", size))
+    return Network(folder, function, size, int(card.get("depth_size", size)))
 
 
 def write(report: Report, output_dir: str | os.PathLike[str]) -> list[pathlib.Path]:

@@ -24,9 +24,24 @@ from ethos_model.evaluation.samples import Sample
 from ethos_model.evaluation.scores import ConditionScores, Truth
 from ethos_model.evaluation.shown import Shown
 
-Model = Callable[[np.ndarray], Mapping[str, np.ndarray]]
-"""uint8 (N, S, S, 3) to landmarks (N, 68, 3), uncertainty (N, 68), depth (N, D, D, 1)
-and restored (N, D, D, 1), as the SavedModel's serving_default."""
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A model under evaluation.
+
+    Attributes:
+      name: for the report.
+      predict: uint8 (N, S, S, 3) to landmarks (N, 68, 3), uncertainty (N, 68), depth
+        (N, D, D, 1) and restored (N, D, D, 1), as the SavedModel's serving_default.
+      image_size: S, pixels.
+      depth_size: D, pixels.
+    """
+
+    name: str
+    predict: Callable[[np.ndarray], Mapping[str, np.ndarray]]
+    image_size: int
+    depth_size: int
+
 
 BATCH: Final = 32
 
@@ -67,35 +82,30 @@ class Gathered:
 
 
 def gather(
-    model: Model,
+    network: Network,
     samples: Iterable[Sample],
     conditions: Sequence[Condition],
     mean: MeanFace,
     *,
-    image_size: int,
-    depth_size: int,
     total: int,
-    baseline_model: Model | None = None,
-    baseline_size: int = 0,
+    baseline: Network | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Gathered:
     """Predicts and scores every sample under every condition.
 
     Args:
-      model: the one that is evaluated.
+      network: the model that is evaluated.
       samples: of a split.
       conditions: clean first.
       mean: the mean face.
-      image_size: side of the model's input, pixels.
-      depth_size: side of its depth and restored image, pixels.
       total: number of samples.
-      baseline_model: another model, of which only NME_box is kept.
-      baseline_size: side of its input, pixels.
+      baseline: another model, of which only NME_box is kept.
       seed: of all degradations.
       progress: called after each batch with the frames done and `total`.
     """
     found = Gathered(scores={c: ConditionScores() for c in conditions})
+    depth_size = network.depth_size
     mean_depth = np.nan_to_num(mean.depth(depth_size))
     every = max(1, total // still.CLIPS)
     picked = {total * (2 * i + 1) // (2 * EXAMPLES) for i in range(EXAMPLES)}
@@ -107,8 +117,8 @@ def gather(
             shown = Shown(condition, batch, seed=seed, number=number)
             moved = condition.kind == "box"
             truth = shown.truth(depth_size) if moved else clean_truth
-            images = shown.images(image_size)
-            outputs = model(images)
+            images = shown.images(network.image_size)
+            outputs = network.predict(images)
             if not np.isfinite(outputs["landmarks"]).all():
                 raise EthosError(f"{condition.key}: the model's points are not finite")
             found.scores[condition].add(outputs, truth, images)
@@ -121,15 +131,21 @@ def gather(
                     found.examples.append(
                         _example(condition, batch[i], truth, outputs, images, i)
                     )
-            if baseline_model is not None:
-                points = baseline_model(shown.images(baseline_size))["landmarks"]
-                nme = metrics.nme_box(points, truth.landmarks)
+            if baseline is not None:
+                others = baseline.predict(shown.images(baseline.image_size))
+                nme = metrics.nme_box(others["landmarks"], truth.landmarks)
                 found.baseline_nme.setdefault(condition, []).append(nme)
         for sample in batch[-done % every :: every]:
             for condition in conditions:
                 if condition.kind in ("clean", "source"):
                     found.jitter.setdefault(condition, []).append(
-                        still.jitter(model, sample, condition, image_size, seed=seed)
+                        still.jitter(
+                            network.predict,
+                            sample,
+                            condition,
+                            network.image_size,
+                            seed=seed,
+                        )
                     )
         done += len(batch)
         if progress:

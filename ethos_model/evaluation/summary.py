@@ -14,7 +14,7 @@ from ethos_model.evaluation import slices
 from ethos_model.evaluation.baseline import MeanFace
 from ethos_model.evaluation.bootstrap import mean_interval
 from ethos_model.evaluation.conditions import CLEAN, Condition
-from ethos_model.evaluation.gather import Gathered
+from ethos_model.evaluation.gather import Gathered, Network
 from ethos_model.evaluation.results import (
     CUMULATIVE_GRID,
     Calibration,
@@ -213,12 +213,11 @@ def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
 def report(
     found: Gathered,
     mean: MeanFace,
+    network: Network,
     *,
-    model: str,
     data_dir: str,
     split: str,
-    baseline_model: str | None,
-    image_size: int,
+    baseline: Network | None = None,
 ) -> Report:
     """Everything that was gathered, as plain numbers."""
     results = condition_results(found)
@@ -228,13 +227,13 @@ def report(
     turns = itertools.zip_longest(*found.worst.values())
     examples = sorted(found.examples, key=lambda one: (one.video_id, one.frame))
     return Report(
-        model=model,
+        model=network.name,
         data_dir=data_dir,
         split=split,
-        baseline_model=baseline_model,
+        baseline_model=None if baseline is None else baseline.name,
         frames=len(found.frames),
         people=len({frame.person_id for frame in found.frames}),
-        image_size=image_size,
+        image_size=network.image_size,
         mean_face=mean_result,
         conditions=results,
         mce=mean_corruption_errors(results, mean_result),

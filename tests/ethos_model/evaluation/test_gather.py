@@ -9,7 +9,7 @@ from ethos_data.errors import EthosError
 from ethos_model import metrics
 from ethos_model.evaluation import baseline, conditions, page, samples, summary, tables
 from ethos_model.evaluation.conditions import CLEAN
-from ethos_model.evaluation.gather import gather
+from ethos_model.evaluation.gather import Network, gather
 from tests.ethos_model.evaluation.conftest import FRAMES, PEOPLE, Constant
 
 SIZE = 48
@@ -38,38 +38,28 @@ class Oracle(Constant):
         return outputs
 
 
-def run(model, data_dir, wanted=WANTED, **options):
+def run(model, data_dir, wanted=WANTED, other=None):
     mean = baseline.mean_face(data_dir, "test")
+    network = Network("<fake>", model, SIZE, SIZE)
+    beside = None if other is None else Network("other", other, 32, 32)
     found = gather(
-        model,
+        network,
         samples.read_samples(data_dir, "test"),
         conditions.select(wanted),
         mean,
-        image_size=SIZE,
-        depth_size=SIZE,
         total=PEOPLE * FRAMES,
-        **options,
+        baseline=beside,
     )
     return summary.report(
-        found,
-        mean,
-        model="<fake>",
-        data_dir=str(data_dir),
-        split="test",
-        baseline_model="other" if options.get("baseline_model") else None,
-        image_size=SIZE,
+        found, mean, network, data_dir=str(data_dir), split="test", baseline=beside
     )
 
 
 @pytest.fixture(scope="module")
 def report(data_dir):
     """The oracle beside a model that answers nonsense."""
-    return run(
-        Oracle(data_dir, 0.02),
-        data_dir,
-        baseline_model=Constant(np.zeros((68, 3))),
-        baseline_size=32,
-    )
+    nonsense = Constant(np.zeros((68, 3)))
+    return run(Oracle(data_dir, 0.02), data_dir, other=nonsense)
 
 
 def test_a_known_error_comes_out(report, data_dir):
