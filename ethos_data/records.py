@@ -165,7 +165,8 @@ def encode(record: Record, *, jpeg_quality: int = JPEG_QUALITY) -> bytes:
     feature["video_id"].bytes_list.value.append(record.video_id.encode())
     feature["frame"].int64_list.value.append(record.frame)
     feature["source_size"].int64_list.value.extend(record.source_size)
-    feature["window"].float_list.value.extend(dataclasses.astuple(record.window))
+    window = record.window
+    feature["window"].float_list.value.extend((window.left, window.top, window.size))
     feature["face_size"].float_list.value.append(record.face_size)
     # The order of a protobuf map is otherwise that of a hash table.
     return example.SerializeToString(deterministic=True)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import collections
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import cv2
 import google_crc32c
 import numpy as np
 import threadpoolctl
+from numpy.typing import ArrayLike
 
 from ethos_data import corpus, crop, records, tfrecord
 from ethos_data import depth as depth_lib
@@ -39,6 +40,10 @@ FACE_SIZE_EDGES: Final = (0, 40, 60, 80, 120, 160, 240)
 
 YAW_EDGES: Final = tuple(range(-90, 90, 15))
 """Lower edges of the histogram of yaw, degrees, each bin 15 wide."""
+
+
+_RIGHT: Final = np.flatnonzero(np.arange(topology.NUM_LANDMARKS) < topology.MIRROR)
+_LEFT: Final = topology.MIRROR[_RIGHT]
 
 
 class ShardError(EthosError):
@@ -91,8 +96,8 @@ class _Receipt:
     def __init__(self, shard: plan.Shard):
         self._shard = shard
         self._videos: list[dict[str, Any]] = []
-        self._face_sizes = np.zeros(len(FACE_SIZE_EDGES), np.int64)
-        self._yaws = np.zeros(len(YAW_EDGES), np.int64)
+        self._face_sizes: list[float] = []
+        self._yaws: list[float] = []
         self._records = 0
         self._bytes = 0
         self._crc = 0
@@ -137,7 +142,8 @@ class _Receipt:
             place = f"{options.seed}\0{video.video_id}\0{number}".encode()
             place = hashlib.blake2b(place, digest_size=8).digest()
             examples.append((place, tfrecord.frame(encoded)))
-            self._measure(record)
+            self._face_sizes.append(record.face_size)
+            self._yaws.append(yaw(record.landmarks))
         entry["fingerprint"] = video.fingerprint
         entry["frames"] = len(video.frame_numbers)
         entry["written"] = len(examples)
@@ -146,12 +152,6 @@ class _Receipt:
             text = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items()))
             entry["rejected"] = f"has no usable frame ({text})"
         return examples
-
-    def _measure(self, record: records.Record) -> None:
-        edges = np.asarray(FACE_SIZE_EDGES)
-        self._face_sizes[np.searchsorted(edges, record.face_size, "right") - 1] += 1
-        angle = np.clip(yaw(record.landmarks), YAW_EDGES[0], 89.9)
-        self._yaws[np.searchsorted(np.asarray(YAW_EDGES), angle, "right") - 1] += 1
 
     def watch(self, examples: Iterable[bytes]) -> Iterator[bytes]:
         """Passes framed records on, and keeps their count, size and checksum."""
@@ -169,9 +169,13 @@ class _Receipt:
             "bytes": self._bytes,
             "crc32c": f"{self._crc:08x}",
             "videos": self._videos,
-            "face_sizes": self._face_sizes.tolist(),
-            "yaws": self._yaws.tolist(),
+            "face_sizes": _counts(self._face_sizes, (*FACE_SIZE_EDGES, np.inf)),
+            "yaws": _counts(np.clip(self._yaws, -90, 89), (*YAW_EDGES, 90)),
         }
+
+
+def _counts(values: ArrayLike, edges: Sequence[float]) -> list[int]:
+    return np.histogram(values, edges)[0].tolist()
 
 
 def read_video(path: str, member: plan.Member, options: plan.Options) -> corpus.Video:
@@ -242,12 +246,10 @@ def unusable(landmarks: np.ndarray, height: int, width: int) -> str | None:
     """Why landmarks (68, 3) in source pixels are of no use; None if they are of use."""
     if not np.isfinite(landmarks).all():
         return "landmarks not finite"
-    x0, y0, x1, y1 = topology.face_box(landmarks)
-    longer = max(x1 - x0, y1 - y0)
-    if longer < MIN_FACE_SIDE or min(x1 - x0, y1 - y0) <= 0:
+    extent = landmarks.max(axis=0) - landmarks.min(axis=0)
+    if extent[:2].max() < MIN_FACE_SIDE or extent[:2].min() <= 0:
         return "landmarks without extent"
-    spread = max(longer, float(np.ptp(landmarks[:, 2])))
-    if spread > MAX_FACE_SPREAD * max(height, width):
+    if extent.max() > MAX_FACE_SPREAD * max(height, width):
         return "landmarks spread wider than the frame"
     x, y = landmarks[:, 0], landmarks[:, 1]
     inside = (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
@@ -287,7 +289,5 @@ def yaw(landmarks: np.ndarray) -> float:
     Args:
       landmarks: (68, 3), any unit, z larger = nearer.
     """
-    across = landmarks[topology.MIRROR] - landmarks
-    right = np.arange(topology.NUM_LANDMARKS) < topology.MIRROR
-    x, _, z = across[right].mean(axis=0)
+    x, _, z = (landmarks[_LEFT] - landmarks[_RIGHT]).mean(axis=0)
     return float(np.degrees(np.arctan2(-z, x)))
