@@ -173,7 +173,8 @@ def _card(
 ) -> dict[str, Any]:
     config = meta["config"]
     rows = meta["history"]
-    best = min(rows, key=lambda r: r["val_nme"] + r["val_degraded_nme"], default={})
+    empty: dict[str, float] = {}
+    best = min(rows, key=lambda r: r["val_nme"] + r["val_degraded_nme"], default=empty)
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -249,12 +250,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         overwrite=flags.overwrite,
     )
     sizes = {
-        file: os.path.getsize(os.path.join(output, file))
-        for file in ("saved_model.pb", LITE, CARD)
-        if os.path.exists(os.path.join(output, file))
+        name: os.path.getsize(os.path.join(output, name))
+        for name in ("saved_model.pb", LITE, CARD)
+        if os.path.exists(os.path.join(output, name))
     }
-    for file, size in sizes.items():
-        print(f"wrote {os.path.join(output, file)} ({size / 1e6:.1f} MB)")
+    for name, size in sizes.items():
+        print(f"wrote {os.path.join(output, name)} ({size / 1e6:.1f} MB)")
     print(
         f"next: ethos-evaluate --model {output} --data_dir DATA_DIR\n"
         f"      ethos-annotate VIDEO --model {output} --output annotated.mp4"

@@ -168,8 +168,9 @@ class Run:
         config = self.config
         values = dict(zip(loop.METRICS, sums.numpy().tolist(), strict=True))
         if not math.isfinite(values["loss"]):
+            step = len(self.history) * config.steps_per_epoch + done
             raise EthosError(
-                f"the loss is {values['loss']} at step {self.trainer.step}: training "
+                f"the loss is {values['loss']} at step {step}: training "
                 "has diverged. Start again with a lower --learning_rate (now "
                 f"{config.learning_rate}), a longer --warmup_steps or a lower "
                 "--clip_norm; "

@@ -145,18 +145,20 @@ def test_a_checkpoint_of_other_data_is_refused(whole, tmp_path):
         run(other, whole[1])
 
 
-def test_a_diverged_loss_stops_with_advice_and_keeps_the_checkpoint(data_dir, tmp_path):
-    import tensorflow as tf
+def test_a_diverged_loss_stops_with_advice_and_keeps_the_checkpoint(
+    data_dir, tmp_path, monkeypatch
+):
+    good = inputs.training_batches
 
-    calls = tf.Variable(0)
+    def poisoned(*args, **kwargs):
+        for step, batch in enumerate(good(*args, **kwargs), start=1):
+            yield batch | {
+                "landmarks": batch["landmarks"] * (math.nan if step > 5 else 1)
+            }
 
-    def poison(images, face_size, seed):
-        # Four steps and a validation are an epoch.
-        return tf.where(calls.assign_add(1) > 6, images * math.nan, images)
-
-    config = TrainConfig(data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS)
-    with pytest.raises(EthosError, match="--learning_rate"):
-        train.fit(config, progress=progress.Silent(), degradation=poison)
+    monkeypatch.setattr(inputs, "training_batches", poisoned)
+    with pytest.raises(EthosError, match=r"at step 6: .*--learning_rate"):
+        run(data_dir, tmp_path)
     _, meta = checkpoint.read(str(tmp_path / "last.npz"))
     assert meta["step"] == 4
     assert np.isfinite(meta["history"][0]["loss"])

@@ -79,9 +79,7 @@ def test_two_workers_have_the_loss_of_one(data_dir, tmp_path):
     for mine, theirs in zip(one, two, strict=True):
         for name in ("loss", "landmarks_mae", "depth_mae", "val_loss", "val_nme"):
             # The order of sums differs, and twelve steps carry it on.
-            np.testing.assert_allclose(
-                float(mine[name]), float(theirs[name]), rtol=1e-3
-            )
+            assert float(mine[name]) == pytest.approx(float(theirs[name]), rel=1e-3)
 
 
 def test_a_lost_worker_ends_the_others_clearly_and_the_run_resumes(data_dir, tmp_path):
