@@ -223,7 +223,7 @@ def _sample(
     training: bool,
 ) -> dict[str, tf.Tensor]:
     """Places the network's windows of a batch and samples image and depth there."""
-    sizes = ((image_size, image_size, 3), *[(depth_size, depth_size, 1)] * 2)
+    sizes = ((image_size, image_size, 3), (depth_size, depth_size, 1))
     options = {"augmentation": augmentation, "seed": seed}
     image, depth, mask, landmarks, face_size = tf.numpy_function(
         functools.partial(_sample_numpy, sizes=sizes, options=options),
@@ -266,32 +266,27 @@ def _sample_numpy(
     options: dict[str, Any],
 ) -> tuple[np.ndarray, ...]:
     placement = augment.place(landmarks, windows, index=index, **options)
-    matrices = placement.matrix()
-    images, depths, masks = (
-        np.empty((len(index), *size), dtype)
-        for size, dtype in zip(sizes, (np.uint8, np.float32, np.float32), strict=True)
-    )
-    depth = records.depth_from_values(values[..., 0])
+    matrix = placement.matrix()
+    images = np.empty((len(index), *sizes[0]), np.uint8)
+    at = augment.to_pixels(matrix, sizes[0][0], sides)
     exact = options["augmentation"] == augment.NONE
-    for i, matrix in enumerate(matrices):
-        side = sides[i]
+    for i, side in enumerate(sides.tolist()):
         stored = flat[i, : side * side * 3].reshape(side, side, 3)
-        window = _whole(matrix, placement.side[i], side) if exact else None
-        if window is not None:
-            images[i] = crop.resize(crop.cut(stored, window), sizes[0][0])
+        window = _whole(matrix[i], placement.side[i], side) if exact else None
+        if window is None:
+            augment.sample_image(stored, at[i], sizes[0][0], result=images[i])
         else:
-            to_image = augment.to_pixels(matrix, sizes[0][0], side)
-            images[i] = augment.sample_image(stored, to_image, sizes[0][0])
-        to_depth = augment.to_pixels(matrix, sizes[1][0], values.shape[1])
-        depths[i, ..., 0], masks[i, ..., 0] = augment.sample_depth(
-            depth[i],
-            to_depth,
-            sizes[1][0],
-            placement.side[i],
-        )
+            images[i] = crop.resize(crop.cut(stored, window), sizes[0][0])
+    depth, mask = augment.sample_depth(
+        records.depth_from_values(values[..., 0]),
+        augment.to_pixels(matrix, sizes[1][0], values.shape[1]),
+        sizes[1][0],
+        placement.side,
+    )
     seen_size = face_size / (windows[:, 2] * placement.side)
     moved = placement.move(landmarks)
-    return images, depths, masks, moved, seen_size.astype(np.float32)
+    seen_size = seen_size.astype(np.float32)
+    return images, depth[..., None], mask[..., None], moved, seen_size
 
 
 def _whole(matrix: np.ndarray, window_side: float, side: int) -> crop.Window | None:
