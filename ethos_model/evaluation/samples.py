@@ -13,9 +13,10 @@ import dataclasses
 import os
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 
-from ethos_data import augment, crop, records, tfrecord
+from ethos_data import crop, records, tfrecord
 from ethos_data import landmarks as topology
 from ethos_data.crop import Window
 from ethos_data.errors import EthosError
@@ -82,12 +83,25 @@ class Sample:
           float32 (size, size) depth in the unit of `landmarks`, 0 where there is none,
           and bool (size, size) mask.
         """
-        side = self.image.shape[0]
-        part = self.window.size / side
-        left, top = ((v + 0.5) / side for v in (self.window.left, self.window.top))
-        matrix = np.array([[part, 0, left], [0, part, top]])
-        pixels = augment.to_pixels(matrix, size, self.depth.shape[0])
-        return augment.sample_depth(self.depth, pixels, size, part)
+        # Pixel j of the map shows pixel `scale * (j + 0.5) + edge - 0.5` of the stored
+        # one, whose first pixel begins at the left edge of `image`, x = -0.5.
+        stored = self.depth.shape[0] / self.image.shape[0]
+        scale = self.window.size * stored / size
+        left, top = (
+            (edge + 0.5) * stored + scale / 2 - 0.5
+            for edge in (self.window.left, self.window.top)
+        )
+        matrix = np.array([[scale, 0, left], [0, scale, top]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        there = np.isfinite(self.depth)
+        values, weight = (
+            cv2.warpAffine(one.astype(np.float32), matrix, (size, size), flags=flags)
+            for one in (np.where(there, self.depth, 0), there)
+        )
+        # Only where all that a value was interpolated from is known.
+        known = weight > 0.999
+        unit = np.float32(self.image.shape[0] / self.window.size)
+        return np.where(known, values * unit, np.float32(0)), known
 
 
 def count(
