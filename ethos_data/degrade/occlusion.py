@@ -51,9 +51,10 @@ class Occlusion(Degradation):
             "angle": uniform(0, math.pi),
             "round": uniform() < 0.5,
             "texture": uniform(*self.texture),
-            "red": uniform(0, 255),
-            "green": uniform(0, 255),
-            "blue": uniform(0, 255),
+            "grey": uniform(30, 220),
+            "red": uniform(-30, 30),
+            "green": uniform(-30, 30),
+            "blue": uniform(-30, 30),
         }
 
     def degrade(self, images: Any, parameters: Parameters) -> Any:
@@ -75,6 +76,7 @@ class Occlusion(Degradation):
         ellipse = (across**2 + along**2) < np.float32(1 / math.pi)
         covered = ops.where(p["round"], ellipse, box)[..., None]
         colour = ops.stack([parameters[c] for c in ("red", "green", "blue")], axis=-1)
+        colour = colour + parameters["grey"][:, None]
         noise = draws.normal(parameters["key"], (height, width, 1))
         cover = colour[:, None, None, :] + per_image(parameters["texture"]) * noise
         return ops.where(covered, cover, images)
