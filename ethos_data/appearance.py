@@ -266,8 +266,8 @@ def hairline(azimuth: np.ndarray, marks: np.ndarray) -> np.ndarray:
         ear + 0.5,
         ear - 2.2,
         ear - 1.0,
+        ear - 3.5,
         ear - 5.5,
-        ear - 7.0,
     )
     return np.interp(turn, knots, heights)
 

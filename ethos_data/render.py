@@ -296,16 +296,19 @@ def _visible(
     inside = (x0 >= 0) & (y0 >= 0) & (x0 + 1 < width) & (y0 + 1 < height)
     x, y = np.clip(x0, 0, width - 2), np.clip(y0, 0, height - 2)
     around = np.stack([depth[y + j, x + i] for i in (0, 1) for j in (0, 1)])
-    deepest = np.where(np.isnan(around), np.inf, around).min(axis=0)
-    deepest = np.where(np.isinf(deepest), -np.inf, deepest)
-    # The surface itself rises within a pixel and a half: by its slope, and at the
-    # outline of a ball as round as a head by sqrt(2 * 1.5 * radius).
+    empty = np.isnan(around)
+    deepest = np.where(empty, np.inf, around).min(axis=0)
+    nearest = np.where(empty, -np.inf, around).max(axis=0)
+    # How far the surface itself rises within a pixel: as the four pixels say, but at
+    # an outline by its slope, at most as a ball of a head's radius: sqrt(2 * 1.5 * r).
     toward = np.clip(normals[:, 2], 0.01, 1)
     rise = np.minimum(
         1.5 * np.sqrt(1 - toward**2) / toward, np.sqrt(3 * HEAD_RADIUS * scale)
     )
-    allowed = points[:, 2] + THICKNESS * scale + rise
-    return inside & (normals[:, 2] > -0.2) & (deepest <= allowed)
+    rise = np.where(empty.any(axis=0), rise, nearest - deepest)
+    hidden = deepest > points[:, 2] + THICKNESS * scale + rise
+    alone = empty.all(axis=0)
+    return inside & (normals[:, 2] > -0.2) & (alone | ~hidden)
 
 
 _TABLE: list[np.ndarray] = []

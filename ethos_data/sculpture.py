@@ -28,26 +28,26 @@ LOWER_END: Final = -17.0
 """Height where the neck is cut off, cm."""
 
 # Curves of the head's left side (x > 0) in front view, cm; inner or upper end first.
-_LIP_UPPER: Final = ((0.0, -2.68), (0.62, -2.48), (1.6, -2.92), (2.52, -3.5))
-_LIP_LOWER: Final = ((0.0, -4.52), (0.85, -4.42), (1.7, -4.08), (2.52, -3.5))
-_LIP_INNER: Final = tuple((x, lip_seam(x)) for x in (0.0, 0.6, 1.2, 1.75, 2.25))
-_BROW: Final = ((1.5, 5.5), (2.5, 5.9), (3.65, 6.05), (4.8, 5.8), (5.75, 5.1))
+_LIP_UPPER: Final = ((0.0, -2.68), (0.62, -2.48), (1.45, -2.9), (2.36, -3.5))
+_LIP_LOWER: Final = ((0.0, -4.52), (0.85, -4.42), (1.5, -4.12), (2.36, -3.5))
+_LIP_INNER: Final = tuple((x, lip_seam(x)) for x in (0.0, 0.6, 1.2, 1.65, 2.1))
+_BROW: Final = ((1.75, 5.65), (2.65, 6.05), (3.7, 6.2), (4.8, 5.95), (5.75, 5.25))
 
 
-_LID_X: Final = 3.2 - 1.33 * np.cos(np.linspace(0, np.pi, 18))
+_LID_X: Final = 3.14 - 1.27 * np.cos(np.linspace(0, np.pi, 18))
 """Where the lids' edges have vertices: denser towards the corners of the eye."""
 
 _JAW: Final = (
     # Chin to ear; only the direction from ORIGIN counts.
-    (0.0, -7.5, 10.3),
-    (2.2, -7.0, 9.3),
-    (3.7, -6.1, 7.6),
-    (4.9, -5.0, 6.4),
-    (5.9, -3.5, 5.5),
-    (6.5, -1.7, 4.9),
-    (6.9, 0.1, 4.4),
-    (7.2, 1.9, 3.9),
-    (7.3, 3.8, 3.6),
+    (0.0, -8.0, 10.2),
+    (2.2, -7.6, 9.6),
+    (3.7, -6.6, 7.9),
+    (4.9, -5.6, 6.2),
+    (5.9, -4.1, 5.3),
+    (6.5, -2.3, 4.7),
+    (6.9, -0.5, 4.2),
+    (7.2, 1.4, 3.7),
+    (7.3, 3.5, 3.4),
 )
 
 
@@ -80,9 +80,9 @@ def field(points: np.ndarray) -> np.ndarray:
     p = np.array(points, np.float64)
     p[..., 0] = np.abs(p[..., 0])
     d = _ellipsoid(p, (0, 5.2, -0.3), (7.3, 8.0, 9.9))  # skull
-    d = _join(d, _ellipsoid(p, (0, 0.6, 2.7), (7.0, 8.2, 7.0)), 1.5)  # face
-    d = _join(d, _cone(p, (4.2, -3.0, 2.9), (0.6, -6.4, 8.3), 1.9, 1.4), 2.6)  # jaw
-    d = _join(d, _ellipsoid(p, (0, -6.5, 9.2), (1.5, 1.2, 1.4)), 1.8)  # chin
+    d = _join(d, _ellipsoid(p, (0, 0.6, 2.8), (7.3, 8.3, 7.0)), 1.5)  # face
+    d = _join(d, _cone(p, (4.2, -3.0, 2.9), (0.6, -6.65, 8.3), 1.9, 1.4), 2.6)  # jaw
+    d = _join(d, _ellipsoid(p, (0, -6.8, 9.2), (1.5, 1.25, 1.4)), 1.8)  # chin
     d = _join(d, _ellipsoid(p, (4.4, 1.0, 6.5), (2.0, 1.7, 2.1)), 2.2)  # cheekbone
     d = _join(d, _ellipsoid(p, (2.7, -0.9, 7.9), (2.2, 2.2, 2.1)), 1.8)  # cheek
     d = _join(d, _ellipsoid(p, (2.9, -3.0, 6.6), (2.1, 2.4, 2.2)), 2.2)  # lower cheek
@@ -102,12 +102,12 @@ def field(points: np.ndarray) -> np.ndarray:
 
 
 def _nose(p: np.ndarray, d: np.ndarray) -> np.ndarray:
-    d = _join(d, _cone(p, (0, 4.2, 9.6), (0, 0.9, 11.55), 0.75, 0.8), 1.3)
-    d = _join(d, _cone(p, (0, 3.6, 8.9), (0, 0.3, 10.1), 0.8, 1.3), 0.9)  # flanks
-    d = _join(d, np.linalg.norm(p - (0, 0.3, 12.05), axis=-1) - 0.88, 0.7)
-    d = _join(d, _ellipsoid(p, (1.12, -0.2, 10.95), (0.55, 0.6, 0.8)), 0.6)  # wing
-    d = _join(d, _cone(p, (0, -0.15, 12.0), (0, -0.9, 11.1), 0.42, 0.35), 0.4)
-    return _carve(d, _ellipsoid(p, (0.56, -0.8, 11.35), (0.26, 0.22, 0.4)), 0.25)
+    d = _join(d, _cone(p, (0, 4.1, 9.6), (0, 0.6, 11.55), 0.75, 0.8), 1.3)
+    d = _join(d, _cone(p, (0, 3.5, 8.9), (0, 0.1, 10.1), 0.8, 1.3), 0.9)  # flanks
+    d = _join(d, np.linalg.norm(p - (0, 0.05, 12.05), axis=-1) - 0.88, 0.7)
+    d = _join(d, _ellipsoid(p, (1.12, -0.35, 10.95), (0.55, 0.6, 0.8)), 0.6)  # wing
+    d = _join(d, _cone(p, (0, -0.35, 12.0), (0, -1.0, 11.1), 0.42, 0.35), 0.4)
+    return _carve(d, _ellipsoid(p, (0.56, -0.95, 11.35), (0.26, 0.22, 0.4)), 0.25)
 
 
 def _lips(p: np.ndarray, d: np.ndarray) -> np.ndarray:
@@ -247,9 +247,9 @@ def _mesh() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     net.add(_in_front(_smooth(_LIP_UPPER, 13)), {51: 0, 52: 3, 53: 8, 54: -1})
     net.add(_in_front(_smooth(_LIP_LOWER, 13)), {57: 0, 56: 4, 55: 8})
     net.add(_in_front(_smooth(_BROW, 5)), {22 + k: k for k in range(5)})
-    bridge = np.array([(0, 3.75), (0, 2.7), (0, 1.6), (0, 0.5), (0, -1.1)])
+    bridge = np.array([(0, 3.5), (0, 2.3), (0, 1.1), (0, 0.05), (0, -1.25)])
     net.add(_in_front(bridge), {27: 0, 28: 1, 29: 2, 30: 3, 33: 4})
-    net.add(_in_front(np.array([(0.62, -1.15), (1.28, -0.95)])), {34: 0, 35: 1})
+    net.add(_in_front(np.array([(0.62, -1.28), (1.28, -1.1)])), {34: 0, 35: 1})
     jaw = np.array(_JAW) - ORIGIN
     jaw = _along(jaw / np.linalg.norm(jaw, axis=1, keepdims=True))
     net.add(jaw, {8 + k: k for k in range(9)})

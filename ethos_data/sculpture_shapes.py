@@ -14,7 +14,7 @@ from scipy.interpolate import CubicSpline
 
 from ethos_data import head
 
-EYE_CENTER: Final = np.array((3.12, 3.38, 8.25))
+EYE_CENTER: Final = np.array((3.08, 3.38, 8.25))
 EYE_RADIUS: Final = 1.22
 
 JAW_HINGE: Final = np.array((0.0, 1.6, 1.0))
@@ -22,11 +22,11 @@ JAW_HINGE: Final = np.array((0.0, 1.6, 1.0))
 
 
 lid_upper: Final = CubicSpline(
-    (1.87, 2.4, 2.95, 3.65, 4.53), (3.22, 3.72, 3.96, 3.92, 3.44)
+    (1.87, 2.4, 2.92, 3.55, 4.41), (3.22, 3.72, 3.96, 3.92, 3.44)
 )
 """Height of the upper lid's edge over x of the left eye, cm."""
 lid_lower: Final = CubicSpline(
-    (1.87, 2.36, 2.95, 3.65, 4.53), (3.22, 3.03, 2.93, 3.0, 3.44)
+    (1.87, 2.36, 2.92, 3.55, 4.41), (3.22, 3.03, 2.93, 3.0, 3.44)
 )
 
 
@@ -157,11 +157,11 @@ def _jaw_weight(p: np.ndarray, parts: np.ndarray) -> np.ndarray:
     """How much a point goes with the jaw (N, 1): 0 the skull's, 1 the jaw's."""
     x, y = np.abs(p[:, :1]), p[:, 1:2]
     # Sharp along the lips, a wide blend over the cheeks, and nothing down the neck.
-    width = 0.004 + 3.4 * _step(2.1, 4.2, x)
-    below = _step(-width, width, lip_seam(np.minimum(x, 2.3)) - y)
+    width = 0.004 + 3.4 * _step(1.95, 4.0, x)
+    below = _step(-width, width, lip_seam(np.minimum(x, 2.2)) - y)
     # The corners of the mouth stay together, and the lips near them follow.
-    lips = np.exp(-np.square((y - lip_seam(np.minimum(x, 2.3))) / 0.9))
-    below = 0.5 + (below - 0.5) * (1 - _step(0.9, 2.25, x) * lips)
+    lips = np.exp(-np.square((y - lip_seam(np.minimum(x, 2.2))) / 0.9))
+    below = 0.5 + (below - 0.5) * (1 - _step(0.8, 2.1, x) * lips)
     below = np.where(parts[:, None] == head.TEETH, y < -3.56, below)
     return below * _step(-14, -8.5, y + 0.5 * np.maximum(p[:, 2:] - 6, 0))
 
@@ -181,7 +181,7 @@ def _lids(
 ) -> np.ndarray:
     """Moves the upper lid's edge down by `close` of the opening, the lower one up."""
     center = EYE_CENTER * (side, 1, 1)
-    x = np.clip(p[:, 0] * side, 1.87, 4.53)
+    x = np.clip(p[:, 0] * side, 1.87, 4.41)
     y = p[:, 1]
     opening = lid_upper(x) - lid_lower(x)
     skin = parts != head.EYE
@@ -212,7 +212,7 @@ def _one_sided(p: np.ndarray, parts: np.ndarray, side: int) -> dict[str, np.ndar
         return _bump(p, (side * x, y, z), radius)
 
     mouth = (parts != head.TEETH)[:, None]
-    corner = at(2.4, -3.5, 10, (1.25, 1.1, 1.8)) * mouth
+    corner = at(2.3, -3.5, 10, (1.25, 1.1, 1.8)) * mouth
     upper_lip = at(1.0, -2.8, 11.2, (1.0, 0.7, 1.5)) * mouth
     upper_lip = upper_lip * (1 - _jaw_weight(p, parts))
     lower_lip = at(0.9, -4.1, 11.0, (1.0, 0.7, 1.5)) * mouth * _jaw_weight(p, parts)
