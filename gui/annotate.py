@@ -15,7 +15,9 @@ import argparse
 import contextlib
 import dataclasses
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -252,6 +254,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = TrackerOptions(smoothing=smoothing)
         return FaceTracker(loaded.predictor, loaded.detector, options)
 
+    # Stopped by a signal, no half-written file must stay: leave by the way of Ctrl-C.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     failed = run(
         jobs,
         make_tracker,

@@ -91,13 +91,16 @@ def paint(view: View, options: PaintOptions) -> Painting:
     if view.compared:
         clean, degraded = _halves(width, height, view.image.shape)
         _paint_frame(source, clean, view.frame.image, view.reference, options, None, ())
-        for text, (x, y, _, high) in (("clean", clean), ("degraded", degraded)):
-            put_text(source, text, (x + 8, y + high - 8), height=11)
     else:
         degraded = (0, 0, width, height)
     scale, left, top = _paint_frame(
         source, degraded, view.image, view.faces, options, chosen, view.reference
     )
+    if view.compared:
+        right, below = degraded[0] - clean[0], degraded[1] - clean[1]
+        foot = top + round(scale * view.image.shape[0]) - 8
+        put_text(source, "degraded", (left + 8, foot), height=11)
+        put_text(source, "clean", (left + 8 - right, foot - below), height=11)
     tiles = {}
     if chosen is not None and options.tile_size >= MIN_PANEL:
         for kind in options.kinds:

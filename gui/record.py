@@ -41,6 +41,7 @@ class VideoRecorder:
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._start: float | None = None
+        self._last: np.ndarray = np.zeros((0, 0, 3), np.uint8)
         self.frames = 0
 
     def write(self, image_rgb: np.ndarray, timestamp: float) -> None:
@@ -58,12 +59,14 @@ class VideoRecorder:
             image_rgb = cv2.resize(image_rgb, self._size, interpolation=cv2.INTER_AREA)
         due = round((timestamp - (self._start or 0.0)) * self._fps)
         missing = due - self.frames
-        # A third of a frame of jitter in time stamps must not double frames.
-        repeats = 1 + missing if 1 < missing < LONGEST_GAP * self._fps else 1
-        bgr = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
-        for _ in range(repeats):
-            self._writer.write(bgr)
-        self.frames += repeats
+        # Jitter in time stamps, of less than a frame, must not double frames.
+        if 1 < missing < LONGEST_GAP * self._fps:
+            for _ in range(missing):
+                self._writer.write(self._last)
+            self.frames += missing
+        self._last = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
+        self._writer.write(self._last)
+        self.frames += 1
 
     def __enter__(self) -> VideoRecorder:
         return self

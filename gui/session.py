@@ -100,7 +100,9 @@ def load(setup: Setup) -> Loaded:
         predictor.predict(blank, [np.array([16.0, 16.0, 48.0, 48.0])])
         detector = make_detector(setup.detector)
         detector.detect(blank)
-    name = os.path.basename(os.path.normpath(setup.model_dir or "shipped"))
+    name = str(predictor.card.get("name", "model"))
+    if setup.model_dir:
+        name += f" ({os.path.basename(os.path.normpath(setup.model_dir))})"
     return Loaded(predictor, detector, name)
 
 

@@ -162,7 +162,7 @@ def apply(root: tk.Tk, palette: Palette, ratio: float) -> None:
         lightcolor=p.accent,
         darkcolor=p.accent,
         sliderlength=px(14),
-        sliderthickness=px(14),
+        arrowsize=px(14),  # the height of the bar, in this theme
         gripcount=0,
     )
     style.map("Horizontal.TScale", background=[("active", p.text)])

@@ -60,7 +60,6 @@ class Window:
         self._menus: list[tk.Menu] = []
         root, px = self.root, self.px
         root.title("ETHOS")
-        root.minsize(px(760), px(520))
         root.columnconfigure(0, weight=1)
         root.rowconfigure(1, weight=1)
         self._place(settings.geometry)
@@ -128,6 +127,7 @@ class Window:
         root, px = self.root, self.px
         screen = root.winfo_screenwidth(), root.winfo_screenheight()
         width, height = min(px(1280), screen[0]), min(px(800), screen[1] - px(60))
+        root.minsize(min(px(760), width), min(px(520), height))
         root.geometry(f"{width}x{height}")
         size, _, place = geometry.partition("+")
         try:
