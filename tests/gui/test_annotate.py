@@ -21,12 +21,9 @@ def clip(tmp_path):
 
 def test_one_video_with_everything(clip, tmp_path, capsys):
     out = tmp_path / "out"
-    status = annotate.main(
-        [clip, "--output", f"{out}/v.mp4", "--csv", f"{out}/t.csv"]
-        + ["--json", f"{out}/t.json", "--npz", f"{out}/t.npz"]
-        + ["--stills", f"{out}/stills", "--stills_every", "0.4"]
-        + ["--mesh_format", "obj"]
-    )
+    flags = f"--output {out}/v.mp4 --csv {out}/t.csv --json {out}/t.json"
+    flags += f" --npz {out}/t.npz --stills {out}/stills --stills_every 0.4"
+    status = annotate.main([clip, *flags.split(), "--mesh_format", "obj"])
     assert status == 0
     said = capsys.readouterr().out
     assert "30 frames, 20 with a face" in said
@@ -51,10 +48,7 @@ def test_one_video_with_everything(clip, tmp_path, capsys):
         "000020.png",
     ]
     with open_source(f"{out}/v.mp4") as source:
-        count = 0
-        while (frame := source.read()) is not None:
-            count += 1
-        assert count == 30
+        assert sum(1 for _ in iter(source.read, None)) == 30
         width, height = source.info.size
     assert (width, height) == (720 + 240, 480)  # three times as large, and two tiles
 
