@@ -70,7 +70,9 @@ def stages(view: View, paint_ms: float) -> str:
         f"{n} {view.timings[n]:.0f}" for n in shown if view.timings.get(n, 0) >= 0.5
     ]
     parts.append(f"draw {paint_ms:.0f} ms")
-    return f"{' · '.join(parts)} · {view.fps:.0f} frames/s"
+    if view.fps >= 0.5:
+        parts.append(f"{view.fps:.0f} frames/s")
+    return " · ".join(parts)
 
 
 def clock(seconds: float) -> str:

@@ -178,6 +178,8 @@ def turned(
     # The light stands still while the surface turns.
     bright = lit(np.where(mask, z, np.float32(np.nan)), rotation.T @ LIGHT)[mask]
     albedo = CLAY if texture is None else cv2.resize(texture, grid)[mask]
+    if texture is not None:
+        bright = 0.5 + 0.5 * bright  # a photograph has its own light and shade
     color = (albedo * bright[:, None]).astype(np.uint8)
     rows, columns = np.nonzero(mask)
     points = np.stack([columns + 0.5, rows + 0.5, z[mask] * fine], axis=-1)

@@ -169,11 +169,11 @@ class FaceTracker:
         self._predictor = predictor
         self._detector = detector
         self.options = options or TrackerOptions()
-        self._next_id = 1
         self.reset()
 
     def reset(self) -> None:
         """Forgets all faces, for another video or after a seek."""
+        self._next_id = 1
         self._tracks: list[_Track] = []
         self._thumbnail: np.ndarray | None = None
         self._time: float | None = None
