@@ -67,9 +67,14 @@ class Face:
 
         z keeps its length, as in the corpus; only x and y shrink with distance.
         """
-        points = shape @ (self.scale * self.rotation.T).astype(shape.dtype)
-        points[:, :2] /= 1 - self.perspective * points[:, 2:]
-        return (points + self.translation) * FLIP
+        # By rows of x, y, z, which is faster than by points, and in the model's dtype.
+        x, y, z = (self.scale * self.rotation).astype(shape.dtype) @ shape.T
+        enlarged = 1 / (1 - self.perspective * z)
+        points = np.empty_like(shape)
+        points[:, 0] = self.translation[0] + enlarged * x
+        points[:, 1] = -self.translation[1] - enlarged * y
+        points[:, 2] = self.translation[2] + z
+        return points
 
 
 def fit(landmarks: np.ndarray, mean: np.ndarray, basis: np.ndarray) -> Face:

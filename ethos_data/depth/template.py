@@ -24,11 +24,12 @@ from ethos_data.depth.cylinder import Cylinder, Places
 
 COLUMNS: Final = 65
 """Odd, so that the grid has a middle column and is its own mirror image."""
-BANDS: Final = {"forehead": 20, "eyes": 18, "nose": 22, "mouth": 10, "chin": 14}
-"""Rows of the grid, from the top; dense where the surface has edges. The last row of
-"nose" is the lower edge of the upper lip, the first of "mouth" the upper edge of the
-lower one."""
-ROWS: Final = sum(BANDS.values())
+BANDS: Final = (20, 18, 22, 7, 9, 14)
+"""Rows on forehead, eyes, nose, upper lip, lower lip and chin: dense where the surface
+has edges. The last row of the upper lip and the first of the lower one are their edges.
+"""
+ROWS: Final = sum(BANDS)
+_UPPER_LIP: Final = 3
 
 FOREHEAD: Final = 0.3
 """What is covered above the brows, of the height between chin and brows."""
@@ -62,7 +63,7 @@ def build(model: heads.HeadModel) -> Template:
     # The axis runs between the jaw's ends, where the ears are: the sides of the face
     # are then seen from it as squarely as the front.
     cylinder = Cylinder(neutral, float(landmarks[[0, 16], 2].mean()))
-    skin_mesh, teeth_mesh = _of_parts(model, _SKIN), _of_parts(model, (heads.TEETH,))
+    skin_mesh, teeth_mesh = _skin(model), _of_parts(model, (heads.TEETH,))
     angles, heights = _face_rays(model, cylinder, skin_mesh)
     skin = cylinder.cast(skin_mesh, angles, heights)
     triangles = grid_triangles(ROWS, COLUMNS)
@@ -105,6 +106,14 @@ def _of_parts(model: heads.HeadModel, parts: tuple[int, ...]) -> np.ndarray:
     return model.triangles[np.isin(model.parts, parts)[model.triangles].all(axis=1)]
 
 
+def _skin(model: heads.HeadModel) -> np.ndarray:
+    """Triangles of the skin, with the rim of the mouth, where the lips roll in."""
+    parts = model.parts[model.triangles]
+    skin = np.isin(parts, _SKIN)
+    rim = skin.any(axis=1) & (skin | (parts == heads.MOUTH)).all(axis=1)
+    return model.triangles[skin.all(axis=1) | rim]
+
+
 def _on_landmarks(model: heads.HeadModel) -> Places:
     return Places(
         np.repeat(model.landmarks68.astype(np.int32)[:, None], 3, axis=1),
@@ -138,6 +147,7 @@ def _face_rays(
             forehead,
             eyes.max() + eye / 2,
             eyes.min() - eye / 2,
+            lips[:, 1].max(),
             lips[:, 1].mean(),
             lips[:, 1].min(),
             bottom[middle],
@@ -145,54 +155,58 @@ def _face_rays(
     )
     # How far down a level is, from 0 at the top of its column to 1 at the bottom.
     down = np.tile((forehead - levels) / (forehead - bottom[middle]), (COLUMNS, 1))
-    seam, is_lip = _seam(model, cylinder, mesh, angle, lips)
-    down[is_lip, 3] = ((top - seam) / (top - bottom))[is_lip]
-    # Beside the mouth the seam runs on to where it would be without one.
-    outer = np.flatnonzero(is_lip)[[0, -1]] if is_lip.any() else [middle, middle]
-    down[:, 3] = np.where(
-        (angle < angle[outer[0]]) | (angle > angle[outer[1]]),
-        np.interp(
-            np.abs(angle), [angle[outer[1]], half], [down[outer[1], 3], down[0, 3]]
-        ),
-        down[:, 3],
-    )
-    down[:, 4] = np.maximum(down[:, 4], down[:, 3] + 0.05)
-    gap = np.where(is_lip, _SEAM_STEP, 0.2) / (top - bottom).max()
+    upper, lower = _lip_edges(model, cylinder, mesh, angle, lips)
+    is_lip = np.isfinite(upper)
+    extent = np.maximum(top - bottom, 1e-9)
+    # To either side of the seam, so that a grid line runs along the edge of each lip.
+    gap = np.full(COLUMNS, 0.01)
+    if is_lip.any():
+        gap[is_lip] = ((upper - lower) / 2 + _SEAM_STEP)[is_lip] / extent[is_lip]
+        seam = ((top - (upper + lower) / 2) / extent)[is_lip]
+        level = down[0, _UPPER_LIP : _UPPER_LIP + 3]
+        # Beside the mouth the lip's lines run on, to where they would be without one.
+        beside = np.interp(np.abs(angle), [angle[is_lip].max(), half], [1, 0])
+        moved = np.where(is_lip, 0.0, (seam[-1] - level[1]) * beside)
+        moved[is_lip] = seam - level[1]
+        down[:, _UPPER_LIP : _UPPER_LIP + 3] += moved[:, None]
     rows = []
-    for band, count in enumerate(BANDS.values()):
+    for band, count in enumerate(BANDS):
         start, stop = down[:, band], down[:, band + 1]
-        if band == 2:
+        if band == _UPPER_LIP:
             stop = stop - gap
-        elif band == 3:
+        elif band == _UPPER_LIP + 1:
             start = start + gap
-        # The lip's edges and the last row are rows themselves.
-        ends = count - 1 if band in (2, len(BANDS) - 1) else count
+        # The upper lip's edge and the jaw are rows themselves.
+        ends = count - 1 if band in (_UPPER_LIP, len(BANDS) - 1) else count
         rows.append(start + (stop - start) * np.arange(count)[:, None] / ends)
     height = top + (bottom - top) * np.concatenate(rows)
     return np.broadcast_to(angle, height.shape).ravel(), height.ravel()
 
 
-def _seam(
+def _lip_edges(
     model: heads.HeadModel,
     cylinder: Cylinder,
     mesh: np.ndarray,
     angle: np.ndarray,
     lips: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where upper and lower lip meet: height (COLUMNS,) in cm, and whether they do.
+    """Heights (COLUMNS,) in cm of the upper lip's edge and the lower one's.
 
-    There the skin's motion jumps: an opening mouth takes only the lower lip along.
+    NaN where there are none. Between them the skin's motion jumps: an opening mouth
+    takes only the lower lip along.
     """
     heights = np.arange(lips[:, 1].max(), lips[:, 1].min(), -_SEAM_STEP)
-    seam = np.full(len(angle), np.nan)
+    edges = np.full((2, len(angle)), np.nan)
     for k in np.flatnonzero(np.abs(angle) < np.abs(cylinder.angle(lips)).max()):
         places = cylinder.cast(mesh, np.full(len(heights), angle[k]), heights)
         moved = places.of(model.expression)
         jump = np.linalg.norm(np.diff(moved, axis=1), axis=2).max(axis=0)
-        if jump.max() > 0.5:  # cm; skin stretches by 0.1 over one step
-            seam[k] = heights[jump.argmax() : jump.argmax() + 2].mean()
-    seam = (seam + seam[::-1]) / 2
-    return seam, np.isfinite(seam)
+        last = int(jump.argmax())
+        if jump[last] > 0.5:  # cm; skin stretches by 0.1 over one step
+            # A ray between the lips has got the place of the nearest lip.
+            edges[:, k] = places.of(cylinder.vertices)[last : last + 2, 1]
+    edges = (edges + edges[:, ::-1]) / 2
+    return edges[0], edges[1]
 
 
 def _stretched(
