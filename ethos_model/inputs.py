@@ -43,8 +43,10 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return resolver.task_type == "worker" and resolver.task_id == 0
 
 
-def check_batch(config: TrainConfig, strategy: tf.distribute.Strategy) -> None:
-    """Raises EthosError if the batch cannot be split evenly over the replicas."""
+def check_devices(config: TrainConfig, strategy: tf.distribute.Strategy) -> None:
+    """Raises EthosError if the devices cannot do what the configuration wants."""
+    if config.mixed_precision and not tf.config.list_logical_devices("GPU"):
+        raise EthosError("--mixed_precision needs a GPU; none was found")
     count = strategy.num_replicas_in_sync
     if config.batch_size % count:
         raise EthosError(

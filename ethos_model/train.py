@@ -73,7 +73,7 @@ def fit(
     began = time.monotonic()
     config.validate()
     strategy = inputs.strategy()
-    inputs.check_batch(config, strategy)
+    inputs.check_devices(config, strategy)
     if config.deterministic:
         inputs.be_deterministic()
     _seed(config)

@@ -228,6 +228,43 @@ def test_profile_splits_the_time_of_a_step(data_dir, tmp_path, capsys):
     assert not (tmp_path / "last.npz").exists()
 
 
+def test_mixed_precision_trains_in_float16(data_dir, tmp_path):
+    import keras
+
+    config = TrainConfig(
+        data_dir=data_dir,
+        workdir=str(tmp_path),
+        **{**tiny.FLAGS, "mixed_precision": True},
+    )
+    strategy = inputs.strategy()
+    keras.mixed_precision.set_dtype_policy("mixed_float16")
+    try:
+        trainer = loop.Trainer(config, strategy, None)
+        assert trainer.model.get_layer("conv").compute_dtype == "float16"
+        before = [v.numpy() for v in trainer.model.trainable_variables]
+        batches = inputs.training_batches(config, strategy)
+        sums = [trainer.train(next(batches)).numpy() for _ in range(4)]
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    assert np.isfinite(sums).all()
+    after = [v.numpy() for v in trainer.model.trainable_variables]
+    assert all(np.isfinite(value).all() for value in after)
+    assert any((a != b).any() for a, b in zip(after, before, strict=True))
+    assert trainer.step == 4
+
+
+def test_mixed_precision_is_refused_without_a_gpu(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(inputs.tf.config, "list_logical_devices", lambda kind: [])
+    with pytest.raises(EthosError, match="--mixed_precision needs a GPU"):
+        run(data_dir, tmp_path, mixed_precision=True)
+
+
+def test_tensorboard_is_optional(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)  # as if not installed
+    with pytest.raises(EthosError, match="pip install tensorboard"):
+        run(data_dir, tmp_path, tensorboard=True)
+
+
 def test_missing_data_is_one_line(tmp_path, capsys):
     flags = ["--data_dir", str(tmp_path), "--workdir", str(tmp_path / "run")]
     assert train.main([*flags, "--backbone_weights", "none"]) == 1

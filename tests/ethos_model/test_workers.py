@@ -33,14 +33,14 @@ def free_ports(count):
     return ports
 
 
-def start(config, workdir, count):
+def start(config, workdir, count, **environment):
     """Starts `count` workers of one training."""
     workers = [f"127.0.0.1:{port}" for port in free_ports(count)]
     processes = []
     for index in range(count):
         task = {"type": "worker", "index": index}
         cluster = {"cluster": {"worker": workers}, "task": task}
-        environment = os.environ | {"TF_CONFIG": json.dumps(cluster)}
+        environment |= {"TF_CONFIG": json.dumps(cluster)}
         processes.append(
             subprocess.Popen(
                 [
@@ -50,7 +50,7 @@ def start(config, workdir, count):
                     f"--config={config}",
                     f"--workdir={workdir}",
                 ],
-                env=environment,
+                env=os.environ | environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -64,22 +64,25 @@ def rows(workdir):
         return list(csv.DictReader(file))
 
 
-def test_two_workers_have_the_loss_of_one(data_dir, tmp_path):
+def test_two_workers_and_two_devices_have_the_loss_of_one(data_dir, tmp_path):
     # Each replica draws degradations of its own, so they are left out here.
     flags = tiny.FLAGS | {"data_dir": data_dir, "degrade": False, "workdir": "x"}
     config = tmp_path / "run.json"
     config.write_text(json.dumps(flags))
     alone = start(str(config), tmp_path / "one", 1)
-    together = start(str(config), tmp_path / "two", 2)
-    for process in alone + together:
+    devices = start(str(config), tmp_path / "devices", 1, TINY_DEVICES="2")
+    together = start(str(config), tmp_path / "workers", 2)
+    for process in alone + devices + together:
         _, errors = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 0, errors[-2000:]
-    one, two = rows(tmp_path / "one"), rows(tmp_path / "two")
-    assert len(one) == len(two) == 3
-    for mine, theirs in zip(one, two, strict=True):
-        for name in ("loss", "landmarks_mae", "depth_mae", "val_loss", "val_nme"):
-            # The order of sums differs, and twelve steps carry it on.
-            assert float(mine[name]) == pytest.approx(float(theirs[name]), rel=1e-3)
+    one = rows(tmp_path / "one")
+    assert len(one) == 3
+    for many in (rows(tmp_path / "devices"), rows(tmp_path / "workers")):
+        for mine, theirs in zip(one, many, strict=True):
+            for name in ("loss", "landmarks_mae", "depth_mae", "val_loss", "val_nme"):
+                # The order of sums differs, and twelve steps carry it on.
+                wanted = pytest.approx(float(mine[name]), rel=1e-3)
+                assert float(theirs[name]) == wanted
 
 
 def test_a_lost_worker_ends_the_others_clearly_and_the_run_resumes(data_dir, tmp_path):

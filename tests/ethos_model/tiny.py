@@ -163,11 +163,26 @@ def _kill_at(moment: str) -> None:
         checkpoint.np.savez = save
 
 
+def _split_processor(count: int) -> None:
+    """Lets the processor pass for so many devices of one machine."""
+    import tensorflow as tf
+
+    from ethos_model import inputs
+
+    parts = [tf.config.LogicalDeviceConfiguration()] * count
+    processor = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(processor, parts)
+    names = [f"CPU:{index}" for index in range(count)]
+    inputs.strategy = lambda: tf.distribute.MirroredStrategy(names)
+
+
 def main() -> int:
     from ethos_model import inputs, network, train
 
     if moment := os.environ.get("TINY_KILL_AT"):
         _kill_at(moment)
+    if count := int(os.environ.get("TINY_DEVICES", "0")):
+        _split_processor(count)
     network.build = build
     inputs.training_mix = darken
     return train.main(sys.argv[1:])
