@@ -111,3 +111,58 @@ def test_natural_order():
     names = ["b2", "a10", "a2", "a", "2", "10", "1"]
     ordered = sorted(names, key=video.natural)
     assert ordered == ["1", "2", "10", "a", "a2", "a10", "b2"]
+
+
+def boxes_of(data, start, end):
+    """(type, start, end) of the boxes of an MP4 file between two offsets."""
+    while start < end:
+        size = int.from_bytes(data[start : start + 4], "big")
+        yield data[start + 4 : start + 8], start, start + size
+        start += size
+
+
+def replaced(data, path, change):
+    """MP4 bytes with the content of a box changed; parents' sizes follow.
+
+    The index (moov) stands behind the pictures, so that no offset in it changes.
+    """
+    for name, start, end in boxes_of(data, 0, len(data)):
+        if name == path[0]:
+            inside = data[start + 8 : end]
+            inside = replaced(inside, path[1:], change) if path[1:] else change(inside)
+            head = (len(inside) + 8).to_bytes(4, "big") + name
+            return data[:start] + head + inside + data[end:]
+    raise AssertionError(path)
+
+
+def test_a_phones_turned_video_stands_upright(tmp_path):
+    path = pathlib.Path(fakes.write_video(str(tmp_path / "v.mp4"), 3, codec="mp4v"))
+
+    def turn(header):  # the matrix of ISO 14496-12, 8.3.2: a quarter turn clockwise
+        matrix = [0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30]
+        packed = b"".join(v.to_bytes(4, "big", signed=True) for v in matrix)
+        return header[:40] + packed + header[76:]
+
+    path.write_bytes(replaced(path.read_bytes(), [b"moov", b"trak", b"tkhd"], turn))
+    info, frames = read_all(path)
+    assert info.size == (160, 240)  # 240 x 160 as stored
+    x0, y0, x1, y1 = fakes.face_box_at(0)
+    # (x, y) of the stored picture, 160 high, comes to (159 - y, x).
+    upright = fakes.skin_boxes(frames[0].image)[0]
+    np.testing.assert_allclose(upright, [159 - y1, x0, 159 - y0, x1], atol=2)
+
+
+def test_a_variable_frame_rate_keeps_its_times(tmp_path):
+    path = pathlib.Path(fakes.write_video(str(tmp_path / "v.mp4"), 10, codec="mp4v"))
+
+    def hasten(table):  # stts: the last five frames stay half as long
+        step = int.from_bytes(table[12:16], "big")
+        entries = [(5, step), (5, step // 2)]
+        packed = b"".join(v.to_bytes(4, "big") for pair in entries for v in pair)
+        return table[:4] + (2).to_bytes(4, "big") + packed
+
+    boxes = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"]
+    path.write_bytes(replaced(path.read_bytes(), boxes, hasten))
+    _, frames = read_all(path)
+    gaps = np.diff([frame.timestamp for frame in frames])
+    np.testing.assert_allclose(gaps, [0.04] * 5 + [0.02] * 4, atol=2e-3)
