@@ -57,16 +57,16 @@ def solve(jacobian, residual, pull, precision):  # pragma: no cover (compiled)
         for k in range(i + 1, count):
             step[i] -= factor[k, i] * step[k]
         step[i] /= factor[i, i]
-    # Column j of the factor's inverse, one after the other.
-    column = np.empty(count)
-    variance = np.empty(count)
-    for j in range(count):
-        column[j] = 1 / factor[j, j]
-        variance[j] = column[j] ** 2
-        for i in range(j + 1, count):
-            total = 0.0
-            for k in range(j, i):
-                total -= factor[i, k] * column[k]
-            column[i] = total / factor[i, i]
-            variance[j] += column[i] ** 2
+    # The factor's inverse by rows, whose elements a processor subtracts four at a time.
+    inverse = np.zeros((count, count))
+    variance = np.zeros(count)
+    for i in range(count):
+        for k in range(i):
+            weight = factor[i, k]
+            for j in range(k + 1):
+                inverse[i, j] -= weight * inverse[k, j]
+        inverse[i, i] = 1.0
+        for j in range(i + 1):
+            inverse[i, j] /= factor[i, i]
+            variance[j] += inverse[i, j] ** 2
     return step, variance
