@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Final
 
 import cv2
@@ -197,12 +198,12 @@ def sample_image(
 
 
 def sample_depth(
-    depth: np.ndarray, matrix: np.ndarray, size: int, side: np.ndarray
+    depth: Iterable[np.ndarray], matrix: np.ndarray, size: int, side: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The windows of depth maps with holes, bilinear.
 
     Args:
-      depth: float32 (B, K, K), in the crops' unit, NaN = none.
+      depth: B float32 (K, K), in the crops' unit, NaN = none.
       matrix: (B, 2, 3) from `to_pixels`: the windows' pixels to the maps'.
       size: side of the result, pixels.
       side: (B,) sides of the windows in the crops' unit.
@@ -211,13 +212,17 @@ def sample_depth(
       depth float32 (B, size, size) in the windows' unit, 0 where there is none, and
       its mask, float32, 1 where all that a value was interpolated from is known.
     """
-    # One sampling serves both: a hole is so deep that no mean with it looks like depth.
-    filled = np.where(np.isnan(depth), np.float32(_HOLE), depth)
-    sampled = np.empty((len(depth), size, size), np.float32)
-    for one, at, result in zip(filled, matrix, sampled, strict=True):
-        _warp(one, at, size, border=_HOLE, result=result)
-    known = (sampled > _HOLE / 1e6).astype(np.float32)
-    sampled *= known * (1 / side).astype(np.float32)[:, None, None]
+    sampled, known = np.empty((2, len(side), size, size), np.float32)
+    # One map after the other: arrays of a whole batch are fresh pages each time, which
+    # cost more than what is computed in them.
+    for i, one in enumerate(depth):
+        # One sampling serves value and mask: a hole is so deep that no mean with it
+        # looks like depth.
+        filled = np.where(np.isnan(one), np.float32(_HOLE), one)
+        _warp(filled, matrix[i], size, border=_HOLE, result=sampled[i])
+        known[i] = sampled[i] > _HOLE / 1e6
+        sampled[i] *= known[i]
+        sampled[i] /= np.float32(side[i])
     return sampled, known
 
 

@@ -288,7 +288,7 @@ def _sample_numpy(
         else:
             images[i] = crop.resize(crop.cut(stored, window), sizes[0][0])
     depth, mask = augment.sample_depth(
-        records.depth_from_values(values[..., 0]),
+        (records.depth_from_values(one) for one in values[..., 0]),
         augment.to_pixels(matrix, sizes[1][0], values.shape[1]),
         sizes[1][0],
         placement.side,
