@@ -21,10 +21,14 @@ import argparse
 import dataclasses
 import os
 import sys
-import tkinter as tk
 from collections.abc import Callable, Sequence
-from tkinter import filedialog
 from typing import Any, Final
+
+try:
+    import tkinter as tk
+    from tkinter import filedialog
+except ImportError:  # Debian and others ship Python without it
+    sys.exit("error: this Python has no Tk (Debian, Ubuntu: apt install python3-tk)")
 
 from ethos_data.errors import cli
 from gui import saving, settings, shortcuts, status, theme
@@ -71,14 +75,17 @@ class App:
         """
         self._settings_path = settings_path or settings.default_path()
         self.settings = settings.read(self._settings_path)
-        self.setup = Setup(model_dir or self.settings.model or None, detector)
+        remembered = self.settings.model
+        if not os.path.isdir(remembered):
+            remembered = ""  # moved or deleted since
+        setup = Setup(model_dir or remembered or None, detector)
         self.painting: Painting | None = None
         self._turn = Turn()
         self._chosen: int | None = None
         self._closed = False
 
         self.painter = Painter()
-        self.engine = Engine(self.painter.show, self.setup, factory)
+        self.engine = Engine(self.painter.show, setup, factory)
         self.player = Player(self.engine.submit)
         self.window = Window(
             self.settings,
@@ -184,8 +191,7 @@ class App:
 
     def load_model(self, model_dir: str) -> None:
         """Loads another exported model; the old one stays if it is refused."""
-        self.setup = dataclasses.replace(self.setup, model_dir=model_dir)
-        self.engine.load(self.setup)
+        self.engine.load(dataclasses.replace(self.engine.loaded, model_dir=model_dir))
 
     def ask_open(self) -> None:
         """Asks for a video and opens it."""
@@ -341,7 +347,7 @@ class App:
         return saving.annotate_flags(
             self._saved_path(),
             path,
-            self.setup,
+            self.engine.loaded,
             self.sidebar.degradation,
             smoothing=self.sidebar.values["smoothing"],
             uncertainty=UNCERTAINTY[self.sidebar.uncertainty.get()],
@@ -359,8 +365,8 @@ class App:
                 uncertainty=UNCERTAINTY[self.sidebar.uncertainty.get()],
                 loop=state.loop,
                 speed=state.speed,
-                # A model that was refused must not be asked for again at each start.
-                model="" if self.engine.error else self.setup.model_dir or "",
+                # One that was refused must not be asked for again at each start.
+                model=(self.engine.model and self.engine.loaded.model_dir) or "",
                 **toggles,
             ),
         )

@@ -87,6 +87,8 @@ class Engine(threading.Thread):
         self._last: Frame | None = None
         self._finished: list[float] = []
         self.state, self.model, self.detector, self.error = LOADING, "", "", ""
+        self.loaded = setup
+        """What works now, or is the first to be loaded."""
 
     def submit(self, frame: Frame, jumped: bool = False) -> None:
         """Gives the newest frame; one that waits still is dropped."""
@@ -177,6 +179,7 @@ class Engine(threading.Thread):
         if isinstance(message, Ready):
             self.state, self.error = READY, ""
             self.model, self.detector = message.model, message.detector
+            self.loaded = message.setup
         elif isinstance(message, Failed):
             self.error = message.reason
             self.state = READY if self.model else NO_MODEL

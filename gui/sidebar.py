@@ -141,6 +141,7 @@ class Sidebar(ttk.Frame):
 
     def _chosen(self, _: tk.Event) -> None:
         self.uncertainty.selection_clear()
+        self.winfo_toplevel().focus_set()  # or the space bar would be the box's
         self._on_change()
 
     def _slid(self) -> None:

@@ -125,6 +125,7 @@ class Transport(ttk.Frame):
     def _choose_speed(self, _: tk.Event) -> None:
         self._player.set_speed(float(self.speed_box.get().rstrip("×")))
         self.speed_box.selection_clear()
+        self.winfo_toplevel().focus_set()  # or the space bar would be the box's
 
     def _enter_frame(self, _: tk.Event) -> None:
         if self.frame_entry.get().strip().isdigit():

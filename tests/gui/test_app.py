@@ -303,7 +303,7 @@ def test_a_model_that_dies_is_said_and_can_be_started_again(start, clip):
     drive.ready()
     drive.app.engine._process.kill()
     drive.until(lambda: "process ended" in drive.says())
-    drive.app.engine.load(drive.app.setup)
+    drive.app.engine.load(drive.app.engine.loaded)
     drive.until(lambda: "1 face" in drive.says())
 
 
@@ -380,6 +380,16 @@ def test_the_main_thread_alone_touches_tk(start, clip, tmp_path, monkeypatch):
     drive.until(lambda: "not an exported" in drive.says())
     drive.app.close()
     assert callers == {threading.main_thread().name}
+
+
+def test_without_a_display_there_is_one_line(monkeypatch, capsys, tmp_path):
+    from gui import app
+
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert app.main([]) == 1
+    assert capsys.readouterr().err.startswith("error: no window can be opened")
+    assert left_behind() == []
 
 
 def test_tensorflow_stays_out_of_the_window():
