@@ -168,12 +168,15 @@ def _without_shoulders(
     """
     outward = (shape - axis) * (1, 0, 1)
     radius = np.linalg.norm(outward, axis=1)
-    limit = 0.37 * width
-    t = np.clip((base + 4.5 - shape[:, 1]) / 4.0, 0, 1)
-    excess = np.maximum(radius - limit, 0) * t * t * (3 - 2 * t)
+    # The neck is as wide as may be below the ears and narrows down to the collar.
+    up = np.clip((shape[:, 1] - base - 0.5) / 6.0, 0, 1)
+    limit = width * (0.36 + 0.4 * up**2)
+    # Above the collar the front is left alone: there are chin and throat.
+    front = np.clip((outward[:, 2] / width - 0.2) / 0.2, 0, 1) * np.clip(up * 6, 0, 1)
+    excess = np.maximum(radius - limit, 0) * (1 - front)
     inward = excess / np.maximum(radius, 1e-6)
-    moved = shape - outward * inward[:, None] - np.outer(0.5 * excess, (0, 1, 0))
-    return moved.astype(np.float32)
+    drop = np.outer(0.5 * excess * (1 - up), (0, 1, 0))
+    return (shape - outward * inward[:, None] - drop).astype(np.float32)
 
 
 def _paint_head(

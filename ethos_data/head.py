@@ -52,6 +52,9 @@ _ICT_PARTS: Final = (
     (23021, 23791, EYE),
 )
 
+_EYE_RETREAT: Final = 0.12
+"""How far an eyeball draws back when its lids close, cm."""
+
 _MOODS: Final[tuple[Mapping[str, float], ...]] = (
     # Upper ends of the coefficients, by the stem of the expression's name.
     {},
@@ -252,12 +255,60 @@ def _from_arrays(
     if not kept[landmarks].all():
         raise HeadError(path, "a landmark lies on a part that is not drawn")
     number = np.cumsum(kept) - 1
+    expression = arrays["expression"][:, kept].astype(np.float32)
+    names = tuple(str(name) for name in arrays["expression_names"])
+    if "parts" not in arrays:
+        _move_eyes(expression, names, neutral[kept], parts[kept])
     return HeadModel(
         neutral=neutral[kept].astype(np.float32),
         identity=arrays["identity"][:, kept].astype(np.float32),
-        expression=arrays["expression"][:, kept].astype(np.float32),
-        expression_names=tuple(str(name) for name in arrays["expression_names"]),
+        expression=expression,
+        expression_names=names,
         triangles=number[triangles[kept[triangles].all(axis=1)]].astype(np.int32),
         parts=parts[kept],
         landmarks68=number[landmarks].astype(np.int32),
     )
+
+
+def _move_eyes(
+    expression: np.ndarray,
+    names: tuple[str, ...],
+    neutral: np.ndarray,
+    parts: np.ndarray,
+) -> None:
+    """Gives ICT-FaceKit's eyeballs the motion that its shapes leave to a rig.
+
+    They turn as they look, and draw back as the lids close: shapes add up linearly, so
+    that the lids of some identities would cut through the cornea.
+    """
+    for name, shape in zip(names, expression, strict=True):
+        stem, _, letter = name.partition("_")
+        side = 1 if letter == "L" else -1
+        eye = (parts == EYE) & (side * neutral[:, 0] > 0)
+        if stem == "eyeBlink":
+            shape[eye, 2] -= _EYE_RETREAT
+        elif stem in _EYE_TURNS:
+            across, up = _EYE_TURNS[stem]
+            ball = neutral[eye]
+            low, high = ball.min(axis=0), ball.max(axis=0)
+            radius = (high[0] - low[0]) / 2
+            out = ball - (
+                (low[0] + high[0]) / 2,
+                (low[1] + high[1]) / 2,
+                high[2] - radius,
+            )
+            # Of a small turn: the axis, whose length is the angle, times the radius.
+            axis = np.radians(_EYE_TURN) * np.array((-up, across * side, 0.0))
+            shape[eye] += np.cross(axis, out)
+
+
+_EYE_TURN: Final = 20.0
+"""How far an eye turns at coefficient 1, degrees."""
+
+_EYE_TURNS: Final = {
+    # Away from the nose, up.
+    "eyeLookIn": (-1, 0),
+    "eyeLookOut": (1, 0),
+    "eyeLookUp": (0, 1),
+    "eyeLookDown": (0, -1),
+}

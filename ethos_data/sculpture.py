@@ -345,7 +345,7 @@ def _lid_lining(rim: np.ndarray, skin: np.ndarray, side: int) -> _Sheet:
     center = EYE_CENTER * (side, 1, 1)
     outward = skin[rim] - center
     reach = np.linalg.norm(outward, axis=1, keepdims=True)
-    inner = center + outward * np.minimum(1, (EYE_RADIUS - 0.03) / reach)
+    inner = center + outward * np.minimum(1, (EYE_RADIUS - 0.08) / reach)
     faces = _strip(-1 - rim[::-side], np.arange(len(rim))[::-side])
     return inner, faces, np.full(len(rim), head.SOCKET)
 

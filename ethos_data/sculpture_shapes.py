@@ -41,11 +41,11 @@ def eyeball(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     angle = np.linspace(0, 0.62 * np.pi, rings + 1)[1:, None]
     turn = np.linspace(0, 2 * np.pi, segments, endpoint=False)
     cornea = 0.07 * np.exp(-np.square(angle / 0.42))
-    radius = EYE_RADIUS + cornea
+    radius = EYE_RADIUS - 0.05 + cornea
     x, y = radius * np.sin(angle) * np.cos(turn), radius * np.sin(angle) * np.sin(turn)
     z = radius * np.cos(angle) + 0 * turn
     points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
-    points = np.concatenate([points, [(0, 0, EYE_RADIUS + 0.07)]])
+    points = np.concatenate([points, [(0, 0, EYE_RADIUS - 0.05 + 0.07)]])
     number = np.arange(rings * segments).reshape(rings, segments)
     following = np.roll(number, -1, axis=1)
     a, b, c, d = number[1:], following[1:], following[:-1], number[:-1]
@@ -127,7 +127,7 @@ IDENTITY: Final[tuple[Field, ...]] = (
     lambda p: 0.3 * _both(p, (3, 5.7, 9.4), (2.4, 1.0, 2)) * _Y,  # brows high
     lambda p: 0.12 * _both(p, (3.1, 3.4, 9), (2.0, 1.6, 2)) * _sideways(p) * _X,
     lambda p: (  # large eyes
-        0.13
+        0.08
         * _both(p, (3.0, 3.4, 9.3), (1.5, 0.8, 1))
         * np.sign(p[:, 1:2] - 3.35)
         * _Y
@@ -195,7 +195,7 @@ def _lids(
     # A lid slides over the eyeball, it does not cut through it.
     outward = moved - center
     reach = np.linalg.norm(outward, axis=1)
-    clear = EYE_RADIUS + np.where(parts == head.SOCKET, 0.03, 0.13)
+    clear = EYE_RADIUS + np.where(parts == head.SOCKET, 0.03, 0.2)
     pushed = near & ((np.abs(down) + np.abs(up)) > 1e-6) & (reach < clear)
     moved[pushed] = center + outward[pushed] * (clear / reach)[pushed, None]
     return moved - p
@@ -232,7 +232,8 @@ def _one_sided(p: np.ndarray, parts: np.ndarray, side: int) -> dict[str, np.ndar
     shapes["eyeLookDown"] = shapes["eyeLookDown"] + _lids(p, parts, side, 0.45, 0)
     shapes["eyeLookUp"] = shapes["eyeLookUp"] + _lids(p, parts, side, -0.15, 0)
     shapes |= {
-        "eyeBlink": _lids(p, parts, side, 0.97, 0.0),
+        # The eyeball draws back as the lids close (and cannot show through them).
+        "eyeBlink": _lids(p, parts, side, 1.02, 0.0) - 0.15 * eye * _Z,
         "eyeSquint": _lids(p, parts, side, 0.2, 0.3) + 0.15 * cheek * _Y,
         "eyeWide": _lids(p, parts, side, -0.25, -0.1),
         "browDown": half
@@ -277,11 +278,14 @@ def with_shapes(
     vertices: np.ndarray, triangles: np.ndarray, parts: np.ndarray, marks: np.ndarray
 ) -> dict[str, Any]:
     """The neutral head and all its shapes: the arrays of `head.HeadModel`."""
-    # Eyeballs stay round: they move as their centers do.
-    anchors = vertices.copy()
-    eye = parts == head.EYE
-    anchors[eye] = EYE_CENTER * np.where(vertices[eye, :1] > 0, (1, 1, 1), (-1, 1, 1))
-    identity = [field(anchors) * np.ones(3) for field in IDENTITY]
+    identity = []
+    for field in IDENTITY:
+        shape = field(vertices) * np.ones(3)
+        # Eyeballs stay round, and behind their lids: they move as the lids' edges do.
+        for side, edge in ((-1, slice(36, 42)), (1, slice(42, 48))):
+            eye = (parts == head.EYE) & (side * vertices[:, 0] > 0)
+            shape[eye] = shape[marks[edge]].mean(axis=0)
+        identity.append(shape)
     expression = _central(vertices, parts)
     for side, letter in ((1, "L"), (-1, "R")):
         for name, shape in _one_sided(vertices, parts, side).items():

@@ -226,3 +226,19 @@ def test_a_file_that_is_no_npz_is_an_expected_failure(tmp_path) -> None:
     for missing in (path, tmp_path / "absent.npz"):
         with pytest.raises(EthosError, match=missing.name):
             HeadModel.load(missing)
+
+
+def test_closed_lids_hide_every_builtin_persons_eyes(model: HeadModel) -> None:
+    from ethos_data import raster
+
+    asleep = expression(model, eyeBlink=1.0)
+    camera = raster.Camera(160, 240, 16.0, (120.0, 120.0))
+    for seed in range(8):
+        person = model.vertices(
+            model.sample_identity(np.random.default_rng(seed)), asleep
+        )
+        hits = raster.trace(person, model.triangles, camera)
+        parts = model.parts[model.triangles[hits.triangle, 0]]
+        eyes = ((hits.triangle >= 0) & (parts == head.EYE)).sum()
+        # Open, they have 560 to 930 pixels here.
+        assert eyes < 80
