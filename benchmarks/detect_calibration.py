@@ -2,10 +2,11 @@
 
     python -m benchmarks.detect_calibration CORPUS_DIR [--yunet FILE.onnx]
 
-CORPUS_DIR holds npz videos with landmarks. Of every video the first and the last frame are
-searched; the detection that overlaps the landmarks' box most is its pair. Shift and
+CORPUS_DIR holds npz videos with landmarks. Of every video the first and the last frame
+are searched; the detection that overlaps the landmarks' box most is its pair. Shift and
 scale are fitted by least squares in units of the detector's box, on the people of the
-first half of the alphabet, and judged (median IoU with the landmarks' box) on the others.
+first half of the alphabet, and judged (median IoU with the landmarks' box) on the
+others.
 """
 
 from __future__ import annotations
