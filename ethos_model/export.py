@@ -233,6 +233,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--overwrite", action="store_true", help="replace an earlier model"
     )
     flags = parser.parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no start-up lines
     metrics = None
     if flags.metrics:
         try:

@@ -15,16 +15,19 @@ from ethos_model.config import TrainConfig
 _WARM_UP: Final = 5
 """Steps before the clock starts: they compile, and fill the pipeline."""
 
+_HOST_ROUNDS: Final = 5
+"""So many times the steps are read, for batches that lay ready not to count."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """Seconds a step (of `batch_size` images), medians except `training`.
+    """Seconds a step (of `batch_size` images).
 
     Attributes:
       batch_size: images a step.
-      host: reading, decoding and augmenting a batch, with nothing else running.
-      bare_step: forward, backward and update on a batch that is at hand.
-      degraded_step: the same with the degradations in it.
+      host: reading, decoding and augmenting a batch with nothing else running, mean.
+      bare_step: forward, backward and update on a batch that is at hand, median.
+      degraded_step: the same with the degradations in it, median.
       training: a step of steady training, input and all, mean.
       wait: of that, the time in which the step waits for its batch, mean.
     """
@@ -53,17 +56,19 @@ def measure(config: TrainConfig, trainer: loop.Trainer, steps: int) -> Profile:
     batches = inputs.training_batches(config, strategy)
     for _ in range(_WARM_UP):
         batch = next(batches)
-    host = _median(lambda: next(batches), steps)
+    began = time.perf_counter()
+    for _ in range(_HOST_ROUNDS * steps):
+        batch = next(batches)
+    host = (time.perf_counter() - began) / (_HOST_ROUNDS * steps)
 
     def step(stepped: loop.Trainer) -> Callable[[], Any]:
         return lambda: stepped.train(batch).numpy()  # to the host: the step has ended
 
-    degraded = _median(step(trainer), steps)
+    kinds = [step(trainer)]
     if config.degrade:
         clean = dataclasses.replace(config, degrade=False, backbone_weights="none")
-        bare = _median(step(loop.Trainer(clean, strategy, None)), steps)
-    else:
-        bare = degraded
+        kinds.append(step(loop.Trainer(clean, strategy, None)))
+    degraded, bare = (_medians(kinds, steps) * 2)[:2]
 
     waits, began = 0.0, time.perf_counter()
     for number in range(_WARM_UP + steps):
@@ -77,14 +82,15 @@ def measure(config: TrainConfig, trainer: loop.Trainer, steps: int) -> Profile:
     return Profile(config.batch_size, host, bare, degraded, training, waits / steps)
 
 
-def _median(run: Callable[[], Any], steps: int) -> float:
-    """Median seconds of a call: other work on the machine disturbs a mean."""
-    seconds = []
+def _medians(runs: list[Callable[[], Any]], steps: int) -> list[float]:
+    """Median seconds of each call. They take turns: other work disturbs all alike."""
+    seconds: list[list[float]] = [[] for _ in runs]
     for _ in range(_WARM_UP + steps):
-        began = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - began)
-    return sorted(seconds[_WARM_UP:])[steps // 2]
+        for run, found in zip(runs, seconds, strict=True):
+            began = time.perf_counter()
+            run()
+            found.append(time.perf_counter() - began)
+    return [sorted(found[_WARM_UP:])[steps // 2] for found in seconds]
 
 
 def report(profile: Profile) -> str:

@@ -7,8 +7,6 @@ import csv
 import os
 from typing import Any, Protocol
 
-import keras
-
 from ethos_data.errors import EthosError
 
 _SHOWN = ("loss", "landmarks_mae", "landmarks_mse", "depth_mae", "depth_mse", "nme")
@@ -31,14 +29,15 @@ class ProgressBar:
     """Keras' progress bar: loss and the errors of both outputs at each step."""
 
     def __init__(self) -> None:
-        self._bar: keras.utils.Progbar | None = None
+        self._bar: Any = None
 
     def epoch_begin(self, epoch: int, epochs: int, steps: int) -> None:
+        import keras
+
         print(f"Epoch {epoch}/{epochs}")
         self._bar = keras.utils.Progbar(steps, stateful_metrics=_SHOWN)
 
     def step_end(self, step: int, means: dict[str, float]) -> None:
-        assert self._bar is not None
         values = [(name, means[name]) for name in _SHOWN]
         self._bar.update(step, values, finalize=step == self._bar.target)
 

@@ -109,6 +109,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     configuration.add_flags(parser)
     config = configuration.from_flags(parser.parse_args(argv))
+    # TensorFlow's own lines would hide the progress; TF_CPP_MIN_LOG_LEVEL=0 has them.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     result = fit(config)
     if config.profile_steps:
         return 0
