@@ -24,8 +24,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from ethos_data import depth as depth_lib
+from ethos_data import files
 from ethos_data.errors import EthosError, cli
-from pipelines import files, logs, metadata, plan, shard
+from pipelines import logs, metadata, plan, shard
 from pipelines.job import Job, Result
 from pipelines.progress import Monitor, Progress, printer
 

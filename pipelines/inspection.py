@@ -23,10 +23,10 @@ import cv2
 import google_crc32c
 import numpy as np
 
+from ethos_data import files, records, tfrecord
 from ethos_data import landmarks as topology
-from ethos_data import records, tfrecord
 from ethos_data.errors import EthosError, cli
-from pipelines import files, logs, metadata
+from pipelines import logs, metadata
 
 TILE: Final = 192
 """Side of one picture of the contact sheet, pixels."""

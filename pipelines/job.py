@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from concurrent import futures
 from typing import Any, Final
 
-from ethos_data import corpus, records
+from ethos_data import corpus, files, records
 from ethos_data.errors import EthosError
-from pipelines import files, metadata, plan
+from pipelines import metadata, plan
 from pipelines import shard as shard_lib
 
 PLAN: Final = "plan.json"

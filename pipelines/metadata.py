@@ -15,8 +15,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ethos_data import landmarks, records
-from pipelines import files, plan
+from ethos_data import files, landmarks, records
+from pipelines import plan
 from pipelines import shard as shard_lib
 
 MANIFEST: Final = "manifest.json"

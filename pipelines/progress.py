@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Collection
 from typing import Final, TextIO
 
-from pipelines import files, plan
+from ethos_data import files
+from pipelines import plan
 from pipelines import shard as shard_lib
 
 _LOCAL_SECONDS: Final = 0.5

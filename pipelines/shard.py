@@ -20,11 +20,11 @@ import numpy as np
 import threadpoolctl
 from numpy.typing import ArrayLike
 
-from ethos_data import corpus, crop, records, tfrecord
+from ethos_data import corpus, crop, files, records, tfrecord
 from ethos_data import depth as depth_lib
 from ethos_data import landmarks as topology
 from ethos_data.errors import EthosError
-from pipelines import files, plan
+from pipelines import plan
 
 STATE: Final = ".ethos"
 """Folder, beside the shards, of the plan and the receipts."""

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 import apache_beam as beam
 import cv2
 
-from pipelines import files, plan
+from ethos_data import files
+from pipelines import plan
 from pipelines import shard as shard_lib
 
 

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from ethos_data import records
-from pipelines import convert, files, plan
+from ethos_data import files, records
+from pipelines import convert, plan
 from tests.ethos_data import videos
 from tests.pipelines.test_convert import tree
 

@@ -1,9 +1,12 @@
 """From and to an object store: an S3 endpoint that is served on loopback."""
 
+import pathlib
+
 import pytest
 
-from ethos_data import records
-from pipelines import convert, files, plan
+from ethos_data import files, records
+from ethos_data.errors import EthosError
+from pipelines import convert, plan
 from tests.ethos_data import videos
 from tests.pipelines.test_convert import tree
 
@@ -94,6 +97,45 @@ def test_a_bucket_to_a_bucket_gives_the_bytes_of_a_folder(
     )
     assert again.shards_reused == again.shards - 1
     assert download(client, "data") == written
+
+
+def test_training_reads_what_was_written_to_a_bucket(
+    endpoint, corpus_dir, tmp_path, monkeypatch
+):
+    from ethos_data import dataset, remote
+
+    flags, _ = endpoint
+    args = {"corpus_dir": str(corpus_dir), "options": OPTIONS}
+    convert.convert(data_dir="s3://faces/data3", beam_args=flags, **args)
+    convert.convert(data_dir=str(tmp_path / "data"), **args)
+    # As a user has it: everything comes from the environment.
+    endpoint_url = flags[0].split("=", 1)[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("ETHOS_CACHE", str(tmp_path / "cache"))
+    files.set_options([])
+    ours, theirs = (
+        list(dataset.load(folder, "train", image_size=32, batch_size=4, device=""))
+        for folder in ("s3://faces/data3", str(tmp_path / "data"))
+    )
+    assert len(ours) == len(theirs) > 0
+    for a, b in zip(ours, theirs, strict=True):
+        assert (a["video_id"] == b["video_id"]).numpy().all()
+        assert (a["image"] == b["image"]).numpy().all()
+    # Fetched once; what has changed is fetched again.
+    folder = remote.local("s3://faces/data3")
+    before = {
+        p: p.stat().st_mtime_ns for p in pathlib.Path(folder).rglob("*.tfrecord*")
+    }
+    assert before
+    monkeypatch.setattr(remote, "_pieces", lambda file: pytest.fail("fetched again"))
+    assert remote.local("s3://faces/data3") == folder
+    with pytest.raises(EthosError, match="no data set here"):
+        remote.local("s3://faces/nowhere")
+    with pytest.raises(EthosError, match="no data set here"):
+        remote.local("s3://no-such-bucket/data")
 
 
 def test_processes_are_told_where_the_bucket_is(endpoint, tmp_path):

@@ -95,7 +95,10 @@ def _open_remote(path: str, mode: str) -> Any:
 
 def _beam():
     from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions
 
+    if FileSystems._pipeline_options is None:  # then S3 asks for its options in vain
+        FileSystems.set_options(PipelineOptions([]))
     return FileSystems
 
 
