@@ -20,18 +20,18 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 try:
     import tkinter as tk
-    from tkinter import filedialog
 except ImportError:  # Debian and others ship Python without it
     sys.exit("error: this Python has no Tk (Debian, Ubuntu: apt install python3-tk)")
 
 from ethos_data.errors import cli
-from gui import saving, settings, shortcuts, status, theme
+from gui import choosing, saving, settings, shortcuts, status, theme
 from gui.engine import Engine, EngineSettings
 from gui.overlay import OverlayOptions
 from gui.painter import Painter, Painting, PaintOptions
@@ -41,7 +41,6 @@ from gui.save_menu import SaveMenu
 from gui.session import Factory, Setup, load
 from gui.sidebar import UNCERTAINTY
 from gui.surface import Turn
-from gui.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from gui.window import Window, set_text
 
 POLL_MS: Final = 10
@@ -82,7 +81,7 @@ class App:
         self.painting: Painting | None = None
         self._turn = Turn()
         self._chosen: int | None = None
-        self._closed = False
+        self._closed = self._stopping = False
 
         self.painter = Painter()
         self.engine = Engine(self.painter.show, setup, factory)
@@ -137,6 +136,10 @@ class App:
         finally:
             self.close()
 
+    def stop(self) -> None:
+        """Asks to be closed soon; for signal handlers."""
+        self._stopping = True
+
     def close(self) -> None:
         """Remembers settings, ends threads and processes, closes the window."""
         if self._closed:
@@ -155,17 +158,14 @@ class App:
 
     def _actions(self) -> dict[str, Callable[[], None]]:
         player, sidebar = self.player, self.sidebar
-
-        def jump(seconds: float) -> None:
-            player.seek_time(player.state.timestamp + seconds)
-
         return {
             "open": self.ask_open,
+            "open_folder": self.ask_folder,
             "play": player.toggle,
             "back": lambda: player.step(-1),
             "on": lambda: player.step(1),
-            "jump_back": lambda: jump(-1),
-            "jump_on": lambda: jump(1),
+            "jump_back": lambda: player.jump(-1),
+            "jump_on": lambda: player.jump(1),
             "start": lambda: player.seek(0),
             "end": lambda: player.seek((player.state.frame_count or 1) - 1),
             "slower": lambda: self.transport.change_speed(-1),
@@ -195,24 +195,21 @@ class App:
 
     def ask_open(self) -> None:
         """Asks for a video and opens it."""
-        patterns = " ".join(f"*{s}" for s in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES))
-        path = filedialog.askopenfilename(
-            parent=self.root,
-            title="Load a video",
-            initialdir=self.settings.folder or None,
-            filetypes=[("Videos and images", patterns), ("All files", "*")],
-        )
+        path = choosing.ask_video(self.root, self.settings.folder)
         if path:
-            self.settings = dataclasses.replace(
-                self.settings, folder=os.path.dirname(path)
-            )
+            folder = os.path.dirname(path)
+            self.settings = dataclasses.replace(self.settings, folder=folder)
+            self.open(path)
+
+    def ask_folder(self) -> None:
+        """Asks for a folder of images and plays it."""
+        path = choosing.ask_folder(self.root, "Folder of images")
+        if path:
             self.open(path)
 
     def ask_model(self) -> None:
         """Asks for the folder of an exported model and loads it."""
-        path = filedialog.askdirectory(
-            parent=self.root, title="Folder of an exported model", mustexist=True
-        )
+        path = choosing.ask_folder(self.root, "Folder of an exported model")
         if path:
             self.load_model(path)
 
@@ -295,6 +292,9 @@ class App:
     # News.
 
     def _poll(self) -> None:
+        if self._stopping:
+            self.close()
+            return
         painting = self.painter.paintings.take()
         if painting is not None:
             self._show(painting)
@@ -390,6 +390,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except tk.TclError as error:
         print(f"error: no window can be opened ({error})", file=sys.stderr)
         return 1
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: app.stop())
     app.run()
     return 0
 

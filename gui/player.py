@@ -98,6 +98,10 @@ class Player(threading.Thread):
         if info is not None:
             self.seek(round(seconds * info.fps))
 
+    def jump(self, seconds: float) -> None:
+        """Goes on or back in time."""
+        self.seek_time(self._state.timestamp + seconds)
+
     def step(self, frames: int) -> None:
         """Pauses and goes some frames on or back."""
         self.play(False)

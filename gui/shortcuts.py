@@ -28,6 +28,9 @@ class Shortcut:
 
 SHORTCUTS: Final = (
     Shortcut("open", ("<Control-o>",), "Ctrl+O", "Load a video"),
+    Shortcut(
+        "open_folder", ("<Control-Shift-O>",), "Ctrl+Shift+O", "Load a folder of images"
+    ),
     Shortcut("play", ("<space>",), "Space", "Play or pause"),
     Shortcut("back", ("<Left>",), "←", "One frame back"),
     Shortcut("on", ("<Right>",), "→", "One frame on"),

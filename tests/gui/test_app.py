@@ -254,6 +254,25 @@ def test_saves_the_whole_video_in_another_process(start, clip, tmp_path, warning
     assert warnings == []
 
 
+def test_what_the_dialogs_choose_is_opened(start, clip, tmp_path, monkeypatch):
+    drive = start(paused=True)
+    drive.ready()
+    answers = {"askopenfilename": clip, "askdirectory": str(tmp_path)}
+    for name, answer in answers.items():
+        monkeypatch.setattr(f"gui.choosing.filedialog.{name}", lambda a=answer, **_: a)
+    drive.app.window.buttons["Load Video"].invoke()
+    drive.until(lambda: drive.app.root.title().startswith("clip.avi"))
+    drive.app.window.buttons["Model …"].invoke()
+    drive.until(lambda: "not an exported ETHOS model" in drive.says())
+    saved = str(tmp_path / "picture.png")
+    monkeypatch.setattr("gui.save_menu.filedialog.asksaveasfilename", lambda **_: saved)
+    drive.key("<Control-s>")
+    drive.until(lambda: os.path.exists(saved))
+    # A folder of images: the picture that was just saved.
+    drive.key("<Control-Shift-O>")
+    drive.until(lambda: drive.app.player.state.info.path == str(tmp_path))
+
+
 def test_a_file_that_is_no_video_is_said_and_the_old_one_stays(start, clip, tmp_path):
     drive = start(clip, paused=True)
     drive.ready()
