@@ -184,8 +184,8 @@ def sample_image(
         return _warp(image, matrix, size, result=result)
     # Every pixel is the mean of its area, as in `crop.resize`: sampled at the image's
     # own resolution or finer, then averaged in whole blocks. On YouTube Faces that is
-    # 1-6 % softer than `crop.resize` (mean Laplacian); without the averaging 7-19 %
-    # sharper, by aliasing; with `cv2.resize` first 10-20 % softer.
+    # 1-7 % softer than `crop.resize` (mean Laplacian); without the averaging 7-19 %
+    # sharper, by aliasing; with `cv2.resize` first 9-20 % softer.
     fold = math.ceil(shrink)
     fine = matrix.copy()
     fine[:, :2] /= fold

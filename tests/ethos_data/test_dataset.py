@@ -188,8 +188,11 @@ def test_training_moves_image_and_landmarks_together(tmp_path):
                 np.testing.assert_allclose(found, (x, y), atol=0.25 / 112)
 
 
-def test_training_never_ends_and_shows_all_before_any_again(marked_dir):
-    batches = dataset.load(marked_dir, "train", training=True, batch_size=8)
+@pytest.mark.parametrize("cache_bytes", [0, 1 << 30])
+def test_training_never_ends_and_shows_all_before_any_again(marked_dir, cache_bytes):
+    batches = dataset.load(
+        marked_dir, "train", training=True, batch_size=8, cache_bytes=cache_bytes
+    )
     epochs = [numbers(batch) for batch in batches.take(9)]
     for epoch in range(3):
         together = [i for one in epochs[3 * epoch : 3 * epoch + 3] for i in one]
@@ -212,11 +215,11 @@ def test_the_seed_decides_order_and_augmentation(marked_dir):
     assert (once[0]["landmarks"] != other[0]["landmarks"]).any()
 
 
-def test_a_resumed_run_sees_what_it_would_have_seen(marked_dir):
+@pytest.mark.parametrize("cache_bytes", [0, 1 << 30])
+def test_a_resumed_run_sees_what_it_would_have_seen(marked_dir, cache_bytes):
     def load(**kwargs):
-        return dataset.load(
-            marked_dir, "train", training=True, batch_size=8, seed=1, **kwargs
-        )
+        kwargs |= {"cache_bytes": cache_bytes, "training": True}
+        return dataset.load(marked_dir, "train", batch_size=8, seed=1, **kwargs)
 
     whole = [batch["landmarks"].numpy() for batch in load().take(7)]
     rest = [batch["landmarks"].numpy() for batch in load(start_step=4).take(3)]
