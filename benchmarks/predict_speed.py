@@ -10,6 +10,7 @@ the processor time, which other work changes least.
 from __future__ import annotations
 
 import argparse
+import functools
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -37,7 +38,11 @@ def mobilenet(size: int, folder: str) -> Run:
     signature = loaded.signatures["serving_default"]
     one = tf.zeros((1, size, size, 3), tf.uint8)
     name = next(iter(signature.structured_input_signature[1]))
-    return lambda loaded=loaded: signature(**{name: one})
+
+    def run(_loaded: object = loaded) -> object:  # the signature does not hold it
+        return signature(**{name: one})
+
+    return run
 
 
 def measure(runs: dict[str, Run], turns: int) -> dict[str, tuple[float, float, float]]:
@@ -85,9 +90,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 continue
             _, network = predict.load_network(folder, backend)
             name = {"tensorflow": "SavedModel", "litert": "LiteRT"}[backend]
-            runs[f"ETHOS, {name}"] = lambda network=network: network(image)
-            runs[f"ETHOS, {name}, frame to face"] = lambda p=predictor: p.predict(
-                frame, [box]
+            runs[f"ETHOS, {name}"] = functools.partial(network, image)
+            runs[f"ETHOS, {name}, frame to face"] = functools.partial(
+                predictor.predict, frame, [box]
             )
         found = measure(runs, flags.turns)
     print(

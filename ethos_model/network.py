@@ -104,7 +104,7 @@ def _backbone(
             (image_size, image_size, 3), alpha=alpha, include_top=False, weights=source
         )
     except Exception as error:  # Keras raises bare Exception when a download fails
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:300]
         if source == "imagenet":
             raise EthosError(
                 "the ImageNet weights of MobileNetV2 could not be downloaded "

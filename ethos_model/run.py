@@ -27,14 +27,20 @@ from ethos_model.config import TrainConfig
 class Run:
     """A run's position: which step is next, the epoch so far, the history behind."""
 
-    def __init__(self, config: TrainConfig, trainer: Any, progress: following.Progress):
+    def __init__(
+        self,
+        config: TrainConfig,
+        trainer: loop.Trainer,
+        data: dict[str, Any],
+        progress: following.Progress,
+    ):
         self.config = config
         self.trainer = trainer
         self.progress = progress
         self.history: list[dict[str, float]] = []
         self.best_nme = math.inf
         self.stopping = False
-        self._data = inputs.describe(config)
+        self._data = data
         self._sums = dict.fromkeys(loop.METRICS, 0.0)
         self._chief = inputs.is_chief(trainer.strategy)
         self._validation: list[dict[str, Any]] = []

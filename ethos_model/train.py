@@ -76,11 +76,12 @@ def fit(
     inputs.check_devices(config, strategy)
     if config.deterministic:
         inputs.be_deterministic()
+    data = inputs.describe(config)  # before anything that takes time
     _seed(config)
     if config.degrade and degradation is None:
         degradation = inputs.training_mix()
     trainer = loop.Trainer(config, strategy, degradation if config.degrade else None)
-    run = runs.Run(config, trainer, progress or following.ProgressBar())
+    run = runs.Run(config, trainer, data, progress or following.ProgressBar())
     run.start()
     if config.profile_steps:
         from ethos_model import profile

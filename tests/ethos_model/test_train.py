@@ -172,7 +172,7 @@ def test_initial_weights_are_another_runs_average(whole, data_dir, tmp_path):
         **{**tiny.FLAGS, "initial_weights": start},
     )
     trainer = loop.Trainer(config, inputs.strategy(), None)
-    runs.Run(config, trainer, progress.Silent()).start()
+    runs.Run(config, trainer, inputs.describe(config), progress.Silent()).start()
     groups, _ = checkpoint.read(start)
     for variable, value in zip(
         trainer.average.variables, groups["average"], strict=True
