@@ -33,7 +33,7 @@ class MotionBlur(Degradation):
 
     def __init__(
         self,
-        length: Any = (0.03, 0.4),
+        length: Any = (0.03, 0.45),
         *,
         angle: Any = (0, 180),
         bend: Any = (30, 150),
