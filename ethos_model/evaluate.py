@@ -30,6 +30,7 @@ from typing import Any
 
 from ethos_data import crop
 from ethos_data.errors import EthosError, cli
+from ethos_data.quiet import import_tensorflow
 from ethos_model import predict
 from ethos_model.evaluation import baseline, page, samples, summary, tables
 from ethos_model.evaluation.conditions import select
@@ -68,6 +69,7 @@ def evaluate(
       progress: called now and then with the frames done and all frames.
     """
     chosen = select(conditions)
+    import_tensorflow()
     total = samples.count(data_dir, split, limit=limit)
     network = _load(model_dir, backend)
     other = None if baseline_model is None else _load(baseline_model, backend)

@@ -22,6 +22,7 @@ import numpy as np
 
 from ethos_data.crop import NETWORK_CONTEXT
 from ethos_data.errors import EthosError, cli
+from ethos_data.quiet import import_tensorflow, quiet_libraries
 from ethos_model import checkpoint
 from ethos_model.predict import CARD, FORMAT_VERSION, LITE, SIGNATURE, load_network
 
@@ -73,6 +74,7 @@ def export(
         if os.listdir(output) and not os.path.exists(os.path.join(output, CARD)):
             raise EthosError(f"{output}: not a model's directory, so not replaced")
     groups, meta = checkpoint.read(path)
+    import_tensorflow()
     partial = f"{output}.partial-{os.getpid()}"
     try:
         _write_saved_model(partial, path, groups["average"], meta["config"])
@@ -132,8 +134,10 @@ def _write_litert(folder: str) -> None:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]  # half the size
     path = os.path.join(folder, LITE)
+    with quiet_libraries():
+        converted = converter.convert()
     with open(path, "wb") as file:
-        file.write(converter.convert())
+        file.write(converted)
     _check_agreement(folder)
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from ethos_data import crop
 from ethos_data.errors import EthosError
+from ethos_data.quiet import import_tensorflow, quiet_libraries
 
 CARD: Final = "ethos_model.json"
 LITE: Final = "model.tflite"
@@ -189,8 +190,9 @@ def _load_litert(path: str) -> Network:
         ) from None
     try:
         # A second thread gains nothing at batch 1 and takes a core from the decoder.
-        interpreter = Interpreter(path, num_threads=1)
-        runner = interpreter.get_signature_runner(SIGNATURE)
+        with quiet_libraries():
+            interpreter = Interpreter(path, num_threads=1)
+            runner = interpreter.get_signature_runner(SIGNATURE)
     except (OSError, ValueError, RuntimeError) as error:
         raise EthosError(f"{path}: not a LiteRT model: {_first_line(error)}") from None
 
@@ -203,6 +205,7 @@ def _load_litert(path: str) -> Network:
 
 
 def _load_tensorflow(folder: str) -> Network:
+    import_tensorflow()
     import tensorflow as tf
 
     try:

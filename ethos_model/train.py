@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ethos_data.errors import cli
+from ethos_data.quiet import import_tensorflow
 from ethos_model import checkpoint
 from ethos_model import config as configuration
 from ethos_model import progress as following
@@ -67,7 +68,8 @@ def fit(
       EthosError: what a user can mend: data, weights, disk, a diverged loss.
       KeyboardInterrupt: after the state was saved.
     """
-    from ethos_model import inputs, loop  # TensorFlow takes seconds to import
+    import_tensorflow()
+    from ethos_model import inputs, loop
     from ethos_model import run as runs
 
     began = time.monotonic()

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from ethos_data.errors import EthosError
+from ethos_data.quiet import import_tensorflow
 
 MAX_SIDE: Final = 640
 """Longer side, pixels, of the picture that detectors search. Larger frames are shrunk
@@ -108,6 +109,7 @@ class MtcnnDetector:
     def __init__(self, *, max_side: int = MAX_SIDE, min_score: float = 0.6) -> None:
         # Low, because the tracker asks the landmark network as well: heavily coded
         # faces score 0.5 to 0.9 here, and of 95 faceless frames one scored 0.7.
+        import_tensorflow()
         from mtcnn import MTCNN
 
         self._network = MTCNN()

@@ -16,8 +16,8 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from ethos_data.errors import EthosError
+from ethos_data.quiet import quiet_libraries
 from gui.detect import Detector, make_detector
-from gui.quiet import quiet_libraries
 from gui.smoothing import OneEuroOptions
 from gui.tracker import FaceTracker, Predictor, TrackedFace
 

@@ -22,9 +22,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-# Before TensorFlow is imported anywhere: the demo's lines are for people.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 from ethos_data.errors import EthosError, cli
 from pipelines import showcase
 
@@ -163,7 +160,9 @@ def _train(options: Options) -> None:
 def _export(options: Options) -> None:
     from ethos_model.export import export
 
-    export(workdir=options.folder("run"), output=options.folder("model"))
+    export(
+        workdir=options.folder("run"), output=options.folder("model"), overwrite=True
+    )
     print(f"  {options.folder('model')}")
 
 

@@ -1,4 +1,4 @@
-"""Keeps TensorFlow's greetings off stderr, where one line of ours belongs."""
+"""Keeps TensorFlow's greetings off stderr, where lines for people belong."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from collections.abc import Iterator
 def quiet_libraries() -> Iterator[None]:
     """Silences what C++ writes to stderr inside of the block; exceptions pass.
 
-    TF_CPP_MIN_LOG_LEVEL does not reach the lines that are written before TensorFlow has
-    set up its log ("All log messages before absl::InitializeLog() ..."). What Python
-    writes is silenced as well, so keep the block short.
+    What Python writes is silenced as well, so keep the block short.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         sys.stderr.flush()
         kept = os.dup(2)
@@ -31,3 +28,14 @@ def quiet_libraries() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without its greetings; takes some seconds the first time.
+
+    TF_CPP_MIN_LOG_LEVEL does not reach the lines that are written before TensorFlow has
+    set up its log ("All log messages before absl::InitializeLog() ...").
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_libraries():
+        import tensorflow  # noqa: F401
