@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--different", type=int, default=4)
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--copies", type=int, default=10, help="of the small corpus")
-    parser.add_argument("--max_shard_size_mb", type=float, default=32)
+    parser.add_argument("--max_shard_size_mb", type=float, default=8)
     args = parser.parse_args()
     print("| corpus, frames | raw GB | workers | peak, all processes, MB | largest |")
     print("| --- | --- | --- | --- | --- |")
