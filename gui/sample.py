@@ -19,7 +19,7 @@ from ethos_data.errors import cli
 PATH: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "assets")
 SAMPLE: Final = os.path.join(PATH, "sample.mp4")
 
-SEED: Final = 7
+SEED: Final = 21
 PEOPLE: Final = 3
 FRAMES_PER_PERSON: Final = 50
 SIZE: Final = 320

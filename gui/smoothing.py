@@ -22,7 +22,7 @@ class OneEuroOptions:
       derivative_cutoff: Hz, of the speed's own low pass (1 in the paper).
     """
 
-    min_cutoff: float = 0.5
+    min_cutoff: float = 0.4
     beta: float = 8.0
     derivative_cutoff: float = 1.0
 
