@@ -12,7 +12,7 @@ import dataclasses
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent import futures
 from typing import Any, Final
 
@@ -23,8 +23,8 @@ from pipelines import shard as shard_lib
 
 PLAN: Final = "plan.json"
 
-_PROBES: Final = 16
-"""Files whose headers are read at the same time while planning."""
+_READERS: Final = 16
+"""Files that are read at the same time: headers of videos, and receipts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,7 +204,7 @@ class Job:
                 entry.path, entry.size, entry.modified, frames, height, width
             )
 
-        with futures.ThreadPoolExecutor(_PROBES) as pool:
+        with futures.ThreadPoolExecutor(_READERS) as pool:
             return list(pool.map(probed, found))
 
     def _adopt(self, made: plan.Plan) -> None:
@@ -242,10 +242,13 @@ class Job:
         """
         sizes = {entry.path: entry.size for entry in files.walk(self.version_dir)}
         todo = set()
+        present = [s for s in made.shards if f"{shard_lib.STATE}/{s.key}.json" in sizes]
+        receipts = {
+            s.key: receipt
+            for s, receipt in zip(present, self._receipts(present), strict=True)
+        }
         for shard in made.shards:
-            receipt = None
-            if f"{shard_lib.STATE}/{shard.key}.json" in sizes:
-                receipt = self._receipt(shard)
+            receipt = receipts.get(shard.key)
             if (
                 receipt is None
                 or sizes.get(shard.name) != receipt["bytes"]
@@ -261,6 +264,10 @@ class Job:
                 if shard.key in todo and name in sizes:
                     files.delete(shard_lib.receipt_path(self.version_dir, shard))
         return todo
+
+    def _receipts(self, shards: Sequence[plan.Shard]) -> list[dict[str, Any] | None]:
+        with futures.ThreadPoolExecutor(_READERS) as pool:
+            return list(pool.map(self._receipt, shards))
 
     def _receipt(self, shard: plan.Shard) -> dict[str, Any] | None:
         receipt = metadata.read_json(shard_lib.receipt_path(self.version_dir, shard))
@@ -283,9 +290,10 @@ class Job:
           EthosError: too much was rejected, or nothing is left. The manifest is there
             all the same, the files by which readers know a data set are not.
         """
-        receipts = []
-        for shard in made.shards:
-            receipt = self._receipt(shard)
+        receipts: list[dict[str, Any]] = []
+        for shard, receipt in zip(
+            made.shards, self._receipts(made.shards), strict=True
+        ):
             if receipt is None:
                 raise EthosError(f"{self.version_dir}: {shard.name} was not written")
             receipts.append(receipt)

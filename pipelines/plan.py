@@ -11,7 +11,6 @@ files that changed or vanished are made again.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import hashlib
 import heapq
@@ -22,6 +21,7 @@ from typing import Any, Final
 from ethos_data import corpus, records
 from ethos_data import depth as depth_lib
 from ethos_data.errors import EthosError
+from pipelines import splits
 
 DEFAULT_SPLITS: Final = (("train", 0.8), ("validation", 0.1), ("test", 0.1))
 DEFAULT_MAX_SHARD_SIZE_MB: Final = 64
@@ -228,8 +228,11 @@ def make(
     before = previous.shards if previous else ()
     taken = {m.source.path for shard in before for m in shard.members}
     unique, duplicates = _without_duplicates(sources, taken)
-    people = assign_people(
-        {s.person_id for s in unique}, options, previous.people if previous else {}
+    people = splits.assign(
+        {s.person_id for s in unique},
+        options.splits,
+        options.seed,
+        previous.people if previous else {},
     )
     by_split: dict[str, list[Source]] = {name: [] for name, _ in options.splits}
     for source in unique:
@@ -242,12 +245,6 @@ def make(
         groups = _grown(chosen, [s for s in before if s.split == split], options)
         shards += _shards(split, groups, options)
     return Plan(options, people, tuple(shards), duplicates, tuple(sorted(left_out)))
-
-
-def _hash(*parts: object) -> int:
-    """A 64-bit number that depends on the parts alone, the same everywhere."""
-    text = "\0".join(map(str, parts)).encode("utf-8", "surrogateescape")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
 
 
 def _without_duplicates(
@@ -264,54 +261,6 @@ def _without_duplicates(
     }
 
 
-def assign_people(
-    people: Iterable[str], options: Options, known: Mapping[str, str]
-) -> dict[str, str]:
-    """The split of every person.
-
-    A person's hash decides, so that most people keep their split whoever else is in the
-    corpus, and those already `known` keep it always. Chance must not leave a split of a
-    small corpus empty: one with less than half of its share (at least one person, if
-    there are as many people as splits) is given new people from the split that has the
-    largest surplus.
-    """
-    total = sum(share for _, share in options.splits)
-    shares = {name: share / total for name, share in options.splits}
-    assigned = dict(known)
-    new = sorted(
-        (p for p in set(people) if p not in assigned),
-        key=lambda p: (_hash(options.seed, "person", p), p),
-    )
-    for person in new:
-        place = _hash(options.seed, "person", person) / 2**64
-        for name, share in shares.items():
-            assigned[person] = name
-            place -= share
-            if place < 0:
-                break
-    count = collections.Counter(assigned.values())
-    movable = {name: [p for p in new if assigned[p] == name] for name in shares}
-    enough = len(assigned) >= len(shares)
-    floor = {
-        name: max(int(enough), int(len(assigned) * share / 2))
-        for name, share in shares.items()
-    }
-    for name in shares:
-        while count[name] < floor[name]:
-            surplus = {
-                other: count[other] - len(assigned) * shares[other]
-                for other in shares
-                if movable[other] and count[other] > floor[other]
-            }
-            if not surplus:
-                break
-            giver = max(surplus, key=lambda other: surplus[other])
-            assigned[movable[giver].pop()] = name
-            count[giver] -= 1
-            count[name] += 1
-    return dict(sorted(assigned.items()))
-
-
 def _limited(
     sources: Sequence[Source], options: Options
 ) -> tuple[list[Member], list[str]]:
@@ -321,7 +270,7 @@ def _limited(
         return [Member(s, options.max_frames_per_video) for s in sources], []
     members, left_out = [], []
     for source in sorted(
-        sources, key=lambda s: _hash(options.seed, "room", s.video_id)
+        sources, key=lambda s: splits.hashed(options.seed, "room", s.video_id)
     ):
         member = Member(source, options.max_frames_per_video)
         frames = member.frames(options.frame_stride)
@@ -371,7 +320,7 @@ def _spread(
         members,
         key=lambda m: (
             -estimated_bytes(m, options),
-            _hash(options.seed, "shard", m.source.video_id),
+            splits.hashed(options.seed, "shard", m.source.video_id),
         ),
     )
     shards: list[list[Member]] = [[] for _ in range(min(count, len(members)))]
