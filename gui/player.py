@@ -57,6 +57,7 @@ class Player(threading.Thread):
         self._seek_to: int | None = None
         self._target: int | None = None  # of the seek that is asked for or under way
         self._closed = False
+        self._source: Source | None = None
         self._anchor: tuple[float, float] | None = None  # wall clock, time stamp
 
     @property
@@ -94,9 +95,9 @@ class Player(threading.Thread):
 
     def seek_time(self, seconds: float) -> None:
         """Goes to the frame at about this time."""
-        info = self._state.info
-        if info is not None:
-            self.seek(round(seconds * info.fps))
+        source = self._source
+        if source is not None:
+            self.seek(source.index_at(max(0.0, seconds)))
 
     def jump(self, seconds: float) -> None:
         """Goes on or back in time."""
@@ -165,6 +166,7 @@ class Player(threading.Thread):
         if old is not None:
             old.close()
         with self._changed:
+            self._source = source
             self._seek_to = self._target = None
             self._anchor = None
             self._set(
@@ -184,6 +186,16 @@ class Player(threading.Thread):
         frame = source.read()
         if frame is None:
             self._end(source)
+            if not jumped or source.position == 0:
+                return
+            # A seek behind the end, which the header had put too late.
+            source.seek(source.position - 1)
+            frame = source.read()
+            if frame is None:
+                return
+            with self._changed:
+                self._set(index=frame.index, timestamp=frame.timestamp)
+            self._on_frame(frame, True)
             return
         if not jumped and not source.info.live:
             late = self._wait_until_due(frame)
@@ -227,7 +239,7 @@ class Player(threading.Thread):
     def _end(self, source: Source) -> None:
         with self._changed:
             state = self._state
-            read = state.index + 1
+            read = source.position
             promised = state.frame_count
             note = ""
             if promised is not None and read < SHORT * promised:

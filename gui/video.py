@@ -13,6 +13,7 @@ rotation flag, a photograph's EXIF).
 from __future__ import annotations
 
 import abc
+import bisect
 import dataclasses
 import os
 import re
@@ -105,6 +106,15 @@ class Source(abc.ABC):
     def seek(self, index: int) -> None:
         """Makes frame `index` the next one, or the nearest that there is."""
 
+    @property
+    @abc.abstractmethod
+    def position(self) -> int:
+        """Number of the next frame; after the end, how many there are."""
+
+    def index_at(self, seconds: float) -> int:
+        """Number of the frame that is shown at a time."""
+        return round(seconds * self.info.fps)
+
     @abc.abstractmethod
     def close(self) -> None:
         """Gives back files and devices."""
@@ -117,18 +127,26 @@ class Source(abc.ABC):
 
 
 class VideoFile(Source):
-    """Whatever OpenCV's FFmpeg decodes."""
+    """Whatever OpenCV's FFmpeg decodes.
+
+    OpenCV jumps by time and takes the frame rate for constant. Where that is not so it
+    lands on another frame than it says (10 frames off in a 6 s phone video). The time
+    stamps of all frames that were read in order are kept, and tell where a jump went.
+    """
 
     def __init__(self, path: str) -> None:
         if not os.path.exists(path):
             raise VideoError(path, "there is no such file")
         self._path = path
+        self._times: list[
+            float
+        ] = []  # of the frames 0, 1, ... as far as they are known
         self._open()
-        self._first: Frame | None = self._decode()
-        if self._first is None:
+        self._held = self._decode()  # read already, and the next to be given
+        if self._held is None:
             self.close()
             raise VideoError(path, "not a video that OpenCV can read, or an empty one")
-        height, width = self._first.image.shape[:2]
+        height, width = self._held.image.shape[:2]
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.info = Info(
@@ -138,10 +156,27 @@ class VideoFile(Source):
             frame_count=int(count) if np.isfinite(count) and 0 < count < 1e9 else None,
         )
 
+    @property
+    def position(self) -> int:
+        return self._next if self._held is None else self._held.index
+
+    def index_at(self, seconds: float) -> int:
+        if self._times and seconds <= self._times[-1]:
+            return self._known_index(seconds)
+        last = self._times[-1] if self._times else 0.0
+        return len(self._times) - 1 + round((seconds - last) * self.info.fps)
+
+    def _known_index(self, seconds: float) -> int:
+        """The frame with the nearest time stamp among those that are known."""
+        after = bisect.bisect_left(self._times, seconds)
+        near = range(max(0, after - 1), min(len(self._times), after + 1))
+        return min(near, key=lambda index: abs(self._times[index] - seconds))
+
     def _open(self) -> None:
         self._capture = cv2.VideoCapture(self._path)
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._next = 0
+        self._exact = True  # whether _next is surely the number of the next frame
         self._time = -1.0
 
     def _stamp(self) -> float:
@@ -152,6 +187,8 @@ class VideoFile(Source):
             step = 1 / (fps if np.isfinite(fps) and fps > 0 else DEFAULT_FPS)
             seconds = self._time + step if self._time >= 0 else 0.0
         self._time = seconds
+        if self._exact and self._next == len(self._times):
+            self._times.append(seconds)
         return seconds
 
     def _decode(self) -> Frame | None:
@@ -163,14 +200,14 @@ class VideoFile(Source):
         return frame
 
     def read(self) -> Frame | None:
-        if self._first is not None:
-            frame, self._first = self._first, None
+        if self._held is not None:
+            frame, self._held = self._held, None
             return frame
         return self._decode()
 
     def skip(self) -> bool:
-        if self._first is not None:
-            self._first = None
+        if self._held is not None:
+            self._held = None
             return True
         if not self._capture.grab():
             return False
@@ -180,21 +217,43 @@ class VideoFile(Source):
 
     def seek(self, index: int) -> None:
         index = max(0, index)
-        if self._first is not None:
-            if index == 0:
+        if self._held is not None:
+            if self._held.index == index:
                 return
-            self._first = None
+            self._held = None
         if not self._next <= index <= self._next + FORWARD_LIMIT:
-            self._time = -1.0
-            jumped = self._capture.set(cv2.CAP_PROP_POS_FRAMES, index)
-            if jumped and self._capture.get(cv2.CAP_PROP_POS_FRAMES) == index:
-                self._next = index
-                return
-            # No index in the container: the only way is from the start.
-            self._capture.release()
-            self._open()
-        while self._next < index and self.skip():
+            # Behind the true end of a video nothing can be read: come from before it.
+            starts = [index, *(index - back for back in (16, 128) if back < index)]
+            if not any(self._jump(start) for start in starts):
+                self._capture.release()  # the only way is from the first frame
+                self._open()
+        if self._held is not None and self._held.index != index:
+            self._held = None
+        while self._held is None and self._next < index and self.skip():
             pass
+
+    def _jump(self, index: int) -> bool:
+        """Goes to a frame, or to one before it; False if that cannot be done."""
+        target = index
+        for _ in range(4):
+            self._time, self._exact = -1.0, False
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, target)
+            if self._capture.get(cv2.CAP_PROP_POS_FRAMES) != target:
+                return False
+            self._next = target
+            frame = self._decode()
+            if frame is None:
+                return False
+            if index >= len(self._times):  # never seen: its number is a good guess
+                self._held = frame
+                return True
+            found = self._known_index(frame.timestamp)
+            if found <= index:
+                self._exact, self._next = True, found + 1
+                self._held = dataclasses.replace(frame, index=found)
+                return True
+            target = max(0, target - (found - index) - 2)
+        return False
 
     def close(self) -> None:
         self._capture.release()
@@ -230,6 +289,10 @@ class Camera(Source):
         self._next += 1
         return frame
 
+    @property
+    def position(self) -> int:
+        return self._next
+
     def skip(self) -> bool:
         self._next += 1
         return bool(self._capture.grab())
@@ -264,9 +327,15 @@ class Images(Source):
                 return Frame(image, index, index / self.info.fps)
         return None
 
+    @property
+    def position(self) -> int:
+        return self._next
+
     def skip(self) -> bool:
+        if self._next >= len(self._files):
+            return False
         self._next += 1
-        return self._next <= len(self._files)
+        return True
 
     def seek(self, index: int) -> None:
         self._next = min(max(0, index), len(self._files))

@@ -1,3 +1,4 @@
+import pathlib
 import time
 
 import numpy as np
@@ -64,6 +65,24 @@ def test_shows_the_first_frame_and_waits(player, seen, clip):
     wait(lambda: seen[-1][0] == 49)
     player.seek_time(1.0)
     wait(lambda: seen[-1][0] == 25)
+
+
+def test_a_seek_behind_the_true_end_shows_the_last_frame(player, seen, tmp_path):
+    whole = fakes.write_video(str(tmp_path / "whole.avi"), 60)
+    cut = tmp_path / "cut.avi"
+    data = pathlib.Path(whole).read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    player.open(str(cut), play=False)
+    wait(lambda: seen)
+    assert player.state.frame_count == 60  # as the header says
+    player.seek(55)
+    wait(lambda: len(seen) > 1)
+    last = seen[-1][0]
+    assert 20 < last < 40
+    wait(lambda: player.state.frame_count == last + 1)
+    assert "is the file whole?" in player.state.note
+    player.seek(3)
+    wait(lambda: seen[-1][0] == 3)
 
 
 def test_loops(player, seen, clip):

@@ -166,3 +166,28 @@ def test_a_variable_frame_rate_keeps_its_times(tmp_path):
     _, frames = read_all(path)
     gaps = np.diff([frame.timestamp for frame in frames])
     np.testing.assert_allclose(gaps, [0.04] * 5 + [0.02] * 4, atol=2e-3)
+
+
+def test_seeking_is_exact_at_a_variable_frame_rate(tmp_path):
+    path = pathlib.Path(fakes.write_video(str(tmp_path / "v.mp4"), 200, codec="mp4v"))
+
+    def hasten(table):
+        step = int.from_bytes(table[12:16], "big")
+        entries = [(60, step), (140, step // 3)]
+        packed = b"".join(v.to_bytes(4, "big") for pair in entries for v in pair)
+        return table[:4] + (2).to_bytes(4, "big") + packed
+
+    boxes = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"]
+    path.write_bytes(replaced(path.read_bytes(), boxes, hasten))
+    _, frames = read_all(path)
+    with video.open_source(str(path)) as source:
+        while source.skip():  # what was seen once is known
+            pass
+        assert source.position == 200
+        for index in (150, 20, 199, 75, 0, 120):
+            source.seek(index)
+            frame = source.read()
+            assert frame.index == index
+            assert frame.timestamp == pytest.approx(frames[index].timestamp, abs=1e-3)
+            assert np.abs(frame.image.astype(int) - frames[index].image).max() < 3
+            assert source.index_at(frame.timestamp) == index
