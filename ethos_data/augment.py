@@ -17,7 +17,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ethos_data import crop
+from ethos_data import crop, records
 from ethos_data import landmarks as topology
 
 _HOLE: Final = -1e9
@@ -220,7 +220,8 @@ def sample_depth(
         # looks like depth.
         filled = np.where(np.isnan(one), np.float32(_HOLE), one)
         _warp(filled, matrix[i], size, border=_HOLE, result=sampled[i])
-        known[i] = sampled[i] > _HOLE / 1e6
+        # Not a hair below what a record can hold: OpenCV's weights may be 1e-7.
+        known[i] = sampled[i] >= records.DEPTH_RANGE[0] - 1e-3
         sampled[i] *= known[i]
         sampled[i] /= np.float32(side[i])
     return sampled, known

@@ -123,6 +123,20 @@ def test_a_mirrored_face_has_its_points_renamed():
     np.testing.assert_allclose(mirrored, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("shift", [0.0, 1e-9, 1e-8, 1e-7, 5e-7, 1e-6, 1e-5, 1e-3])
+def test_a_hole_beside_a_pixel_never_becomes_depth(shift):
+    stored = np.full((96, 96), 0.25, np.float32)
+    stored[40:] = np.nan
+    matrix = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, shift]])
+    (depth,), (mask,) = augment.sample_depth(
+        stored[None], matrix[None], 96, np.array([1.0])
+    )
+    assert (np.abs(depth) <= 2).all()
+    np.testing.assert_allclose(depth[:39], 0.25, rtol=1e-5)
+    assert mask[:39].all()
+    assert not mask[40:].any()
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_depth_follows_to_a_thousandth_of_the_unit(seed):
     points, windows = batch(1)
