@@ -219,7 +219,7 @@ def parser() -> argparse.ArgumentParser:
             f"--{slider.name}",
             type=float,
             default=slider.neutral,
-            help=f"degrade the video first, up to {slider.strongest:g}",
+            help=f"degrade first: {slider.meaning}, up to {slider.strongest:g}",
         )
     add("--overwrite", action="store_true", help="do again what is done already")
     return arguments
@@ -233,6 +233,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise EthosError(
             "Nothing to write: give --output, --csv, --json, --npz, --stills"
         )
+    for slider in SLIDERS:
+        value = getattr(args, slider.name)
+        if not slider.neutral <= value <= slider.strongest:
+            raise EthosError(
+                f"--{slider.name} is from {slider.neutral:g} to {slider.strongest:g}. "
+                f"Received: {value:g}"
+            )
     videos = expand(args.videos)
     several = len(args.videos) > 1 or videos != args.videos
     jobs = plan_jobs(

@@ -34,7 +34,7 @@ class Degradation:
       motion_angle: its direction, degrees from x towards y.
       defocus: radius of the disk of confusion, source pixels, 0 and up.
       noise: standard deviation, in values of 255, 0 and up.
-      compression: 0 (none) to 100 (JPEG at its worst quality).
+      compression: 0 (none) to 99 (JPEG at its worst quality).
     """
 
     low_resolution: float = 1.0
@@ -119,6 +119,7 @@ class Slider:
       neutral: value that changes nothing.
       strongest: at the other end.
       unit: pattern of the value's text.
+      meaning: of the number, for the command line.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Slider:
     neutral: float
     strongest: float
     unit: str
+    meaning: str
 
     def format(self, value: float) -> str:
         """The value in words."""
@@ -133,11 +135,32 @@ class Slider:
 
 
 SLIDERS: Final = (
-    Slider("low_resolution", "Low resolution", 1.0, 16.0, "1/{:.1f}"),
-    Slider("darkness", "Darkness", 0.0, 0.98, "{:.0%}"),
-    Slider("motion_blur", "Motion blur", 0.0, 40.0, "{:.0f} px"),
-    Slider("motion_angle", "… direction", 0.0, 180.0, "{:.0f}°"),
-    Slider("defocus", "Defocus", 0.0, 12.0, "{:.1f} px"),
-    Slider("noise", "Noise", 0.0, 60.0, "{:.0f}"),
-    Slider("compression", "Compression", 0.0, 99.0, "{:.0f}"),
+    Slider(
+        *("low_resolution", "Low resolution", 1.0, 16.0, "1/{:.1f}"),
+        meaning="factor by which resolution is lost",
+    ),
+    Slider(
+        *("darkness", "Darkness", 0.0, 0.98, "{:.0%}"),
+        meaning="share of the light that is taken away",
+    ),
+    Slider(
+        *("motion_blur", "Motion blur", 0.0, 40.0, "{:.0f} px"),
+        meaning="length of the streak, pixels",
+    ),
+    Slider(
+        *("motion_angle", "… direction", 0.0, 180.0, "{:.0f}°"),
+        meaning="direction of the streak, degrees from x towards y",
+    ),
+    Slider(
+        *("defocus", "Defocus", 0.0, 12.0, "{:.1f} px"),
+        meaning="radius of the disk of confusion, pixels",
+    ),
+    Slider(
+        *("noise", "Noise", 0.0, 60.0, "{:.0f}"),
+        meaning="standard deviation, in values of 255",
+    ),
+    Slider(
+        *("compression", "Compression", 0.0, 99.0, "{:.0f}"),
+        meaning="100 less the quality of a JPEG",
+    ),
 )
