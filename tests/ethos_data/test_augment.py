@@ -123,18 +123,23 @@ def test_a_mirrored_face_has_its_points_renamed():
     np.testing.assert_allclose(mirrored, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("shift", [0.0, 1e-9, 1e-8, 1e-7, 5e-7, 1e-6, 1e-5, 1e-3])
-def test_a_hole_beside_a_pixel_never_becomes_depth(shift):
-    stored = np.full((96, 96), 0.25, np.float32)
-    stored[40:] = np.nan
-    matrix = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, shift]])
-    (depth,), (mask,) = augment.sample_depth(
-        stored[None], matrix[None], 96, np.array([1.0])
-    )
-    assert (np.abs(depth) <= 2).all()
-    np.testing.assert_allclose(depth[:39], 0.25, rtol=1e-5)
-    assert mask[:39].all()
-    assert not mask[40:].any()
+def test_a_hole_beside_a_pixel_never_becomes_depth():
+    # OpenCV's weights may be 1e-7: about one window in 3,000 has a pixel that a hole
+    # barely touches. Of these, number 124 is one.
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:96, :96]
+    inside = np.hypot(x - 47.5, y - 47.5) <= 30
+    stored = np.where(inside, np.float32(0.25), np.float32(np.nan))
+    matrices = np.empty((200, 2, 3))
+    for k, matrix in enumerate(matrices):
+        side = rng.uniform(0.4, 0.8)
+        angle = 0 if k % 2 else rng.uniform(-1, 1)
+        c, s = np.cos(angle) * side, np.sin(angle) * side
+        matrix[:] = [[c, -s, rng.uniform(0, 40)], [s, c, rng.uniform(0, 40)]]
+    depth, mask = augment.sample_depth([stored] * 200, matrices, 96, np.ones(200))
+    assert np.abs(depth).max() <= 2
+    np.testing.assert_allclose(np.median(depth[mask == 1]), 0.25)
+    assert (depth[mask == 0] == 0).all()
 
 
 @pytest.mark.parametrize("seed", range(5))
