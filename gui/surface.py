@@ -113,6 +113,11 @@ def lit(height: np.ndarray, light: np.ndarray = LIGHT) -> np.ndarray:
     return 0.25 + 0.75 * np.clip(facing, 0, 1)
 
 
+def _eroded(mask: np.ndarray) -> np.ndarray:
+    """Without its rim, where a slope has no neighbour to be measured from."""
+    return cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+
+
 CLAY: Final = np.array([222, 196, 176], np.float32)
 """RGB of the shaded surface."""
 
@@ -122,7 +127,7 @@ def shaded(height: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
     inside = np.isfinite(height)
     smooth = np.where(inside, _calm(height), np.float32(np.nan))
     picture = (CLAY * lit(smooth)[..., None]).astype(np.uint8)
-    picture[~inside] = background
+    picture[~_eroded(inside)] = background
     return picture
 
 
@@ -176,7 +181,9 @@ def turned(
     mask = cv2.resize(inside.astype(np.float32), grid) > 0.6
     rotation = turn.matrix()
     # The light stands still while the surface turns.
-    bright = lit(np.where(mask, z, np.float32(np.nan)), rotation.T @ LIGHT)[mask]
+    bright = lit(np.where(mask, z, np.float32(np.nan)), rotation.T @ LIGHT)
+    mask = _eroded(mask)
+    bright = bright[mask]
     albedo = CLAY if texture is None else cv2.resize(texture, grid)[mask]
     if texture is not None:
         bright = 0.5 + 0.5 * bright  # a photograph has its own light and shade
