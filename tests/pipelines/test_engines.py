@@ -1,5 +1,7 @@
 """The same bytes from every engine: in memory, several processes, a Dask cluster."""
 
+import os
+
 import pytest
 
 from pipelines import convert, plan
@@ -72,3 +74,19 @@ def test_a_dask_cluster_of_processes_writes_the_same(corpus_dir, in_memory, tmp_
         # Both workers had something to do, and wrote it themselves.
         worked = client.run(lambda: "pipelines.shard" in __import__("sys").modules)
         assert all(worked.values())
+
+
+def test_only_large_corpora_get_processes_unasked(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: range(8))
+
+    def flags(frames, *beam_args, runner=convert.DEFAULT_RUNNER):
+        source = plan.Source("Some_One_1.npz", 1, 1.0, frames, 99, 99)
+        shards = plan.make([source], plan.Options()).shards * 2
+        return convert.with_defaults(runner, list(beam_args), shards)
+
+    assert flags(100) == []
+    said = ["--direct_num_workers=1"]
+    assert flags(10**6, *said) == said
+    assert flags(10**6, runner="FlinkRunner") == []
+    assert "multi_processing" in flags(10**6)
+    assert flags(100, runner="DaskRunner") == ["--dask_partition_size", "1"]
