@@ -178,7 +178,6 @@ def _evaluate(options: Options) -> Any:
 
 def _annotate(corpus_dir: str, options: Options) -> pathlib.Path:
     from ethos_model.predict import FacePredictor
-
     from gui import annotate, detect, tracker
 
     video = options.video
