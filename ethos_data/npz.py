@@ -297,9 +297,11 @@ class _Member:
 
     def _inflate_whole(self) -> None:
         """Takes the rest of the file's bytes, and is from then on a slice of memory."""
-        parts = [self._waiting]
+        parts = [self._waiting] if self._waiting else []
+        self._file.seek(self._position)
         while self._left:
-            parts.append(self._file.read(min(self._left, _COMPRESSED_BYTES)))
+            # No more than the file has, whatever the archive's directory says.
+            parts.append(self._file.read(self._left))
             self._left -= len(parts[-1])
             if not parts[-1]:
                 raise NpzError(f"{self._name} ends early: the file is cut off")
