@@ -22,12 +22,6 @@ from typing import Any, BinaryIO, Final
 import cv2
 import numpy as np
 
-deflate: Any
-try:
-    import deflate  # libdeflate: a quarter faster still, but only in one piece
-except ImportError:
-    deflate = None
-
 zlib: Any
 try:
     from zlib_ng import zlib_ng as zlib
@@ -40,10 +34,6 @@ MAX_BYTES: Final = 4 << 30
 _MAX_INFLATION: Final = 1032
 """A deflate stream cannot grow by more (zlib's technical notes, "Maximum
 Compression Factor")."""
-
-_WHOLE_BYTES: Final = 32 << 20
-"""Members up to this size are inflated in one piece. The mean video of YouTube Faces
-has 16 MB; of a larger one, only pieces are in memory beside the result."""
 
 _PIECE_BYTES: Final = 1 << 20
 _COMPRESSED_BYTES: Final = 256 << 10
@@ -115,7 +105,7 @@ class Npz:
         Raises:
           NpzError: the array is missing, damaged, pickled or impossibly large.
         """
-        return self._open(name, whole=False)[1]
+        return self._open(name)[1]
 
     def read(self, name: str) -> np.ndarray:
         """A whole array, C-contiguous, in native byte order.
@@ -164,10 +154,10 @@ class Npz:
         result = result.astype(header.dtype.newbyteorder("="), copy=False)
         return result.reshape(frames, *space)
 
-    def _open(self, name: str, whole: bool = True) -> tuple[_Member, Header]:
+    def _open(self, name: str) -> tuple[_Member, Header]:
         if name not in self._members:
             raise NpzError(f"has no {name}")
-        member = _Member(name, self._file, self._members[name], whole)
+        member = _Member(name, self._file, self._members[name])
         header = _read_header(name, member)
         # Checked before anything of that size is allocated.
         if header.nbytes > MAX_BYTES:
@@ -222,7 +212,7 @@ def _read_header(name: str, member: _Member) -> Header:
 class _Member:
     """The inflated bytes of one member of a zip archive, in order."""
 
-    def __init__(self, name: str, file: BinaryIO, info: zipfile.ZipInfo, whole: bool):
+    def __init__(self, name: str, file: BinaryIO, info: zipfile.ZipInfo):
         if info.flag_bits & 1:
             raise NpzError(f"{name} is encrypted")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -234,9 +224,6 @@ class _Member:
         if info.compress_type == zipfile.ZIP_DEFLATED:
             self._inflater = zlib.decompressobj(-15)
         self._waiting = b""  # read from the file, not inflated yet
-        self._inflated: memoryview | None = None  # all of it, if in one piece
-        self._size = info.file_size
-        self._whole = whole and deflate is not None and self._size <= _WHOLE_BYTES
         self._crc = 0
         try:
             file.seek(info.header_offset)
@@ -270,7 +257,7 @@ class _Member:
         if self._crc != self._crc_wanted:
             raise NpzError(f"{self._name} is damaged: its checksum is wrong")
 
-    def _next(self, limit: int) -> bytes | memoryview:
+    def _next(self, limit: int) -> bytes:
         """1 to `limit` bytes; none at the end."""
         while True:
             if not self._waiting and self._left:
@@ -280,12 +267,7 @@ class _Member:
                 self._left -= len(self._waiting)
                 if not self._waiting:
                     raise NpzError(f"{self._name} ends early: the file is cut off")
-            if self._inflater is not None and self._whole:
-                self._inflate_whole()
-            piece: bytes | memoryview
-            if self._inflated is not None:
-                piece, self._inflated = self._inflated[:limit], self._inflated[limit:]
-            elif self._inflater is None:
+            if self._inflater is None:
                 piece, self._waiting = self._waiting[:limit], self._waiting[limit:]
             else:
                 piece = self._inflate(limit)
@@ -294,22 +276,6 @@ class _Member:
                 return piece
             if not self._waiting and not self._left:
                 return b""
-
-    def _inflate_whole(self) -> None:
-        """Takes the rest of the file's bytes, and is from then on a slice of memory."""
-        parts = [self._waiting] if self._waiting else []
-        self._file.seek(self._position)
-        while self._left:
-            # No more than the file has, whatever the archive's directory says.
-            parts.append(self._file.read(self._left))
-            self._left -= len(parts[-1])
-            if not parts[-1]:
-                raise NpzError(f"{self._name} ends early: the file is cut off")
-        try:
-            inflated = deflate.deflate_decompress(b"".join(parts), self._size)
-        except deflate.DeflateError as error:
-            raise NpzError(f"{self._name} is damaged: {error}") from error
-        self._inflated, self._waiting, self._whole = memoryview(inflated), b"", False
 
     def _inflate(self, limit: int) -> bytes:
         if self._inflater.eof:
