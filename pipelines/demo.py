@@ -38,7 +38,7 @@ class Options:
     alpha: float = 0.35
     backbone_weights: str = "none"
     batch_size: int = 16
-    epochs: int = 40
+    epochs: int = 25
     steps_per_epoch: int = 100
     seed: int = 0
 
