@@ -48,6 +48,10 @@ def make_corpus(
     it costs all the same, but for the disk itself.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*_*_0.npz"):  # more copies, of an earlier call
+        number, copy = map(int, old.stem.split("_")[1:3])
+        if number >= different or copy >= copies:
+            old.unlink()
     for number in range(different):
         first = folder / f"Person_{number:03d}_000_0.npz"
         if not first.exists():
