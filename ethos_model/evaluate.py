@@ -68,8 +68,8 @@ def evaluate(
       seed: of all degradations.
       progress: called now and then with the frames done and all frames.
     """
-    chosen = select(conditions)
     import_tensorflow()
+    chosen = select(conditions)
     total = samples.count(data_dir, split, limit=limit)
     network = _load(model_dir, backend)
     other = None if baseline_model is None else _load(baseline_model, backend)
