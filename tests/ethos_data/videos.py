@@ -11,7 +11,7 @@ from ethos_data import landmarks as topology
 
 
 def face_points() -> np.ndarray:
-    """A face of 68 points, float64 (68, 3), x and y about -1 to 1, z larger = nearer."""
+    """A face of 68 points, float64 (68, 3), x, y about -1 to 1, z larger = nearer."""
     points = np.zeros((68, 3))
     jaw = np.linspace(-1, 1, 17)
     points[:17, 0], points[:17, 1] = jaw, 1.0 - jaw**2 * 1.2
