@@ -172,13 +172,23 @@ def load(
         num_parallel_calls=_samplers(),
     )
     ds = ds.prefetch(tf.data.AUTOTUNE)
+    # Strings, which only an evaluation has, cannot go.
+    return to_device(ds, device) if training else ds
+
+
+def to_device(ds: tf.data.Dataset, device: str | None) -> tf.data.Dataset:
+    """Puts batches on a device ahead of time; must be a data set's last step.
+
+    Args:
+      ds: batches of numbers.
+      device: as "/gpu:0"; None = the GPU if there is exactly one, "" = none.
+    """
     if device is None:
         gpus = tf.config.list_logical_devices("GPU")
         device = gpus[0].name if len(gpus) == 1 else ""
-    if training and device:
-        # Must be the last step; strings, which only an evaluation has, cannot go.
-        ds = ds.apply(tf.data.experimental.prefetch_to_device(device, 2))
-    return ds
+    if not device:
+        return ds
+    return ds.apply(tf.data.experimental.prefetch_to_device(device, 2))
 
 
 def _samplers() -> int:

@@ -209,7 +209,8 @@ def _png(values: np.ndarray) -> bytes:
     """A 16-bit grey PNG. OpenCV's encoder takes twice as long for as large a file.
 
     Each row is stored as its difference to the one above (filter 2), which for depth is
-    nearly nothing in the high byte and nothing at all around the face.
+    nearly nothing in the high byte and nothing at all around the face. ISA-L's level 1
+    makes them as small as zlib-ng's level 2 in half the time.
     """
     height, width = values.shape
     rows = np.zeros((height, 1 + 2 * width), np.uint8)
@@ -222,7 +223,7 @@ def _png(values: np.ndarray) -> bytes:
         (
             b"\x89PNG\r\n\x1a\n",
             _chunk(b"IHDR", header),
-            _chunk(b"IDAT", zlib.compress(rows.data, 2)),
+            _chunk(b"IDAT", zlib.compress(rows.data, 1)),
             _chunk(b"IEND", b""),
         )
     )

@@ -40,6 +40,14 @@ class TrainConfig:
         "that all of them see",
         resumable=True,
     )
+    extra_data_dir: str = _flag(
+        "",
+        "a second data set that a share of every batch is drawn from",
+        resumable=True,
+    )
+    extra_share: float = _flag(
+        0.25, "share of the images that come from --extra_data_dir, if there is one"
+    )
     batch_size: int = _flag(16, "images a step, over all devices and workers")
     epochs: int = _flag(50, "epochs to train")
     steps_per_epoch: int = _flag(100, "training steps of an epoch")
@@ -124,6 +132,8 @@ class TrainConfig:
             raise EthosError(
                 f"--image_size must be even and at least 32, not {self.image_size}"
             )
+        if not 0 <= self.extra_share < 1:
+            raise EthosError(f"--extra_share must be in [0, 1), not {self.extra_share}")
         if not 0 <= self.ema_decay < 1:
             raise EthosError(f"--ema_decay must be in [0, 1), not {self.ema_decay}")
         if self.landmark_loss not in LANDMARK_LOSSES:

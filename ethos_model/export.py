@@ -204,7 +204,9 @@ def _card(
         },
         "training_data": meta.get("data", {}),
         "training": {
-            k: v for k, v in config.items() if k not in ("data_dir", "workdir")
+            k: v
+            for k, v in config.items()
+            if k not in ("data_dir", "extra_data_dir", "workdir")
         },
         "trained_steps": meta["step"],
         "validation": {k: v for k, v in best.items() if k.startswith("val_")},

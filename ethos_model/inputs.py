@@ -91,6 +91,10 @@ def _select(batch: dict[str, Any]) -> dict[str, Any]:
     return {key: batch[key] for key in _KEYS}
 
 
+def _joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    return {key: tf.concat([first[key], second[key]], 0) for key in first}
+
+
 def training_batches(
     config: TrainConfig, strategy: tf.distribute.Strategy, *, start_step: int = 0
 ) -> Iterator[dict[str, Any]]:
@@ -107,18 +111,29 @@ def training_batches(
 
     def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
         # One pipeline a machine feeds its devices in turn, a smaller batch for each.
-        turns = replicas // context.num_input_pipelines
-        return dataset.load(
-            config.data_dir,
-            "train",
-            image_size=config.image_size,
-            batch_size=config.batch_size // turns,
-            training=True,
-            seed=config.seed,
-            start_step=start_step * turns,
-            worker=(context.input_pipeline_id, context.num_input_pipelines),
-            device=None if replicas == 1 else "",
-        )
+        count = context.num_input_pipelines
+        turns = replicas // count
+        each = config.batch_size // turns // count
+        extra = round(each * config.extra_share) if config.extra_data_dir else 0
+
+        def load(data_dir: str, images: int) -> tf.data.Dataset:
+            return dataset.load(
+                data_dir,
+                "train",
+                image_size=config.image_size,
+                batch_size=images * count,
+                training=True,
+                seed=config.seed,
+                start_step=start_step * turns,
+                worker=(context.input_pipeline_id, count),
+                device="",
+            )
+
+        ds = load(config.data_dir, each - extra)
+        if extra:
+            both = tf.data.Dataset.zip(ds, load(config.extra_data_dir, extra))
+            ds = both.map(_joined).prefetch(tf.data.AUTOTUNE)
+        return dataset.to_device(ds, None if replicas == 1 else "")
 
     if replicas == 1:
         return iter(pipeline(tf.distribute.InputContext()))
@@ -130,9 +145,17 @@ def describe(config: TrainConfig) -> dict[str, Any]:
 
     Returns:
       `fingerprint`, sha256 over the data set's description, which names the bytes and
-      the count of every shard; `examples` by split.
+      the count of every shard; `examples` by split; `extra`, the same of the second data
+      set, if there is one.
     """
-    folder = dataset.version_dir(config.data_dir)
+    described = _describe(config.data_dir)
+    if config.extra_data_dir:
+        described["extra"] = _describe(config.extra_data_dir)
+    return described
+
+
+def _describe(data_dir: str) -> dict[str, Any]:
+    folder = dataset.version_dir(data_dir)
     digest = hashlib.sha256()
     for name in ("dataset_info.json", "manifest.json"):
         path = os.path.join(folder, name)

@@ -77,6 +77,9 @@ class Run:
         was = meta.get("data", self._data)
         if was["fingerprint"] != self._data["fingerprint"]:
             differences.append(f"{self.config.data_dir} holds other data than then")
+        if was.get("extra") != self._data.get("extra"):
+            place = self.config.extra_data_dir or "--extra_data_dir"
+            differences.append(f"{place} holds other data than then")
         if differences:
             raise EthosError(
                 f"{path}: checkpoint of another configuration: "

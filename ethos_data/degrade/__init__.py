@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ethos_data.degrade.motion_blur import MotionBlur
     from ethos_data.degrade.noise import SensorNoise
     from ethos_data.degrade.occlusion import Occlusion
+    from ethos_data.degrade.overexposure import Overexposure
     from ethos_data.degrade.severity import SEVERITY, at_severity
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Mixture",
     "MotionBlur",
     "Occlusion",
+    "Overexposure",
     "SensorNoise",
     "at_severity",
     "training_mix",
@@ -64,6 +66,7 @@ _HOMES = {
     "MotionBlur": "motion_blur",
     "SensorNoise": "noise",
     "Occlusion": "occlusion",
+    "Overexposure": "overexposure",
     "SEVERITY": "severity",
     "at_severity": "severity",
 }

@@ -18,6 +18,7 @@ from ethos_data.degrade.low_resolution import LowResolution
 from ethos_data.degrade.motion_blur import MotionBlur
 from ethos_data.degrade.noise import SensorNoise
 from ethos_data.degrade.occlusion import Occlusion
+from ethos_data.degrade.overexposure import Overexposure
 
 LAYERS: Final[dict[str, type[Degradation]]] = {
     "low_resolution": LowResolution,
@@ -28,6 +29,7 @@ LAYERS: Final[dict[str, type[Degradation]]] = {
     "jpeg": Jpeg,
     "contrast": ContrastLoss,
     "occlusion": Occlusion,
+    "overexposure": Overexposure,
 }
 
 SEVERITY: Final[dict[str, dict[str, tuple[float, float, float, float, float]]]] = {
@@ -46,6 +48,7 @@ SEVERITY: Final[dict[str, dict[str, tuple[float, float, float, float, float]]]] 
     "jpeg": {"quality": (40, 25, 15, 9, 5)},
     "contrast": {"contrast": (0.65, 0.45, 0.3, 0.2, 0.13)},
     "occlusion": {"area": (0.03, 0.07, 0.12, 0.18, 0.25)},
+    "overexposure": {"gain": (1.4, 1.8, 2.3, 3.0, 4.0)},
 }
 """What severities 1, 2, 3, 4 and 5 set; what is not named keeps its drawn range."""
 

@@ -32,15 +32,6 @@ def impulse_noise(
     return noisy
 
 
-def overexposure(
-    image: np.ndarray, face_size: float, severity: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Too long a shutter: bright parts clip to white."""
-    del face_size, rng
-    gain = (1.4, 1.8, 2.3, 3.0, 4.0)[severity - 1]
-    return np.clip(image * gain, 0, 255).astype(np.uint8)
-
-
 def side_light(
     image: np.ndarray, face_size: float, severity: int, rng: np.random.Generator
 ) -> np.ndarray:
@@ -78,7 +69,6 @@ CORRUPTIONS: Final[dict[str, Corruption]] = {
     function.__name__: function
     for function in (
         impulse_noise,
-        overexposure,
         side_light,
         interlacing,
     )

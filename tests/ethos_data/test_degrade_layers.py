@@ -200,6 +200,27 @@ def test_occlusion_covers_the_area_it_says_and_nothing_else():
     assert set(shapes) == {2}  # the background and one cover
 
 
+# --- overexposure ---
+
+
+def test_overexposure_multiplies_and_clips():
+    images = pictures.batch(8)
+    layer = degrade.Overexposure((1.5, 3.0))
+    parameters = draw(layer, 8)
+    gain = np.asarray(parameters["gain"], np.float64)
+    assert (gain >= 1.5).all()
+    assert (gain <= 3.0).all()
+    assert np.unique(gain).size == 8
+    expected = np.clip(images * gain[:, None, None, None], 0, 255)
+    got = apply(layer, images.astype(np.float32), parameters)
+    np.testing.assert_allclose(got, expected, atol=1e-2)
+
+
+def test_overexposure_never_darkens():
+    with pytest.raises(ValueError, match=r"gain must be .* from 1"):
+        degrade.Overexposure((0.5, 2.0))
+
+
 # --- landmarks stay true ---
 
 

@@ -63,7 +63,7 @@ def training_mix(jit_compile: bool):
     return degrade.Mixture.from_config(config | {"jit_compile": jit_compile})
 
 
-def test_the_mix_leaves_about_one_in_four_clean():
+def test_the_mix_leaves_about_one_in_six_clean():
     mix, batch = training_mix(False), 16
     touched = np.zeros((30, batch, len(mix.layers)), bool)
     for seed in range(30):
@@ -74,7 +74,7 @@ def test_the_mix_leaves_about_one_in_four_clean():
     shares = [layer.share for layer in mix.layers]
     # 480 images: a share of 0.3 has a standard error of at most 0.02.
     np.testing.assert_allclose(touched.mean(axis=(0, 1)), shares, atol=0.06)
-    assert 0.15 < (~touched.any(axis=2)).mean() < 0.3
+    assert 0.12 < (~touched.any(axis=2)).mean() < 0.22
     # No place of the batch is spared, none is favoured.
     assert touched.any(axis=2).mean(axis=0).min() > 0.5
 
@@ -101,7 +101,9 @@ def test_the_mix_touches_what_it_drew_and_compiles_to_the_same():
     assert different == chosen
     in_graph = tf.function(lambda s: compiled(images, face_size, s))(tf.constant(3))
     difference = np.abs(in_graph.numpy().astype(int) - worse)
-    assert (difference > 1).mean() < 2e-3
+    # A value on the edge of two numbers goes the other way in one; JPEG's quantiser may
+    # then change a whole block. Noise of other numbers would differ in most values.
+    assert (difference > 1).mean() < 1e-2
 
 
 def test_a_mixture_says_that_it_needs_a_known_batch():

@@ -63,7 +63,7 @@ def test_arrays_are_numpys(array, compressed):
     np.testing.assert_array_equal(file.read_time_first("array", chosen), first[chosen])
 
 
-def test_zlib_reads_the_same_where_zlib_ng_is_missing(monkeypatch):
+def test_zlib_reads_the_same_where_isal_is_missing(monkeypatch):
     array = np.random.default_rng(0).integers(0, 9, (99, 70, 3, 8), np.uint8)
     file = npz.Npz(saved(array=array))
     monkeypatch.setattr(npz, "zlib", zlib)

@@ -108,13 +108,46 @@ def test_restored_prefers_a_sharp_face_to_a_blurred_one():
 
     sharp = rng.uniform(0, 1, (32, 32)).astype(np.float32)
     blurred = cv2.GaussianBlur(sharp, (0, 0), 2)
-    offset = np.abs(blurred - sharp).mean()  # the same absolute error
+    offset = np.sqrt(np.mean((blurred - sharp) ** 2))  # the same squared error
     true = sharp[None, ..., None]
     blurred_loss = float(losses.restored_loss(true, blurred[None, ..., None])[0])
     shifted_loss = float(losses.restored_loss(true, true + offset)[0])
-    assert float(losses.restored_loss(true, true)[0]) == 0
-    assert shifted_loss == pytest.approx(offset / 0.1, rel=1e-3)
+    assert float(losses.restored_loss(true, true)[0]) == pytest.approx(0, abs=1e-5)
     assert blurred_loss > 2 * shifted_loss
+
+
+def test_restored_is_nearness_structure_and_edges():
+    """The three terms in numpy; nearness against PSNR, 40 dB being the floor."""
+    true = rng.uniform(0.2, 0.8, (2, 16, 16, 1)).astype(np.float32)
+    for spread in (0.02, 0.3):
+        predicted = true + rng.normal(0, spread, true.shape).astype(np.float32)
+        error = (predicted - true).astype(np.float64)
+        psnr = metrics.psnr(predicted[..., 0], true[..., 0])
+        nearness = np.log10(10 ** (4 - psnr / 10) + 1)
+        edges = sum(np.abs(np.diff(error, axis=a)).mean((1, 2, 3)) for a in (1, 2))
+        structure = 1 - np.asarray(losses.ssim(true, predicted))
+        np.testing.assert_allclose(
+            losses.restored_loss(true, predicted),
+            nearness + structure + edges / 0.1,
+            rtol=1e-3,
+        )
+
+
+def test_ssim_is_the_formula_in_every_window():
+    true = rng.uniform(0, 1, (2, 16, 20, 1)).astype(np.float32)
+    predicted = np.clip(true + rng.normal(0, 0.2, true.shape), 0, 1).astype(np.float32)
+    expected = []
+    for a, b in zip(true[..., 0], predicted[..., 0], strict=True):
+        values = []
+        for y in range(0, 9, 4):
+            for x in range(0, 13, 4):
+                u, v = (m[y : y + 8, x : x + 8].astype(float).ravel() for m in (a, b))
+                covariance = np.mean((u - u.mean()) * (v - v.mean()))
+                top = (2 * u.mean() * v.mean() + 1e-4) * (2 * covariance + 9e-4)
+                bottom = u.mean() ** 2 + v.mean() ** 2 + 1e-4
+                values.append(top / (bottom * (u.var() + v.var() + 9e-4)))
+        expected.append(np.mean(values))
+    np.testing.assert_allclose(losses.ssim(true, predicted), expected, rtol=1e-4)
 
 
 def test_errors_agree_with_the_evaluations_metrics():

@@ -14,6 +14,7 @@ import sys
 import numpy as np
 import pytest
 
+from ethos_data import dataset
 from ethos_data.errors import EthosError
 from ethos_model import checkpoint, inputs, loop, network, progress, train
 from ethos_model import run as runs
@@ -178,6 +179,39 @@ def test_initial_weights_are_another_runs_average(whole, data_dir, tmp_path):
         trainer.average.variables, groups["average"], strict=True
     ):
         np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_a_share_of_every_batch_comes_from_the_extra_data(data_dir, tmp_path):
+    """Each part is what its own data set would have given, resumed runs included."""
+    extra = tiny.write_data(str(tmp_path / "extra"), train=20)
+    config = TrainConfig(
+        data_dir=data_dir,
+        extra_data_dir=extra,
+        extra_share=0.25,
+        workdir=str(tmp_path),
+        **tiny.FLAGS,
+    )
+    count = round(config.batch_size * 0.25)
+    assert 0 < count < config.batch_size
+    options = {"image_size": config.image_size, "training": True, "seed": config.seed}
+    parts = [
+        dataset.load(place, "train", batch_size=size, **options)
+        for place, size in ((data_dir, config.batch_size - count), (extra, count))
+    ]
+    mixed = inputs.training_batches(config, inputs.strategy())
+    resumed = inputs.training_batches(config, inputs.strategy(), start_step=2)
+    for step, (first, second) in enumerate(
+        zip(*(part.take(4) for part in parts), strict=True)
+    ):
+        batch = next(mixed)
+        for key, values in batch.items():
+            wanted = np.concatenate([first[key], second[key]])
+            np.testing.assert_array_equal(values, wanted)
+        if step >= 2:
+            again = next(resumed)
+            np.testing.assert_array_equal(again["image"], batch["image"])
+    described = inputs.describe(config)
+    assert described["extra"]["examples"]["train"] == 20
 
 
 def test_average_follows_weights_and_debiased_statistics(data_dir, tmp_path):
