@@ -145,8 +145,8 @@ def describe(config: TrainConfig) -> dict[str, Any]:
 
     Returns:
       `fingerprint`, sha256 over the data set's description, which names the bytes and
-      the count of every shard; `examples` by split; `extra`, the same of the second data
-      set, if there is one.
+      the count of every shard; `examples` by split; `extra`, the same of the second
+      data set, if there is one.
     """
     described = _describe(config.data_dir)
     if config.extra_data_dir:
