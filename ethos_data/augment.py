@@ -20,8 +20,9 @@ import numpy as np
 from ethos_data import crop, records
 from ethos_data import landmarks as topology
 
-_HOLE: Final = -1e9
-"""Stands for "no depth" while a map is sampled; true depth is within +-1."""
+HOLE: Final = -1e9
+"""Stands for "no depth" while a map is sampled; true depth is within +-1. So deep that
+no mean with it looks like depth: one sampling serves value and mask."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -203,7 +204,7 @@ def sample_depth(
     """The windows of depth maps with holes, bilinear.
 
     Args:
-      depth: B float32 (K, K), in the crops' unit, NaN = none.
+      depth: B float32 (K, K), in the crops' unit, `HOLE` = none.
       matrix: (B, 2, 3) from `to_pixels`: the windows' pixels to the maps'.
       size: side of the result, pixels.
       side: (B,) sides of the windows in the crops' unit.
@@ -216,14 +217,10 @@ def sample_depth(
     # One map after the other: arrays of a whole batch are fresh pages each time, which
     # cost more than what is computed in them.
     for i, one in enumerate(depth):
-        # One sampling serves value and mask: a hole is so deep that no mean with it
-        # looks like depth.
-        filled = np.where(np.isnan(one), np.float32(_HOLE), one)
-        _warp(filled, matrix[i], size, border=_HOLE, result=sampled[i])
+        _warp(one, matrix[i], size, border=HOLE, result=sampled[i])
         # Not a hair below what a record can hold: OpenCV's weights may be 1e-7.
         known[i] = sampled[i] >= records.DEPTH_RANGE[0] - 1e-3
-        sampled[i] *= known[i]
-        sampled[i] /= np.float32(side[i])
+        sampled[i] *= known[i] * np.float32(1 / side[i])
     return sampled, known
 
 

@@ -30,6 +30,12 @@ SHUFFLE_BUFFER: Final = 4096
 CACHE_BYTES: Final = 2 << 30  # 2 GiB
 """Splits that take less memory are decoded once and then kept."""
 
+_DEPTHS: Final = np.nan_to_num(
+    records.depth_from_values(np.arange(1 << 16, dtype=np.uint16)), nan=augment.HOLE
+)
+"""float32: the depth that each stored value stands for. A look-up takes a third of the
+time of the arithmetic."""
+
 _EXPANSION: Final = 10
 """Bytes of a decoded example over those of an encoded one: 7.5 in YouTube Faces."""
 
@@ -298,7 +304,7 @@ def _sample_numpy(
         else:
             images[i] = crop.resize(crop.cut(stored, window), sizes[0][0])
     depth, mask = augment.sample_depth(
-        (records.depth_from_values(one) for one in values[..., 0]),
+        (_DEPTHS[one] for one in values[..., 0]),
         augment.to_pixels(matrix, sizes[1][0], values.shape[1]),
         sizes[1][0],
         placement.side,

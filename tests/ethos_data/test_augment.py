@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from ethos_data import augment, crop
 from ethos_data import landmarks as topology
@@ -129,17 +130,40 @@ def test_a_hole_beside_a_pixel_never_becomes_depth():
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:96, :96]
     inside = np.hypot(x - 47.5, y - 47.5) <= 30
-    stored = np.where(inside, np.float32(0.25), np.float32(np.nan))
+    stored = np.where(inside, np.float32(0.25), np.float32(augment.HOLE))
     matrices = np.empty((200, 2, 3))
     for k, matrix in enumerate(matrices):
         side = rng.uniform(0.4, 0.8)
         angle = 0 if k % 2 else rng.uniform(-1, 1)
         c, s = np.cos(angle) * side, np.sin(angle) * side
         matrix[:] = [[c, -s, rng.uniform(0, 40)], [s, c, rng.uniform(0, 40)]]
-    depth, mask = augment.sample_depth([stored] * 200, matrices, 96, np.ones(200))
+    depth, mask = augment.sample_depth(
+        np.stack([stored] * 200), matrices, 96, np.ones(200)
+    )
     assert np.abs(depth).max() <= 2
     np.testing.assert_allclose(np.median(depth[mask == 1]), 0.25)
     assert (depth[mask == 0] == 0).all()
+
+
+def test_depth_is_sampled_as_scipy_does():
+    rng = np.random.default_rng(2)
+    stored = rng.uniform(-0.9, 0.9, (6, 40, 40)).astype(np.float32)
+    stored[rng.random(stored.shape) < 0.05] = np.nan
+    matrices = rng.normal(size=(6, 2, 3)) * [0.4, 0.4, 3] + [[1, 0, 5], [0, 1, 5]]
+    matrices[0] = [[1, 0, 3], [0, 1, -2]]  # exactly on pixels
+    side = rng.uniform(0.5, 2, 6)
+    filled = np.nan_to_num(stored, nan=augment.HOLE)
+    depth, mask = augment.sample_depth(filled, matrices, 32, side)
+    at = np.stack([*np.meshgrid(range(32), range(32)), np.ones((32, 32))])
+    for i, matrix in enumerate(matrices):
+        x, y = np.einsum("ij,jyx->iyx", matrix, at)
+        want = ndimage.map_coordinates(stored[i], [y, x], order=1, cval=np.nan)
+        if i == 0:  # scipy multiplies a hole by zero where it is hit exactly beside
+            want = np.full((32, 32), np.nan, np.float32)
+            want[2:, :] = stored[0, :30, 3:35]
+        np.testing.assert_array_equal(mask[i], np.isfinite(want))
+        want = np.where(np.isfinite(want), want, 0) / side[i]
+        np.testing.assert_allclose(depth[i], want, atol=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -155,7 +179,7 @@ def test_depth_follows_to_a_thousandth_of_the_unit(seed):
     stored = (0.3 * x - 0.2 * y + 0.05).astype(np.float32)
     pixels = augment.to_pixels(matrix, 80, 96)
     (depth,), (mask,) = augment.sample_depth(
-        np.where(known, stored, np.float32(np.nan))[None],
+        np.where(known, stored, np.float32(augment.HOLE))[None],
         pixels[None],
         80,
         placement.side,
