@@ -114,9 +114,12 @@ def test_ctrl_c_saves_the_step_and_the_curve_goes_on(whole, data_dir, tmp_path, 
     assert curve(resumed.history) == curve(whole[0].history)
 
 
-@pytest.mark.parametrize("moment", ["step 6", "save 2"])
+@pytest.mark.parametrize(
+    ("moment", "left"),
+    [("step 1", 0), ("step 6", 4), ("step 8", 4), ("evaluate 4", 4), ("save 2", 4)],
+)
 def test_kill_9_loses_at_most_an_epoch_and_the_curve_is_the_same(
-    whole, data_dir, tmp_path, moment
+    whole, data_dir, tmp_path, moment, left
 ):
     flags = {**tiny.FLAGS, "data_dir": data_dir, "workdir": str(tmp_path / "run")}
     config = tmp_path / "run.json"
@@ -129,10 +132,19 @@ def test_kill_9_loses_at_most_an_epoch_and_the_curve_is_the_same(
         check=False,
     )
     assert child.returncode == -signal.SIGKILL, child.stderr[-2000:]
-    _, meta = checkpoint.read(str(tmp_path / "run" / "last.npz"))
-    assert meta["step"] == 4
+    last = tmp_path / "run" / "last.npz"
+    if left:
+        assert checkpoint.read(str(last))[1]["step"] == left
+    else:
+        assert not last.exists()
     resumed = run(data_dir, tmp_path / "run")
     assert curve(resumed.history) == curve(whole[0].history)
+    expected, _ = checkpoint.read(str(whole[1] / "last.npz"))
+    groups, _ = checkpoint.read(str(last))
+    assert set(groups) == {"weights", "average", "optimizer"}
+    for group, values in groups.items():
+        for value, wanted in zip(values, expected[group], strict=True):
+            np.testing.assert_array_equal(value, wanted)
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(whole, data_dir):
@@ -297,6 +309,22 @@ def test_tensorboard_is_optional(data_dir, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)  # as if not installed
     with pytest.raises(EthosError, match="pip install tensorboard"):
         run(data_dir, tmp_path, tensorboard=True)
+
+
+def test_tensorboard_gets_every_epoch(data_dir, tmp_path):
+    from tensorboard.backend.event_processing import event_accumulator
+
+    result = run(data_dir, tmp_path, tensorboard=True)
+    events = event_accumulator.EventAccumulator(
+        str(tmp_path / "tensorboard"), {event_accumulator.TENSORS: 0}
+    )
+    events.Reload()
+    for name in ("loss", "val_nme", "learning_rate"):
+        found = events.Tensors(name)
+        assert [event.step for event in found] == [1, 2, 3]
+        values = [float(inputs.tf.make_ndarray(e.tensor_proto)) for e in found]
+        wanted = [row[name] for row in result.history]
+        np.testing.assert_allclose(values, wanted, rtol=1e-6)
 
 
 def test_missing_data_is_one_line(tmp_path, capsys):

@@ -131,13 +131,15 @@ def darken() -> Any:
 
 
 def _kill_at(moment: str) -> None:
-    """Arranges a SIGKILL: "step N" after that step, "save N" halfway through writing
-    that epoch's last checkpoint."""
-    from ethos_model import checkpoint, progress
+    """Arranges a SIGKILL: "step N" after that step, "evaluate N" before the Nth
+    evaluation (two an epoch), "save N" halfway through writing that epoch's last
+    checkpoint."""
+    from ethos_model import checkpoint, loop, progress
 
     kind, number = moment.split()
     left = int(number)
     step_end, savez = progress.ProgressBar.step_end, checkpoint.np.savez
+    evaluate = loop.Trainer.evaluate
 
     def strike() -> None:
         nonlocal left
@@ -157,8 +159,14 @@ def _kill_at(moment: str) -> None:
             file.seek(0)
         savez(file, **arrays)
 
+    def judge(*args: Any, **options: Any) -> Any:
+        strike()
+        return evaluate(*args, **options)
+
     if kind == "step":
         progress.ProgressBar.step_end = step
+    elif kind == "evaluate":
+        loop.Trainer.evaluate = judge
     else:
         checkpoint.np.savez = save
 
