@@ -24,7 +24,7 @@ DATASET_INFO: Final = "dataset_info.json"
 FEATURES: Final = "features.json"
 FORMAT_VERSION: Final = 1
 
-_TOOLS: Final = ("apache-beam", "numpy", "opencv-python", "zlib-ng")
+_TOOLS: Final = ("apache-beam", "numpy", "opencv-python", "isal")
 
 _CLASS: Final = "tensorflow_datasets.core.features."
 
