@@ -119,15 +119,17 @@ def floor(corpus_dir: pathlib.Path, args: argparse.Namespace) -> str:
         spent[name] = (time.process_time() - begun) / frames * 1e3
         return results
 
+    def made_of(video):
+        return list(shard.make_records(video, options))
+
     def inflate(path):
         with open(path, "rb") as file:
             return npz.Npz(file).read(corpus.IMAGES).shape
 
     clock("inflating", inflate, paths)
     videos = clock("reading in all", lambda p: corpus.read_video(str(p)), paths)
-    places = [(v, i) for v in videos for i in range(len(v.frames))]
-    shard.make_record(*places[0], options)  # compiles and loads
-    made = clock("cutting, depth", lambda p: shard.make_record(*p, options), places)
+    made_of(videos[0])  # compiles and loads
+    made = [r for video in clock("cutting, depth", made_of, videos) for r in video]
     clock("of it depth", lambda r: _depth(r, options), made)
     clock("JPEG", lambda r: records._jpeg(r.image, records.JPEG_QUALITY), made)
     clock("PNG", lambda r: records._png(records.depth_to_values(r.depth)), made)

@@ -206,7 +206,7 @@ def _jpeg(image: np.ndarray, quality: int) -> bytes:
 
 
 def _png(values: np.ndarray) -> bytes:
-    """A 16-bit grey PNG. OpenCV's encoder takes twice as long for as large a file.
+    """A 16-bit grey PNG. OpenCV's encoder takes four times as long for as large a file.
 
     Each row is stored as its difference to the one above (filter 2), which for depth is
     nearly nothing in the high byte and nothing at all around the face. ISA-L's level 1

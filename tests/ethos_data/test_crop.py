@@ -22,6 +22,22 @@ def test_normalised_and_back_is_the_same_point():
     )
 
 
+def test_many_frames_are_normalised_like_each_of_them():
+    points = np.stack([_points(seed) for seed in range(5)]).astype(np.float64)
+    windows = [crop.Window(3.5 * i, 9.5 - i, 20 + i) for i in range(5)]
+    each = [w.to_normalized(p) for w, p in zip(windows, points, strict=True)]
+    np.testing.assert_allclose(crop.to_normalized_each(points, windows), each)
+    assert crop.to_normalized_each(points[:0], []).shape == (0, 68, 3)
+
+
+def test_a_crop_is_not_a_view_of_the_frame():
+    frame = np.zeros((9, 9, 3), np.uint8)
+    image = crop.cut(frame, crop.Window(1.5, 1.5, 4))
+    frame[:] = 255
+    assert image.flags.c_contiguous
+    assert (image == 0).all()
+
+
 def test_a_pixel_keeps_its_place_in_the_crop():
     frame = np.zeros((50, 60, 3), np.uint8)
     frame[20, 31] = 255

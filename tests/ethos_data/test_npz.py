@@ -72,6 +72,18 @@ def test_zlib_reads_the_same_where_isal_is_missing(monkeypatch):
     )
 
 
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+@pytest.mark.parametrize("chunk", [1, 64, 5000])
+def test_the_size_of_pieces_does_not_matter(monkeypatch, piece, chunk):
+    """Not even where the inflater holds bytes back for want of room."""
+    array = np.repeat(np.random.default_rng(0).integers(0, 9, 700), 30)
+    array = array.astype(np.uint8).reshape(70, 50, 3, 2)
+    monkeypatch.setattr(npz, "_PIECE_BYTES", piece)
+    monkeypatch.setattr(npz, "_COMPRESSED_BYTES", chunk)
+    read = npz.Npz(saved(array=array)).read_time_first("array")
+    np.testing.assert_array_equal(read, np.moveaxis(array, -1, 0))
+
+
 def test_the_fingerprint_names_the_content():
     one, same = saved(a=np.arange(9)), saved(a=np.arange(9))
     other = saved(a=np.arange(9) * 2)

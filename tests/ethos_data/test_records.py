@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import zlib
 
 import cv2
 import numpy as np
@@ -55,6 +56,13 @@ def test_decode_returns_what_was_encoded():
 
 def test_the_same_record_gives_the_same_bytes():
     assert records.encode(make_record()) == records.encode(make_record())
+
+
+def test_zlib_writes_the_same_record_where_isal_is_missing(monkeypatch):
+    fast = records.decode(records.encode(make_record()))
+    monkeypatch.setattr(records, "zlib", zlib)
+    plain = records.decode(records.encode(make_record()))
+    np.testing.assert_array_equal(plain.depth, fast.depth)
 
 
 @pytest.mark.parametrize(

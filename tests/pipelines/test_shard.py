@@ -26,7 +26,7 @@ def test_the_stored_points_lie_on_the_same_pixels(tmp_path):
         x, y = np.rint(video.landmarks[0, spot, :2]).astype(int)
         video.landmarks[0, spot, :2] = x, y
         video.frames[0, y, x] = 255
-    record = shard.make_record(video, 0, plan.Options())
+    record = next(shard.make_records(video, plan.Options()))
     assert record.image.shape[0] == record.image.shape[1] == record.window.size
     for spot in spots:
         u, v = record.landmarks[spot, :2] * record.image.shape[0] - 0.5
@@ -45,9 +45,9 @@ def test_the_stored_points_lie_on_the_same_pixels(tmp_path):
 
 def test_large_faces_shrink_to_image_size_and_small_ones_do_not_grow(tmp_path):
     video = make_video(tmp_path, frames=1, height=300, width=300)
-    small = shard.make_record(video, 0, plan.Options(image_size=64))
+    small = next(shard.make_records(video, plan.Options(image_size=64)))
     assert small.image.shape == (64, 64, 3)
-    full = shard.make_record(video, 0, plan.Options(image_size=4096))
+    full = next(shard.make_records(video, plan.Options(image_size=4096)))
     assert full.image.shape[0] == full.window.size
     by_area = cv2.resize(full.image, (64, 64), interpolation=cv2.INTER_AREA)
     np.testing.assert_array_equal(small.image, by_area)
@@ -59,7 +59,7 @@ def test_true_depth_is_resampled_in_the_frame_of_the_landmarks(tmp_path):
     plane = 0.3 * x - 0.2 * y + 50
     plane[:, 140:] = np.nan
     video = make_video(tmp_path, plane[..., None], frames=1, height=200, width=240)
-    record = shard.make_record(video, 0, plan.Options())
+    record = next(shard.make_records(video, plan.Options()))
     centre = (np.arange(96) + 0.5) / 96
     px = record.window.left + centre * record.window.size
     py = record.window.top + centre * record.window.size
@@ -77,7 +77,7 @@ def test_true_depth_is_resampled_in_the_frame_of_the_landmarks(tmp_path):
 
 
 def test_derived_depth_stands_in_for_none(tmp_path):
-    record = shard.make_record(make_video(tmp_path, frames=1), 0, plan.Options())
+    record = next(shard.make_records(make_video(tmp_path, frames=1), plan.Options()))
     assert np.isfinite(record.depth).any()
     assert np.isnan(record.depth[0, 0])
 
@@ -98,14 +98,15 @@ def test_derived_depth_stands_in_for_none(tmp_path):
 def test_frames_that_cannot_be_learned_from_have_a_reason(tmp_path, change, reason):
     video = make_video(tmp_path, frames=2)
     video.landmarks[0] = change(video.landmarks[0].astype(np.float64))
-    assert reason in shard.make_record(video, 0, plan.Options())
-    assert not isinstance(shard.make_record(video, 1, plan.Options()), str)
+    bad, good = shard.make_records(video, plan.Options())
+    assert reason in bad
+    assert not isinstance(good, str)
 
 
 def test_a_face_half_off_the_frame_is_kept(tmp_path):
     video = make_video(tmp_path, frames=1)
     video.landmarks[0, :, 0] -= video.landmarks[0, :, 0].mean() - 2
-    record = shard.make_record(video, 0, plan.Options())
+    record = next(shard.make_records(video, plan.Options()))
     assert record.landmarks[:, 0].min() > 0
     assert (record.image[:, 0] == 0).all()  # beyond the edge of the frame
 
