@@ -152,10 +152,12 @@ def test_a_checkpoint_of_another_configuration_is_refused(whole, data_dir):
         run(data_dir, whole[1], learning_rate=0.5)
 
 
-def test_a_checkpoint_of_other_data_is_refused(whole, tmp_path):
+def test_a_checkpoint_of_other_data_is_refused(whole, data_dir, tmp_path):
     other = tiny.write_data(str(tmp_path), train=10)
     with pytest.raises(EthosError, match="holds other data"):
         run(other, whole[1])
+    with pytest.raises(EthosError, match=f"{other} holds other data"):
+        run(data_dir, whole[1], extra_data_dir=other)
 
 
 def test_a_diverged_loss_stops_with_advice_and_keeps_the_checkpoint(
