@@ -10,19 +10,12 @@ input pipeline calls these functions on its batches and images.
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterable
 from typing import Final
 
-import cv2
 import numpy as np
 
-from ethos_data import crop, records
+from ethos_data import crop
 from ethos_data import landmarks as topology
-
-HOLE: Final = -1e9
-"""Stands for "no depth" while a map is sampled; true depth is within +-1. So deep that
-no mean with it looks like depth: one sampling serves value and mask."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,10 +121,9 @@ def place(
     origin = windows[:, :2].astype(np.float64)
     boxes = topology.face_box(landmarks.astype(np.float64)) * size[:, None]
     boxes += np.concatenate([origin, origin], axis=-1)
-    seen = [crop.window_around(box, crop.NETWORK_CONTEXT) for box in boxes]
-    left_top = np.array([(window.left, window.top) for window in seen])
-    side = np.array([window.size for window in seen]) / size
-    center = (left_top - origin) / size[:, None] + side[:, None] / 2
+    seen = crop.windows_around(boxes, crop.NETWORK_CONTEXT)
+    side = seen[:, 2] / size
+    center = (seen[:, :2] - origin) / size[:, None] + side[:, None] / 2
     batch = len(size)
     draws = uniform(seed, np.arange(batch) if index is None else index, 5)
     signed = draws * 2 - 1
@@ -160,83 +152,3 @@ def to_pixels(matrix: np.ndarray, size: int, side: np.ndarray | float) -> np.nda
     # A pixel's centre is half a pixel from its edge, in both pictures.
     pixels[..., 2] += pixels[..., :2].sum(axis=-1) / 2 - 0.5
     return pixels
-
-
-def sample_image(
-    image: np.ndarray,
-    matrix: np.ndarray,
-    size: int,
-    *,
-    result: np.ndarray | None = None,
-) -> np.ndarray:
-    """The window of an image: bilinear where it grows, area-averaged where it shrinks.
-
-    Args:
-      image: uint8 (H, W, 3).
-      matrix: (2, 3) from `to_pixels`: the window's pixels to the image's.
-      size: side of the result, pixels.
-      result: uint8 (size, size, 3) to write to.
-
-    Returns:
-      uint8 (size, size, 3), 0 outside of the image.
-    """
-    shrink = math.hypot(matrix[0, 0], matrix[1, 0])
-    if shrink <= 1:
-        return _warp(image, matrix, size, result=result)
-    # Every pixel is the mean of its area, as in `crop.resize`: sampled at the image's
-    # own resolution or finer, then averaged in whole blocks. On YouTube Faces that is
-    # 1-7 % softer than `crop.resize` (mean Laplacian); without the averaging 7-19 %
-    # sharper, by aliasing; with `cv2.resize` first 9-20 % softer.
-    fold = math.ceil(shrink)
-    fine = matrix.copy()
-    fine[:, :2] /= fold
-    fine[:, 2] -= matrix[:, :2].sum(axis=1) * (0.5 - 0.5 / fold)
-    # OpenCV samples four channels in half the time of three.
-    four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
-    many = _warp(four, fine, size * fold)
-    seen = cv2.resize(many, (size, size), interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB, dst=result)
-
-
-def sample_depth(
-    depth: Iterable[np.ndarray], matrix: np.ndarray, size: int, side: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The windows of depth maps with holes, bilinear.
-
-    Args:
-      depth: B float32 (K, K), in the crops' unit, `HOLE` = none.
-      matrix: (B, 2, 3) from `to_pixels`: the windows' pixels to the maps'.
-      size: side of the result, pixels.
-      side: (B,) sides of the windows in the crops' unit.
-
-    Returns:
-      depth float32 (B, size, size) in the windows' unit, 0 where there is none, and
-      its mask, float32, 1 where all that a value was interpolated from is known.
-    """
-    sampled, known = np.empty((2, len(side), size, size), np.float32)
-    # One map after the other: arrays of a whole batch are fresh pages each time, which
-    # cost more than what is computed in them.
-    for i, one in enumerate(depth):
-        _warp(one, matrix[i], size, border=HOLE, result=sampled[i])
-        # Not a hair below what a record can hold: OpenCV's weights may be 1e-7.
-        known[i] = sampled[i] >= records.DEPTH_RANGE[0] - 1e-3
-        sampled[i] *= known[i] * np.float32(1 / side[i])
-    return sampled, known
-
-
-def _warp(
-    image: np.ndarray,
-    matrix: np.ndarray,
-    size: int,
-    *,
-    border: float = 0.0,
-    result: np.ndarray | None = None,
-) -> np.ndarray:
-    return cv2.warpAffine(
-        image,
-        matrix,
-        (size, size),
-        dst=result,
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderValue=border,
-    )

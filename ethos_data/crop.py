@@ -93,32 +93,40 @@ def _normalized(points: np.ndarray, corner: np.ndarray, size: Any) -> np.ndarray
     return np.concatenate([xy, z], axis=-1)
 
 
-def window_around(box: np.ndarray, context: float) -> Window:
-    """The window of a face box, its edges on the edges of source pixels.
+def windows_around(boxes: np.ndarray, context: float) -> np.ndarray:
+    """The windows of face boxes, their edges on the edges of source pixels.
 
     Whole pixels let a crop be a plain slice: nothing is resampled unless it must be.
 
     Args:
-      box: (4,) x0, y0, x1, y1 of the face, source pixels.
-      context: side of the window over the longer side of the box.
+      boxes: (N, 4) x0, y0, x1, y1 of each face, source pixels.
+      context: side of a window over the longer side of its box.
+
+    Returns:
+      float64 (N, 3): left, top, size.
 
     Raises:
-      ValueError: the box is not finite or has no extent.
+      ValueError: a box is not finite or has no extent.
     """
     # Labels are often whole pixels, so the middle of a box often falls on a tie: a box
     # that went through a float32 record must round like the one it came from (without
     # this, 1,080 of 3,520 frames of YouTube Faces moved by a pixel).
-    x0, y0, x1, y1 = np.asarray(box, np.float64).round(3)
-    longer = max(x1 - x0, y1 - y0)
-    if not (np.isfinite([x0, y0, x1, y1]).all() and longer > 0):
+    boxes = np.asarray(boxes, np.float64).round(3)
+    low, high = boxes[:, :2], boxes[:, 2:]
+    longer = (high - low).max(axis=1, keepdims=True)
+    if not (np.isfinite(boxes).all() and (longer > 0).all()):
         raise ValueError(
-            f"A face box must be finite and not empty. Received: box={box}"
+            f"A face box must be finite and not empty. Received: boxes={boxes}"
         )
-    size = max(1, round(longer * context))
+    size = np.maximum(1, np.rint(longer * context))
     # The edge before pixel k lies at k - 0.5.
-    left = round((x0 + x1 - size) / 2 + 0.5) - 0.5
-    top = round((y0 + y1 - size) / 2 + 0.5) - 0.5
-    return Window(left, top, size)
+    corner = np.rint((low + high - size) / 2 + 0.5) - 0.5
+    return np.concatenate([corner, size], axis=1)
+
+
+def window_around(box: np.ndarray, context: float) -> Window:
+    """`windows_around` of one face box (4,)."""
+    return Window(*windows_around(np.asarray(box)[None], context)[0].tolist())
 
 
 def cut(image: np.ndarray, window: Window, fill: float = 0) -> np.ndarray:

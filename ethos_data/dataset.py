@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from ethos_data import augment, crop, records, remote
+from ethos_data import augment, callbacks, examples, records, remote
 from ethos_data.errors import EthosError
 from ethos_data.landmarks import NUM_LANDMARKS
 
@@ -30,14 +30,14 @@ SHUFFLE_BUFFER: Final = 4096
 CACHE_BYTES: Final = 2 << 30  # 2 GiB
 """Splits that take less memory are decoded once and then kept."""
 
-_DEPTHS: Final = np.nan_to_num(
-    records.depth_from_values(np.arange(1 << 16, dtype=np.uint16)), nan=augment.HOLE
-)
-"""float32: the depth that each stored value stands for. A look-up takes a third of the
-time of the arithmetic."""
-
 _EXPANSION: Final = 10
 """Bytes of a decoded example over those of an encoded one: 7.5 in YouTube Faces."""
+
+_FIELDS: Final = ("pixels", "side", "depth", "landmarks", "window", "face_size")
+"""A batch's values in the order of `examples.Examples`."""
+
+_DECODED_AT_ONCE: Final = 32
+"""Examples that a thread decodes before it hands them over."""
 
 _CYCLE: Final = 16
 """Shards that are read at once in training, a block of a few records from each."""
@@ -124,7 +124,7 @@ def load(
       shuffle_buffer: examples among which the next is drawn.
       cache_bytes: when training, decode the split once and keep it in memory if it
         takes no more than this; 0 = never. The order of examples depends on it.
-      num_parallel_calls: threads that decode.
+      num_parallel_calls: threads that decode and sample.
       device: where to put the batches ahead of time, as "/gpu:0"; None = the GPU if
         there is exactly one, "" = leave them on the host.
 
@@ -136,7 +136,8 @@ def load(
       `video_id` strings and `frame` int64, and the last batch may be smaller.
 
     Raises:
-      EthosError: the data set or the split is not there.
+      EthosError: the data set or the split is not there, or there is nothing in it
+        to train on.
     """
     index, count = worker
     if not (0 <= index < count and batch_size % count == 0):
@@ -147,36 +148,32 @@ def load(
     if augmentation is None:
         augmentation = augment.Augmentation() if training else augment.NONE
     paths = shards(data_dir, split)
-    cached = training and _decoded_bytes(paths) <= cache_bytes
+    if training and not counts(data_dir)[split]:
+        raise EthosError(f"{data_dir}: the {split} split has no images")
+    keep = training and _decoded_bytes(paths) <= cache_bytes
     # Pictures of a hundred pixels are not worth waking threads for.
     cv2.setNumThreads(1)
 
     ds = _serialized(paths, training, seed)
-    if cached:
-        ds = ds.map(_decode, num_parallel_calls).cache()
+    kept = _collect(ds, num_parallel_calls) if keep else None
+    if kept is not None:
+        ds = tf.data.Dataset.range(len(kept))
     if training:
         # Repeating after the shuffle: every example once before any comes again.
         ds = ds.shuffle(shuffle_buffer, seed=seed + 1, reshuffle_each_iteration=True)
         ds = ds.repeat()
     # The number of an example in the run is all that its augmentation depends on.
     ds = ds.enumerate().skip(start_step * batch_size).shard(count, index)
-    if not cached:
-        ds = ds.map(lambda number, one: (number, _decode(one)), num_parallel_calls)
-    # One call of Python for each batch: for each image it would cost as much as its
-    # sampling. Stored crops differ in size, so they come flat, with zeros behind (a
-    # `ragged_batch` takes 0.28 ms an image for what this does in 0.02).
-    ds = ds.padded_batch(batch_size // count, drop_remainder=training)
-    ds = ds.map(
-        functools.partial(
-            _sample,
-            image_size=image_size,
-            depth_size=depth_size or image_size,
-            augmentation=augmentation,
-            seed=seed,
-            training=training,
-        ),
-        num_parallel_calls=_samplers(),
-    )
+    # One call of Python for each batch, which lets other threads run meanwhile.
+    ds = ds.batch(batch_size // count, drop_remainder=training)
+    options = {
+        "image_size": image_size,
+        "depth_size": depth_size or image_size,
+        "augmentation": augmentation,
+        "seed": seed,
+    }
+    sample = functools.partial(_sample, kept=kept, training=training, options=options)
+    ds = ds.map(sample, num_parallel_calls)
     ds = ds.prefetch(tf.data.AUTOTUNE)
     # Strings, which only an evaluation has, cannot go.
     return to_device(ds, device) if training else ds
@@ -195,12 +192,6 @@ def to_device(ds: tf.data.Dataset, device: str | None) -> tf.data.Dataset:
     if not device:
         return ds
     return ds.apply(tf.data.experimental.prefetch_to_device(device, 2))
-
-
-def _samplers() -> int:
-    """Threads that sample. OpenCV lets Python's lock go for each image and takes it
-    back: with two threads on two busy cores every image took 15 % more CPU time."""
-    return max(1, (os.cpu_count() or 1) // 4)
 
 
 def _serialized(paths: list[str], training: bool, seed: int) -> tf.data.Dataset:
@@ -223,106 +214,74 @@ def _decoded_bytes(paths: list[str]) -> int:
     return _EXPANSION * sum(tf.io.gfile.stat(path).length for path in paths)
 
 
-def _decode(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Parses an example and decodes its image, flat, and its depth."""
-    example = records.parse_tensors(serialized)
-    # As OpenCV decodes; TensorFlow's default is 1.4 values off on the mean.
-    image = tf.io.decode_jpeg(
-        example["image"], channels=3, dct_method="INTEGER_ACCURATE"
+def _collect(ds: tf.data.Dataset, num_parallel_calls: int) -> examples.Examples:
+    """All examples of serialized ones, decoded."""
+    decoded = ds.batch(_DECODED_AT_ONCE).map(_decode, num_parallel_calls)
+    return examples.collect(
+        examples.Examples(*(one[key] for key in _FIELDS))
+        for one in decoded.as_numpy_iterator()
     )
-    values = tf.io.decode_png(example["depth"], channels=1, dtype=tf.uint16)
-    return example | {
-        "image": tf.reshape(image, [-1]),
-        "side": tf.shape(image)[0],
-        "depth": tf.ensure_shape(values, (records.DEPTH_SIZE, records.DEPTH_SIZE, 1)),
-    }
+
+
+def _decode(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Parses a batch of examples, decodes their images and depth."""
+    parsed = records.parse_tensors(serialized)
+    pixels, sides, depth = tf.numpy_function(
+        callbacks.awaited(examples.decode),
+        [parsed["image"], parsed["depth"]],
+        [tf.uint8, tf.int64, tf.uint16],
+        stateful=False,
+    )
+    return parsed | {"pixels": pixels, "side": sides, "depth": depth}
 
 
 def _sample(
-    index: tf.Tensor,
-    batch: dict[str, Any],
+    number: tf.Tensor,
+    chosen: tf.Tensor,
     *,
-    image_size: int,
-    depth_size: int,
-    augmentation: augment.Augmentation,
-    seed: int,
+    kept: examples.Examples | None,
     training: bool,
+    options: dict[str, Any],
 ) -> dict[str, tf.Tensor]:
-    """Places the network's windows of a batch and samples image and depth there."""
-    sizes = ((image_size, image_size, 3), (depth_size, depth_size, 1))
-    options = {"augmentation": augmentation, "seed": seed}
-    image, depth, mask, landmarks, face_size = tf.numpy_function(
-        functools.partial(_sample_numpy, sizes=sizes, options=options),
-        [
-            index,
-            batch["image"],
-            batch["side"],
-            batch["depth"],
-            batch["landmarks"],
-            batch["window"],
-            batch["face_size"],
-        ],
-        [tf.uint8] + [tf.float32] * 4,
+    """Samples a batch.
+
+    Args:
+      number: int64 (B,), the examples' numbers in the run.
+      chosen: int64 (B,), rows of `kept`; or, without it, serialized examples.
+      kept: the split, if it is kept in memory.
+      training: whether only what training needs is wanted.
+      options: of `examples.sample`.
+    """
+    batch: dict[str, tf.Tensor] = {}
+    if kept is None:
+        batch = _decode(chosen)
+        chosen = tf.range(tf.shape(chosen, tf.int64)[0])
+
+    @callbacks.awaited
+    def sample(number: Any, rows: Any, *fields: Any) -> list[np.ndarray]:
+        source = examples.Examples(*fields) if kept is None else kept
+        made = examples.sample(source, rows, index=number, **options)
+        return [made[key] for key in specs]
+
+    size, depth_size = options["image_size"], options["depth_size"]
+    specs = {
+        "image": ((size, size, 3), tf.uint8),
+        "landmarks": ((NUM_LANDMARKS, 3), tf.float32),
+        "depth": ((depth_size, depth_size, 1), tf.float32),
+        "depth_mask": ((depth_size, depth_size, 1), tf.float32),
+        "face_size": ((), tf.float32),
+    }
+    values = tf.numpy_function(
+        sample,
+        [number, chosen, *(batch[key] for key in _FIELDS if batch)],
+        [dtype for _, dtype in specs.values()],
         stateful=False,
     )
-    count = batch["landmarks"].shape[0]
     result = {
-        "image": tf.ensure_shape(image, (count, *sizes[0])),
-        "landmarks": tf.ensure_shape(landmarks, (count, NUM_LANDMARKS, 3)),
-        "depth": tf.ensure_shape(depth, (count, *sizes[1])),
-        "depth_mask": tf.ensure_shape(mask, (count, *sizes[1])),
-        "face_size": tf.ensure_shape(face_size, (count,)),
+        key: tf.ensure_shape(value, (number.shape[0], *shape))
+        for (key, (shape, _)), value in zip(specs.items(), values, strict=True)
     }
     if not training:
         result["source_face_size"] = batch["face_size"]
         result |= {key: batch[key] for key in ("person_id", "video_id", "frame")}
     return result
-
-
-def _sample_numpy(
-    index: np.ndarray,
-    flat: np.ndarray,
-    sides: np.ndarray,
-    values: np.ndarray,
-    landmarks: np.ndarray,
-    windows: np.ndarray,
-    face_size: np.ndarray,
-    *,
-    sizes: tuple[tuple[int, int, int], ...],
-    options: dict[str, Any],
-) -> tuple[np.ndarray, ...]:
-    placement = augment.place(landmarks, windows, index=index, **options)
-    matrix = placement.matrix()
-    images = np.empty((len(index), *sizes[0]), np.uint8)
-    at = augment.to_pixels(matrix, sizes[0][0], sides)
-    exact = options["augmentation"] == augment.NONE
-    for i, side in enumerate(sides.tolist()):
-        stored = flat[i, : side * side * 3].reshape(side, side, 3)
-        window = _whole(matrix[i], placement.side[i], side) if exact else None
-        if window is None:
-            augment.sample_image(stored, at[i], sizes[0][0], result=images[i])
-        else:
-            images[i] = crop.resize(crop.cut(stored, window), sizes[0][0])
-    depth, mask = augment.sample_depth(
-        (_DEPTHS[one] for one in values[..., 0]),
-        augment.to_pixels(matrix, sizes[1][0], values.shape[1]),
-        sizes[1][0],
-        placement.side,
-    )
-    seen_size = face_size / (windows[:, 2] * placement.side)
-    moved = placement.move(landmarks)
-    seen_size = seen_size.astype(np.float32)
-    return images, depth[..., None], mask[..., None], moved, seen_size
-
-
-def _whole(matrix: np.ndarray, window_side: float, side: int) -> crop.Window | None:
-    """The predictor's window, if it lies on whole pixels of the stored crop.
-
-    Then `crop.cut` and `crop.resize` make what the predictor would. It does not where
-    the conversion had to shrink the crop to its largest size.
-    """
-    edges = np.array([*(matrix[:, 2] * side), window_side * side])
-    left, top, size = np.rint(edges)
-    if np.abs(edges - (left, top, size)).max() > 0.01:
-        return None
-    return crop.Window(left - 0.5, top - 0.5, size)

@@ -216,7 +216,8 @@ def make_records(
     problems = unusable(landmarks, *video.frames.shape[1:3])
     good = np.array([problem is None for problem in problems], bool)
     boxes = topology.face_box(landmarks[good])
-    windows = [crop.window_around(box, crop.STORED_CONTEXT) for box in boxes]
+    edges = crop.windows_around(boxes, crop.STORED_CONTEXT)
+    windows = [crop.Window(*one) for one in edges.tolist()]
     points = crop.to_normalized_each(landmarks[good], windows)
     sizes = topology.face_size(boxes).tolist()
     faces = zip(windows, points, sizes, strict=True)

@@ -78,9 +78,25 @@ def test_context_scales_the_longer_side():
     assert abs(window.top + window.size / 2 - 30) <= 0.5
 
 
+def test_windows_of_many_boxes_follow_the_rule_of_one():
+    rng = np.random.default_rng(0)
+    corner = rng.uniform(-20, 200, (500, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(1.1, 150, (500, 2))], axis=1)
+    boxes[::2] = np.ceil(boxes[::2])  # ties, as whole pixels make them
+    for box, window in zip(boxes, crop.windows_around(boxes, 1.3), strict=True):
+        x0, y0, x1, y1 = (round(edge, 3) for edge in box.tolist())
+        size = max(1, round(max(x1 - x0, y1 - y0) * 1.3))
+        left, top = ((low + high - size) / 2 for low, high in ((x0, x1), (y0, y1)))
+        assert window.tolist() == [
+            round(left + 0.5) - 0.5,
+            round(top + 0.5) - 0.5,
+            size,
+        ]
+
+
 @pytest.mark.parametrize("box", [(0, 0, 0, 0), (0, 0, np.nan, 9), (5, 5, 1, 1)])
 def test_a_box_without_extent_is_refused(box):
-    with pytest.raises(ValueError, match="Received: box="):
+    with pytest.raises(ValueError, match="Received: boxes="):
         crop.window_around(np.array(box, float), 1.3)
 
 

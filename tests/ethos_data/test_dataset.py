@@ -284,6 +284,25 @@ def test_what_is_missing_is_named(data_dir, tmp_path):
         dataset.load(tmp_path, "train")
 
 
+def test_an_empty_split_is_no_training_set(tmp_path):
+    write(tmp_path, [])
+    with pytest.raises(EthosError, match="train split has no images"):
+        dataset.load(tmp_path, "train", training=True)
+    assert not list(dataset.load(tmp_path, "train"))
+
+
+def test_keeping_a_split_changes_no_batch(data_dir):
+    def load(cache_bytes):
+        ds = dataset.load(
+            data_dir, "train", training=True, batch_size=7, cache_bytes=cache_bytes
+        )
+        return [{k: v.numpy() for k, v in batch.items()} for batch in ds.take(3)]
+
+    for kept, anew in zip(load(1 << 30), load(0), strict=True):
+        for key, value in anew.items():
+            np.testing.assert_array_equal(kept[key], value)
+
+
 def test_the_network_size_is_free(data_dir):
     ds = dataset.load(data_dir, "train", image_size=96, training=True, batch_size=2)
     (batch,) = ds.take(1)

@@ -79,6 +79,32 @@ def test_decode_refuses_what_is_not_a_record():
         records.decode(b"")
 
 
+@pytest.mark.parametrize("filters", ["ours", "sub", "up by OpenCV"])
+def test_depth_of_any_png_is_read(filters):
+    values = records.depth_to_values(make_record().depth)
+    if filters == "ours":
+        png = records._png(values)
+    else:
+        kind = cv2.IMWRITE_PNG_FILTER_UP
+        kind = cv2.IMWRITE_PNG_FILTER_SUB if filters == "sub" else kind
+        options = [cv2.IMWRITE_PNG_FILTER, kind]
+        png = cv2.imencode(".png", values, options)[1].tobytes()
+    np.testing.assert_array_equal(records.decode_depth(png), values)
+
+
+def test_images_that_do_not_decode_are_refused():
+    png = records._png(np.zeros((96, 96), np.uint16))
+    for broken in (b"", b"text", png[:60], png[:60] + b"\0" + png[61:]):
+        with pytest.raises(ValueError, match="96 x 96"):
+            records.decode_depth(broken)
+    with pytest.raises(ValueError, match="96 x 96"):
+        records.decode_depth(records._png(np.zeros((96, 95), np.uint16)))
+    wide = cv2.imencode(".jpg", np.zeros((8, 9, 3), np.uint8))[1].tobytes()
+    for broken in (b"", b"text", wide):
+        with pytest.raises(ValueError, match="square"):
+            records.decode_image(broken)
+
+
 def test_tensorflow_and_tfds_read_the_same_record():
     import tensorflow as tf
 
