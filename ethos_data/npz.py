@@ -36,8 +36,8 @@ _MAX_INFLATION: Final = 1032
 """A deflate stream cannot grow by more (zlib's technical notes, "Maximum
 Compression Factor")."""
 
-_PIECE_BYTES: Final = 256 << 10
-_COMPRESSED_BYTES: Final = 256 << 10
+_PIECE_BYTES: Final = 128 << 10
+_COMPRESSED_BYTES: Final = 128 << 10
 """Both stay in the second level cache of one core."""
 
 _LOCAL_HEADER: Final = struct.Struct("<26xHH")

@@ -82,10 +82,15 @@ def depth_to_values(depth: np.ndarray) -> np.ndarray:
     is `DEPTH_RANGE`. Depth outside of the range is clipped to it.
     """
     lo, hi = DEPTH_RANGE
-    steps = (np.asarray(depth, np.float32) - lo) * np.float32(DEPTH_STEPS / (hi - lo))
+    steps = np.asarray(depth, np.float32) - np.float32(lo)
+    steps *= np.float32(DEPTH_STEPS / (hi - lo))
     known = np.isfinite(steps)
-    values = np.rint(np.clip(np.where(known, steps, 0), 0, DEPTH_STEPS)) + 1
-    return np.where(known, values, 0).astype(np.uint16)
+    # In place, and with limits that NaN gives way to: half the time of `clip`, `where`.
+    np.fmin(np.fmax(steps, 0, out=steps), DEPTH_STEPS, out=steps)
+    values = np.rint(steps, out=steps).astype(np.uint16)
+    values += 1
+    values *= known
+    return values
 
 
 def depth_from_values(values: np.ndarray) -> np.ndarray:

@@ -46,13 +46,19 @@ def _fill(depth, points, triangles):  # pragma: no cover (compiled)
         x1 = min(int(np.floor(max(ax, bx, cx) + _EDGE)), size - 1)
         y0 = max(int(np.ceil(min(ay, by, cy) - _EDGE)), 0)
         y1 = min(int(np.floor(max(ay, by, cy) + _EDGE)), size - 1)
+        if x0 > x1 or y0 > y1:  # between the pixel centres, as half of a mesh may be
+            continue
+        # The weights of b and c are planes over the image.
+        b_by_x, b_by_y = (cy - ay) / area, (ax - cx) / area
+        c_by_x, c_by_y = (ay - by) / area, (bx - ax) / area
+        az = points[a, 2]
+        b_z, c_z = points[b, 2] - az, points[c, 2] - az
         for y in range(y0, y1 + 1):
+            b_row, c_row = (y - ay) * b_by_y, (y - ay) * c_by_y
             for x in range(x0, x1 + 1):
-                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
-                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
-                wa = 1.0 - wb - wc
-                if wa < -_EDGE or wb < -_EDGE or wc < -_EDGE:
+                wb, wc = b_row + (x - ax) * b_by_x, c_row + (x - ax) * c_by_x
+                if wb < -_EDGE or wc < -_EDGE or 1.0 - wb - wc < -_EDGE:
                     continue
-                z = wa * points[a, 2] + wb * points[b, 2] + wc * points[c, 2]
+                z = az + wb * b_z + wc * c_z
                 if not depth[y, x] >= z:  # also true where there is nothing yet
                     depth[y, x] = z
