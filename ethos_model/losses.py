@@ -21,8 +21,8 @@ _WING_CURVE: Final = 0.01
 _POINT_SCALE: Final = 0.02  # window sides: brings plain errors to the likelihood's size
 _DEPTH_SCALE: Final = 0.05  # window sides: a typical error of the depth map
 _RESTORED_SCALE: Final = 0.1  # of the grey range
-_RESTORED_FLOOR: Final = 1e-4
-"""Mean squared error of 40 dB: what is nearer to the truth gains no more by it."""
+_RESTORED_FLOOR: Final = 1e-3
+"""Mean squared error of 30 dB: what is nearer to the truth gains little more by it."""
 
 _SSIM_SIDE: Final = 8  # pixels of a uniform window, the other form in Wang et al. 2004
 _SSIM_CONSTANTS: Final = (0.01**2, 0.03**2)  # for values in [0, 1], Wang et al. 2004
@@ -91,10 +91,11 @@ def depth_loss(true: Any, predicted: Any, mask: Any) -> Any:
 def restored_loss(true: Any, predicted: Any) -> Any:
     """What keeps the restored picture from being as near as possible to the true one.
 
-    The sum of three terms, (N,): the logarithm of the mean squared error, which is the
-    PSNR up to a factor and weighs a slightly and a badly degraded face alike; what the
-    structural similarity lacks to 1; and the absolute error of the gradients, which
-    keeps edges where the first alone would blur.
+    The sum of three terms, (N,): the absolute error of the grey values and of their
+    gradients, which brings light into the dark and keeps edges; the logarithm of the
+    mean squared error, which is the PSNR up to a factor and minds a slightly degraded
+    face as much as a bad one; and what the structural similarity lacks to 1. Without
+    the first, clean faces outweigh dark ones: a network from scratch changed nothing.
 
     Args:
       true: (N, D, D, 1) in [0, 1].
@@ -103,10 +104,12 @@ def restored_loss(true: Any, predicted: Any) -> Any:
     error = predicted - true
     across = error[:, :, 1:] - error[:, :, :-1]
     down = error[:, 1:] - error[:, :-1]
-    edges = sum(ops.mean(ops.abs(term), axis=(1, 2, 3)) for term in (across, down))
+    absolute = sum(
+        ops.mean(ops.abs(term), axis=(1, 2, 3)) for term in (error, across, down)
+    )
     square = ops.mean(ops.square(error), axis=(1, 2, 3))
     nearness = ops.log(square / _RESTORED_FLOOR + 1) / math.log(10)
-    return nearness + (1 - ssim(true, predicted)) + edges / _RESTORED_SCALE
+    return absolute / _RESTORED_SCALE + nearness + (1 - ssim(true, predicted))
 
 
 def ssim(true: Any, predicted: Any) -> Any:
