@@ -121,15 +121,18 @@ def sample(
     )
     matrix = placement.matrix()
     starts, sides = examples.starts[rows], examples.sides[rows]
-    at = augment.to_pixels(matrix, image_size, sides)
-    images = sampling.sample_images(examples.pixels, starts, sides, at, image_size)
+    whole: list[crop.Window | None] = [None] * len(rows)
     if augmentation == augment.NONE:
-        # As the predictor does it, to the last bit.
-        for i, row in enumerate(rows):
-            window = _whole(matrix[i], placement.side[i], int(sides[i]))
-            if window is not None:
-                cut = crop.cut(examples.image(row), window)
-                images[i] = crop.resize(cut, image_size)
+        whole = list(map(_whole, matrix, placement.side, sides.tolist()))
+    if None in whole:
+        at = augment.to_pixels(matrix, image_size, sides)
+        images = sampling.sample_images(examples.pixels, starts, sides, at, image_size)
+    else:
+        images = sampling.empty((len(rows), image_size, image_size, 3), np.uint8)
+    for i, window in enumerate(whole):
+        if window is not None:  # as the predictor does it, to the last bit
+            cut = crop.cut(examples.image(rows[i]), window)
+            images[i] = crop.resize(cut, image_size)
     at = augment.to_pixels(matrix, depth_size, records.DEPTH_SIZE)
     depth, mask = sampling.sample_depths(
         examples.depth, rows, at, depth_size, placement.side

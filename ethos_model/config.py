@@ -59,7 +59,9 @@ class TrainConfig:
         "MobileNetV2 .h5 file without its top",
     )
     initial_weights: str = _flag(
-        "", "start from the averaged weights of this checkpoint (.npz) of another run"
+        "",
+        "start from the averaged weights of this checkpoint (.npz) of another run, "
+        "instead of from --backbone_weights",
     )
     landmark_loss: str = _flag(
         "gaussian",

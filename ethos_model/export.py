@@ -204,9 +204,10 @@ def _card(
         },
         "training_data": meta.get("data", {}),
         "training": {
-            k: v
-            for k, v in config.items()
-            if k not in ("data_dir", "extra_data_dir", "workdir")
+            # Files by their names: where they lay is nobody else's business.
+            name: os.path.basename(value) if name.endswith("_weights") else value
+            for name, value in config.items()
+            if name not in ("data_dir", "extra_data_dir", "workdir")
         },
         "trained_steps": meta["step"],
         "validation": {k: v for k, v in best.items() if k.startswith("val_")},

@@ -53,6 +53,17 @@ def check_devices(config: TrainConfig, strategy: tf.distribute.Strategy) -> None
             f"--batch_size must be a multiple of the {count} devices, "
             f"not {config.batch_size}"
         )
+    each = config.batch_size // count
+    if config.extra_data_dir and not 0 < _extra(config, each) < each:
+        raise EthosError(
+            f"--extra_share {config.extra_share:g} is no whole image, or all, of the "
+            f"{each} that a device gets of each batch"
+        )
+
+
+def _extra(config: TrainConfig, images: int) -> int:
+    """How many of a device's images come from the second data set."""
+    return round(images * config.extra_share) if config.extra_data_dir else 0
 
 
 def check_agreement(strategy: tf.distribute.Strategy, step: int) -> None:
@@ -114,7 +125,7 @@ def training_batches(
         count = context.num_input_pipelines
         turns = replicas // count
         each = config.batch_size // turns // count
-        extra = round(each * config.extra_share) if config.extra_data_dir else 0
+        extra = _extra(config, each)
 
         def load(data_dir: str, images: int) -> tf.data.Dataset:
             return dataset.load(

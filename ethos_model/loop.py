@@ -56,7 +56,9 @@ class Trainer:
         self.strategy = strategy
         self._degradation = degradation
         with strategy.scope():
-            self.model = _network(config, config.backbone_weights)
+            # Nothing is downloaded that other weights are about to replace.
+            backbone = None if config.initial_weights else config.backbone_weights
+            self.model = _network(config, backbone)
             self.average = _network(config, None)
             self.optimizer = _optimizer(config)
             self.optimizer.build(self.model.trainable_variables)

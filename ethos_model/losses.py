@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from keras import ops
 
+from ethos_model.metrics import SSIM_CONSTANTS
+
 Z_SIGMA: Final = 2.0
 """Standard deviation of z over that of x and y. z of the corpora is an estimate and far
 noisier; its own error must not blow up the uncertainty that a drawing shows."""
@@ -25,7 +27,6 @@ _RESTORED_FLOOR: Final = 1e-3
 """Mean squared error of 30 dB: what is nearer to the truth gains little more by it."""
 
 _SSIM_SIDE: Final = 8  # pixels of a uniform window, the other form in Wang et al. 2004
-_SSIM_CONSTANTS: Final = (0.01**2, 0.03**2)  # for values in [0, 1], Wang et al. 2004
 
 
 def landmark_loss(kind: str, true: Any, predicted: Any, sigma: Any) -> Any:
@@ -108,6 +109,7 @@ def restored_loss(true: Any, predicted: Any) -> Any:
         ops.mean(ops.abs(term), axis=(1, 2, 3)) for term in (error, across, down)
     )
     square = ops.mean(ops.square(error), axis=(1, 2, 3))
+    # One for each 10 dB that are missing to the floor.
     nearness = ops.log(square / _RESTORED_FLOOR + 1) / math.log(10)
     return absolute / _RESTORED_SCALE + nearness + (1 - ssim(true, predicted))
 
@@ -116,8 +118,11 @@ def ssim(true: Any, predicted: Any) -> Any:
     """Structural similarity (Wang et al. 2004) in uniform windows of 8 pixels, (N,).
 
     Args:
-      true: (N, D, D, 1) in [0, 1].
-      predicted: (N, D, D, 1) in [0, 1].
+      true: float32 (N, D, D, 1) in [0, 1], D at least 8.
+      predicted: float32 (N, D, D, 1) in [0, 1].
+
+    Returns:
+      (N,), 1 for equal pictures.
     """
 
     def local_mean(values: Any) -> Any:
@@ -127,7 +132,7 @@ def ssim(true: Any, predicted: Any) -> Any:
     variance = local_mean(ops.square(true)) - ops.square(mean)
     other_variance = local_mean(ops.square(predicted)) - ops.square(other)
     covariance = local_mean(true * predicted) - mean * other
-    c1, c2 = _SSIM_CONSTANTS
+    c1, c2 = SSIM_CONSTANTS
     luminance = (2 * mean * other + c1) / (ops.square(mean) + ops.square(other) + c1)
     structure = (2 * covariance + c2) / (variance + other_variance + c2)
     return ops.mean(luminance * structure, axis=(1, 2, 3))

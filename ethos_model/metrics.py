@@ -27,7 +27,8 @@ FAILURE_LIMIT: Final = 8.0
 """NME_box in % above which a face counts as failed, and where the AUC ends."""
 
 _SSIM_WINDOW: Final = (11, 1.5)  # side and sigma in pixels, Wang et al. 2004
-_SSIM_CONSTANTS: Final = (0.01**2, 0.03**2)  # for values in [0, 1], Wang et al. 2004
+SSIM_CONSTANTS: Final = (0.01**2, 0.03**2)
+"""C1 and C2 of Wang et al. 2004 for values in [0, 1]."""
 
 
 def point_errors(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -185,7 +186,7 @@ def _ssim(a: np.ndarray, b: np.ndarray) -> float:
     var_a = local_mean(a * a) - mean_a**2
     var_b = local_mean(b * b) - mean_b**2
     covariance = local_mean(a * b) - mean_a * mean_b
-    c1, c2 = _SSIM_CONSTANTS
+    c1, c2 = SSIM_CONSTANTS
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
     structure = (2 * covariance + c2) / (var_a + var_b + c2)
     return float((luminance * structure).mean())

@@ -211,6 +211,9 @@ def make_records(
     Args:
       video: see `corpus.Video`.
       options: see `plan.Options`.
+
+    Yields:
+      One for each frame of `video.frames`, in their order.
     """
     landmarks = video.landmarks.astype(np.float64)
     problems = unusable(landmarks, *video.frames.shape[1:3])
@@ -269,8 +272,8 @@ def unusable(landmarks: np.ndarray, height: int, width: int) -> list[str | None]
 
     Args:
       landmarks: float64 (T, 68, 3), source pixels.
-      height: of the frames.
-      width: of the frames.
+      height: of the frames, pixels.
+      width: of the frames, pixels.
     """
     with np.errstate(invalid="ignore"):
         extent = landmarks.max(axis=1) - landmarks.min(axis=1)

@@ -53,26 +53,27 @@ class WriteShard(beam.DoFn):
         yield receipt["records"]
 
 
-def _size(task: Task) -> int:
-    """Bytes that are read and to be inflated: what a shard costs."""
-    return sum(member.source.size for member in task.shard.members)
+def largest_first(tasks: Sequence[Task]) -> list[Task]:
+    """The order in which workers should get them, by the bytes that are to be read.
+
+    A local runner deals elements out to its workers in turn, so that neighbours should
+    be of a size: as they came, one of two workers got 8 of 12 large shards and the
+    other waited for a third of the time. Runners that hand out what is next end with
+    the small ones.
+    """
+    return sorted(
+        tasks, key=lambda task: -sum(one.source.size for one in task.shard.members)
+    )
 
 
 def build(
     pipeline: beam.Pipeline, tasks: Sequence[Task], beam_args: list[str]
 ) -> beam.PCollection[int]:
-    """Adds the conversion to a pipeline.
-
-    The largest shards come first. A local runner deals elements out to its workers in
-    turn, so that neighbours should be of a size: as they came, one of two workers got 8
-    of 12 large shards and the other waited for a third of the time. Runners that hand
-    out what is next end with the small ones.
-    """
-    ordered = sorted(tasks, key=lambda task: -_size(task))
+    """Adds the conversion to a pipeline."""
     return (
         pipeline
         # Create's own shuffle would deal them out a first time, for nothing.
-        | "Shards" >> beam.Create(ordered, reshuffle=False)
+        | "Shards" >> beam.Create(largest_first(tasks), reshuffle=False)
         # Breaks the fusion with Create, so that workers share the shards.
         | "Share" >> beam.Reshuffle()
         | "Write" >> beam.ParDo(WriteShard(beam_args))

@@ -222,3 +222,21 @@ def test_a_damaged_litert_file_is_named(exported, tmp_path):
     (tmp_path / "model.tflite").write_bytes(b"TFL3 not really")
     with pytest.raises(EthosError, match=r"model\.tflite: not a LiteRT model"):
         predict.FacePredictor(str(tmp_path))
+
+
+def test_a_card_names_files_without_their_folders():
+    config = {
+        "image_size": 96,
+        "data_dir": "/home/me/data",
+        "extra_data_dir": "/home/me/heads",
+        "workdir": "/home/me/run",
+        "backbone_weights": "/home/me/backbone.h5",
+        "initial_weights": "/home/me/first/best.npz",
+    }
+    meta = {"config": config, "history": [], "step": 7}
+    training = export._card("model", meta, None)["training"]
+    assert training == {
+        "image_size": 96,
+        "backbone_weights": "backbone.h5",
+        "initial_weights": "best.npz",
+    }

@@ -179,15 +179,25 @@ def test_a_diverged_loss_stops_with_advice_and_keeps_the_checkpoint(
     assert np.isfinite(meta["history"][0]["loss"])
 
 
-def test_initial_weights_are_another_runs_average(whole, data_dir, tmp_path):
+def test_initial_weights_are_another_runs_average(
+    whole, data_dir, tmp_path, monkeypatch
+):
     start = str(whole[1] / "best.npz")
+    asked = []
+
+    def build(backbone_weights=None, **options):
+        asked.append(backbone_weights)
+        return tiny.build(**options)
+
+    monkeypatch.setattr(network, "build", build)
     config = TrainConfig(
         data_dir=data_dir,
         workdir=str(tmp_path),
-        **{**tiny.FLAGS, "initial_weights": start},
+        **{**tiny.FLAGS, "initial_weights": start, "backbone_weights": "imagenet"},
     )
     trainer = loop.Trainer(config, inputs.strategy(), None)
     runs.Run(config, trainer, inputs.describe(config), progress.Silent()).start()
+    assert set(asked) == {None}  # nothing is downloaded to be replaced
     groups, _ = checkpoint.read(start)
     for variable, value in zip(
         trainer.average.variables, groups["average"], strict=True
@@ -226,6 +236,12 @@ def test_a_share_of_every_batch_comes_from_the_extra_data(data_dir, tmp_path):
             np.testing.assert_array_equal(again["image"], batch["image"])
     described = inputs.describe(config)
     assert described["extra"]["examples"]["train"] == 20
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_a_share_that_is_no_whole_image_is_refused(data_dir, tmp_path, share):
+    with pytest.raises(EthosError, match=f"--extra_share {share} is no whole image"):
+        run(data_dir, tmp_path, extra_data_dir=data_dir, extra_share=share)
 
 
 def test_average_follows_weights_and_debiased_statistics(data_dir, tmp_path):

@@ -1,0 +1,142 @@
+"""Files that cannot be used are listed with their reason, and cost no good frame."""
+
+import collections
+import io
+import json
+import pathlib
+import zipfile
+
+import numpy as np
+import pytest
+
+from ethos_data import records
+from pipelines import convert
+from tests.ethos_data import videos
+from tests.pipelines.test_convert import read_records
+
+
+def write_bad_files(folder: pathlib.Path) -> dict[str, str]:
+    """Writes one file for each kind of damage; name to a part of the reason."""
+    arrays = videos.make_arrays()
+    whole = videos.write_video(folder / "whole_0.npz").read_bytes()
+    (folder / "whole_0.npz").unlink()
+    expected = {}
+
+    def add(name, reason, content=None, **changed):
+        path = folder / f"{name}_0.npz"
+        if content is not None:
+            path.write_bytes(content)
+        else:
+            kept = {k: v for k, v in (arrays | changed).items() if v is not None}
+            np.savez_compressed(path, **kept)
+        expected[path.name] = reason
+
+    landmarks = arrays["landmarks3D"]
+    add("truncated", "zip archive", whole[: len(whole) // 2])
+    add("empty", "zip archive", b"")
+    add("text", "zip archive", b"this is no archive at all")
+    middle = bytearray(whole)
+    middle[len(whole) // 3] ^= 0xFF
+    add("flipped", "colorImages", bytes(middle))
+    add("keyless", "has no colorImages", colorImages=None)
+    add("unmarked", "has no landmarks3D", landmarks3D=None)
+    add("pickled", "object array", landmarks3D=landmarks.astype(object))
+    add("lopsided", "shapes disagree", landmarks3D=landmarks[..., :-1])
+    add("floats", "must be uint8", colorImages=arrays["colorImages"] / 255)
+    add("nan", "4 landmarks not finite", landmarks3D=landmarks * np.nan)
+    add("infinite", "4 landmarks not finite", landmarks3D=landmarks * np.inf)
+    add("elsewhere", "4 landmarks mostly off", landmarks3D=landmarks + 900)
+    add("flat", "4 landmarks without extent", landmarks3D=landmarks * 0)
+    none = {k: arrays[k][..., :0] for k in ("colorImages", "landmarks3D")}
+    add("timeless", "has no frames", **none)
+    header = np.lib.format.header_data_from_array_1_0(arrays["colorImages"])
+    header["shape"] = (100_000, 100_000, 3, 4)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("colorImages.npy", "w") as member:
+            np.lib.format.write_array_header_1_0(member, header)
+            member.write(bytes(10**6))
+        with archive.open("landmarks3D.npy", "w") as member:
+            np.save(member, landmarks)
+    add("bomb", "promises 120,000,000,000 bytes", file.getvalue())
+    (folder / "unreadable_0.npz").symlink_to(folder / "nowhere")
+    expected["unreadable_0.npz"] = "cannot be read"
+    (folder / "twin").mkdir()
+    videos.write_video(folder / "twin" / "Person_00_0.npz", seed=99)
+    expected["twin/Person_00_0.npz"] = "has the video id of faces_1/"
+    return expected
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    corpus_dir = videos.write_corpus(tmp_path / "corpus")
+    return corpus_dir, write_bad_files(corpus_dir)
+
+
+def test_bad_files_are_listed_with_reasons_and_good_frames_all_written(
+    mixed, tmp_path, capsys
+):
+    corpus_dir, expected = mixed
+    # One good file with two bad frames: these go, the file stays.
+    partly = videos.make_arrays(5, frames=5)
+    partly["landmarks3D"][..., 1] = np.nan
+    partly["landmarks3D"][..., 3] += 1000
+    np.savez_compressed(corpus_dir / "Partly_Good_1.npz", **partly)
+    status = convert.main(
+        ["--corpus_dir", str(corpus_dir), "--data_dir", str(tmp_path / "data")]
+    )
+    out = capsys.readouterr().out
+    assert status == 0
+    assert f"13 written, {len(expected)} rejected" in out
+    folder = tmp_path / "data" / "ethos_faces" / records.VERSION
+    manifest = json.loads((folder / "manifest.json").read_text())
+    reasons = {entry["path"]: entry["reason"] for entry in manifest["rejected"]}
+    assert reasons.keys() == expected.keys()
+    for name, reason in expected.items():
+        assert reason in reasons[name]
+        assert "\n" not in reasons[name]
+    assert manifest["found"] == len(manifest["inputs"]) + len(reasons)
+    assert manifest["found"] == len(list(corpus_dir.rglob("*.npz")))
+    good = collections.Counter(r.video_id for _, r in read_records(folder))
+    assert good.pop("Partly_Good_1") == 3
+    assert set(good.values()) == {3}
+    assert len(good) == 12
+
+
+def test_max_bad_fraction_decides_when_the_job_fails(mixed, tmp_path, capsys):
+    corpus_dir, expected = mixed
+    args = ["--corpus_dir", str(corpus_dir), "--data_dir", str(tmp_path / "data")]
+    share = len(expected) / (len(expected) + 12)
+    assert convert.main([*args, "--max_bad_fraction", str(share - 0.01)]) == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("error: ")
+    assert f"{len(expected)} of {len(expected) + 12} files were rejected" in told
+    folder = tmp_path / "data" / "ethos_faces" / records.VERSION
+    assert (folder / "manifest.json").exists()
+    assert not (folder / "dataset_info.json").exists()
+    # With more patience, the same command goes on from the finished shards.
+    result = convert.run([*args, "--max_bad_fraction", str(share + 0.01)])
+    assert result.frames == 36
+    # All but the shards of files that could not be opened, which are tried again.
+    assert result.shards_reused >= result.shards - 1
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda folder: None, "is not a folder"),
+        (lambda folder: folder.mkdir(), "holds no .npz file"),
+        (
+            lambda folder: (folder.mkdir(), (folder / "a_1.npz").write_bytes(b"no")),
+            "1 of 1 files were rejected",
+        ),
+    ],
+)
+def test_a_corpus_without_videos_is_one_line(tmp_path, capsys, make, reason):
+    make(tmp_path / "corpus")
+    args = ["--corpus_dir", str(tmp_path / "corpus"), "--data_dir", str(tmp_path / "d")]
+    assert convert.main(args) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("error: ")
+    assert reason in lines[-1]
+    assert "Traceback" not in "".join(lines)
