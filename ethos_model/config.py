@@ -69,7 +69,7 @@ class TrainConfig:
         choices=LANDMARK_LOSSES,
     )
     depth_weight: float = _flag(1.0, "weight of the depth loss")
-    restored_weight: float = _flag(1.0, "weight of the restored image's loss")
+    restored_weight: float = _flag(0.3, "weight of the restored image's loss")
     degrade: bool = _flag(True, "degrade the training images")
     learning_rate: float = _flag(1e-3, "highest learning rate (AdamW, cosine decay)")
     warmup_steps: int = _flag(200, "steps over which the learning rate rises from zero")
