@@ -12,15 +12,17 @@ seed alone, so a run that is resumed with `start_step` sees what it would have s
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
+from collections.abc import Iterator
 from typing import Any, Final
 
 import cv2
 import numpy as np
 import tensorflow as tf
 
-from ethos_data import augment, callbacks, examples, records, remote
+from ethos_data import augment, callbacks, decoded, examples, records, remote
 from ethos_data.errors import EthosError
 from ethos_data.landmarks import NUM_LANDMARKS
 
@@ -28,7 +30,7 @@ SHUFFLE_BUFFER: Final = 4096
 """Examples, still encoded: about 15 kB each."""
 
 CACHE_BYTES: Final = 2 << 30  # 2 GiB
-"""Splits that take less memory are decoded once and then kept."""
+"""Splits that take less memory are decoded once and then kept there."""
 
 _EXPANSION: Final = 10
 """Bytes of a decoded example over those of an encoded one: 7.5 in YouTube Faces."""
@@ -90,6 +92,18 @@ def counts(data_dir: str | os.PathLike[str]) -> dict[str, int]:
     return {one["name"]: sum(map(int, one["shardLengths"])) for one in splits}
 
 
+def fingerprint(data_dir: str | os.PathLike[str]) -> str:
+    """sha256 over the data set's description, which names bytes and count of shards."""
+    folder = version_dir(data_dir)
+    digest = hashlib.sha256()
+    for name in ("dataset_info.json", "manifest.json"):
+        path = os.path.join(folder, name)
+        if tf.io.gfile.exists(path):
+            with tf.io.gfile.GFile(path, "rb") as file:
+                digest.update(file.read())
+    return f"sha256:{digest.hexdigest()}"
+
+
 def load(
     data_dir: str | os.PathLike[str],
     split: str,
@@ -104,6 +118,7 @@ def load(
     worker: tuple[int, int] = (0, 1),
     shuffle_buffer: int = SHUFFLE_BUFFER,
     cache_bytes: int = CACHE_BYTES,
+    cache_dir: str | os.PathLike[str] | None = None,
     num_parallel_calls: int = tf.data.AUTOTUNE,
     device: str | None = None,
 ) -> tf.data.Dataset:
@@ -123,7 +138,10 @@ def load(
       worker: (index, count): this worker's part of every batch, B / count examples.
       shuffle_buffer: examples among which the next is drawn.
       cache_bytes: when training, decode the split once and keep it in memory if it
-        takes no more than this; 0 = never. The order of examples depends on it.
+        takes no more than this; 0 = never.
+      cache_dir: a folder of this machine where a split that memory does not hold is
+        decoded to, once for all runs; None = decode it anew in every epoch. The order
+        of examples depends on whether they are decoded once.
       num_parallel_calls: threads that decode and sample.
       device: where to put the batches ahead of time, as "/gpu:0"; None = the GPU if
         there is exactly one, "" = leave them on the host.
@@ -150,12 +168,18 @@ def load(
     paths = shards(data_dir, split)
     if training and not counts(data_dir)[split]:
         raise EthosError(f"{data_dir}: the {split} split has no images")
-    keep = training and _decoded_bytes(paths) <= cache_bytes
+    size = _decoded_bytes(paths)
     # Pictures of a hundred pixels are not worth waking threads for.
     cv2.setNumThreads(1)
 
     ds = _serialized(paths, training, seed)
-    kept = _collect(ds, num_parallel_calls) if keep else None
+    kept = None
+    if training and size <= cache_bytes:
+        kept = examples.collect(_decoded(ds, num_parallel_calls))
+    elif training and cache_dir is not None:
+        name = f"{split}-{fingerprint(data_dir).partition(':')[2][:32]}"
+        folder = os.path.join(os.path.expanduser(os.fspath(cache_dir)), name)
+        kept = decoded.kept(folder, _decoded(ds, num_parallel_calls), size)
     if kept is not None:
         ds = tf.data.Dataset.range(len(kept))
     if training:
@@ -214,13 +238,13 @@ def _decoded_bytes(paths: list[str]) -> int:
     return _EXPANSION * sum(tf.io.gfile.stat(path).length for path in paths)
 
 
-def _collect(ds: tf.data.Dataset, num_parallel_calls: int) -> examples.Examples:
-    """All examples of serialized ones, decoded."""
-    decoded = ds.batch(_DECODED_AT_ONCE).map(_decode, num_parallel_calls)
-    return examples.collect(
-        examples.Examples(*(one[key] for key in _FIELDS))
-        for one in decoded.as_numpy_iterator()
-    )
+def _decoded(
+    ds: tf.data.Dataset, num_parallel_calls: int
+) -> Iterator[examples.Examples]:
+    """All examples of serialized ones, some at a time."""
+    ds = ds.batch(_DECODED_AT_ONCE).map(_decode, num_parallel_calls)
+    for one in ds.as_numpy_iterator():
+        yield examples.Examples(*(one[key] for key in _FIELDS))
 
 
 def _decode(serialized: tf.Tensor) -> dict[str, tf.Tensor]:

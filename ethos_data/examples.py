@@ -133,7 +133,7 @@ def sample(
         if window is not None:  # as the predictor does it, to the last bit
             cut = crop.cut(examples.image(rows[i]), window)
             images[i] = crop.resize(cut, image_size)
-    at = augment.to_pixels(matrix, depth_size, records.DEPTH_SIZE)
+    at = augment.to_pixels(placement.label_matrix(), depth_size, records.DEPTH_SIZE)
     depth, mask = sampling.sample_depths(
         examples.depth, rows, at, depth_size, placement.side
     )

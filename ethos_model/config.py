@@ -48,6 +48,12 @@ class TrainConfig:
     extra_share: float = _flag(
         0.25, "share of the images that come from --extra_data_dir, if there is one"
     )
+    cache_dir: str = _flag(
+        "",
+        "folder of this machine where a data set that memory does not hold is decoded "
+        "to, once for all runs; without it, it is decoded anew in every epoch",
+        resumable=True,
+    )
     batch_size: int = _flag(16, "images a step, over all devices and workers")
     epochs: int = _flag(50, "epochs to train")
     steps_per_epoch: int = _flag(100, "training steps of an epoch")
@@ -70,6 +76,12 @@ class TrainConfig:
     )
     depth_weight: float = _flag(1.0, "weight of the depth loss")
     restored_weight: float = _flag(0.3, "weight of the restored image's loss")
+    label_shift: float = _flag(
+        0.0,
+        "how far the labels of --data_dir lie too far right, % of the face size, as "
+        "ethos-evaluate measures it with a model trained without; mirrored images then "
+        "get labels that lie there too",
+    )
     degrade: bool = _flag(True, "degrade the training images")
     learning_rate: float = _flag(1e-3, "highest learning rate (AdamW, cosine decay)")
     warmup_steps: int = _flag(200, "steps over which the learning rate rises from zero")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
-from ethos_data import dataset
+from ethos_data import augment, dataset
 from ethos_data.errors import EthosError
 from ethos_model.config import TrainConfig
 
@@ -127,7 +126,9 @@ def training_batches(
         each = config.batch_size // turns // count
         extra = _extra(config, each)
 
-        def load(data_dir: str, images: int) -> tf.data.Dataset:
+        def load(
+            data_dir: str, images: int, label_shift: float = 0.0
+        ) -> tf.data.Dataset:
             return dataset.load(
                 data_dir,
                 "train",
@@ -135,12 +136,14 @@ def training_batches(
                 batch_size=images * count,
                 training=True,
                 seed=config.seed,
+                augmentation=augment.Augmentation(label_shift=label_shift),
                 start_step=start_step * turns,
                 worker=(context.input_pipeline_id, count),
+                cache_dir=config.cache_dir or None,
                 device="",
             )
 
-        ds = load(config.data_dir, each - extra)
+        ds = load(config.data_dir, each - extra, config.label_shift)
         if extra:
             both = tf.data.Dataset.zip(ds, load(config.extra_data_dir, extra))
             ds = both.map(_joined).prefetch(tf.data.AUTOTUNE)
@@ -167,14 +170,8 @@ def describe(config: TrainConfig) -> dict[str, Any]:
 
 def _describe(data_dir: str) -> dict[str, Any]:
     folder = dataset.version_dir(data_dir)
-    digest = hashlib.sha256()
-    for name in ("dataset_info.json", "manifest.json"):
-        path = os.path.join(folder, name)
-        if tf.io.gfile.exists(path):
-            with tf.io.gfile.GFile(path, "rb") as file:
-                digest.update(file.read())
     return {
-        "fingerprint": f"sha256:{digest.hexdigest()}",
+        "fingerprint": dataset.fingerprint(folder),
         "examples": dataset.counts(folder),
     }
 

@@ -10,6 +10,7 @@ prediction and the truth stand in the same one: all errors are ratios, given in 
     z error   mean |z error| / sqrt(w * h)
     depth     mean |depth error| inside the mask / sqrt(w * h), the mean error removed
     mCE       mean over degradation x severity of NME / a baseline's NME
+    shift     mean of true - predicted points, right and down positive / sqrt(w * h)
     jitter    mean second difference of the points of a still clip / sqrt(w * h)
 """
 
@@ -59,6 +60,25 @@ def nme_box(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
       float64 (...), %.
     """
     return point_errors(predicted, true).mean(axis=-1)
+
+
+def label_shift(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """How far the labels of a face lie from its prediction, all in the same direction.
+
+    A network that learns from pictures and their mirror images has no preference for a
+    side. If labels lie to one side of it on average, their maker has.
+
+    Args:
+      predicted: (..., 68, 2) or (..., 68, 3).
+      true: the same shape and frame of reference.
+
+    Returns:
+      float64 (..., 2), to the right and down, %.
+    """
+    predicted = np.asarray(predicted, np.float64)[..., :2]
+    true = np.asarray(true, np.float64)[..., :2]
+    size = topology.face_size(topology.face_box(true))
+    return 100 * (true - predicted).mean(axis=-2) / size[..., None]
 
 
 def nme_iod(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:

@@ -24,6 +24,8 @@ class ConditionResult:
       nme_box: NME_box, %.
       nme_box_interval: 95 % interval of NME_box by bootstrap over people.
       nme_iod: NME_iod, %.
+      shift_x, shift_y: how far the labels lie to the right of and below the prediction,
+        mean over points, %.
       auc: area under the cumulative curve of NME_box up to 8 %, %.
       failure_rate: share of frames with NME_box above 8 %, %.
       z_error: mean |z error| of the points, %.
@@ -42,6 +44,8 @@ class ConditionResult:
     nme_box: float
     nme_box_interval: tuple[float, float]
     nme_iod: float
+    shift_x: float
+    shift_y: float
     auc: float
     failure_rate: float
     z_error: float

@@ -62,9 +62,12 @@ def score(
     points, sigma = outputs["landmarks"], outputs["uncertainty"]
     restored = outputs["restored"][..., 0]
     shown = grey(images)
+    shift_x, shift_y = metrics.label_shift(points, truth.landmarks).T
     return {
         "nme_box": metrics.nme_box(points, truth.landmarks),
         "nme_iod": metrics.nme_iod(points, truth.landmarks),
+        "shift_x": shift_x,
+        "shift_y": shift_y,
         "z_error": metrics.z_error(points, truth.landmarks),
         "depth_error": metrics.depth_error(
             outputs["depth"][..., 0], truth.depth, truth.depth_mask, truth.face_size

@@ -28,6 +28,8 @@ from ethos_model.evaluation.scores import SIGMAS, ConditionScores
 
 _MEANS: Final = (
     "nme_iod",
+    "shift_x",
+    "shift_y",
     "z_error",
     "depth_error",
     "restored_psnr",

@@ -138,6 +138,11 @@ def _notes(report: Report) -> list[str]:
         f"- points: the best is {best} with {report.points[best]:.2f} %, the worst "
         f"{worst} with {report.points[worst]:.2f} %",
     ]
+    x, y = clean.shift_x, clean.shift_y
+    lines.append(
+        f"- labels: on average {abs(x):.2f} % to the {'right' if x > 0 else 'left'} of "
+        f"the prediction and {abs(y):.2f} % {'below' if y > 0 else 'above'} it"
+    )
     if report.mean_face.derived_depth_error > _NO_ERROR:
         lines.append(
             "- depth: derived from the true points it would be wrong by "

@@ -65,6 +65,36 @@ def test_a_mirrored_face_has_its_points_renamed():
     np.testing.assert_allclose(mirrored, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("mirror", [0, 1])
+def test_labels_lie_right_of_the_truth_in_a_mirrored_picture_too(mirror):
+    truth, windows = batch(5)
+    size = topology.face_size(topology.face_box(truth))
+    labels = truth.copy()
+    labels[..., 0] += 0.03 * size[:, None]
+    upright = augment.Augmentation(rotation=0, mirror=mirror, label_shift=3)
+    placement = augment.place(labels, windows, augmentation=upright, seed=1)
+    # Where the picture went, and with it the truth.
+    matrix = placement.matrix()
+    seen = truth[..., :2] - matrix[:, None, :, 2]
+    seen = np.linalg.solve(matrix[:, None, :, :2], seen[..., None])[..., 0]
+    if mirror:
+        seen = seen[:, topology.MIRROR]
+    away = placement.move(labels)[..., :2] - seen
+    expected = 0.03 * size / placement.side
+    np.testing.assert_allclose(away[..., 0], np.tile(expected, (68, 1)).T, atol=1e-5)
+    np.testing.assert_allclose(away[..., 1], 0, atol=1e-5)
+
+
+def test_depth_moves_with_the_labels():
+    labels, windows = batch(5)
+    options = augment.Augmentation(mirror=1, label_shift=3)
+    placement = augment.place(labels, windows, augmentation=options, seed=1)
+    matrix = placement.label_matrix()
+    moved = placement.move(labels)[:, topology.MIRROR, :2]
+    back = np.einsum("bij,bpj->bpi", matrix[:, :, :2], moved) + matrix[:, None, :, 2]
+    np.testing.assert_allclose(back, labels[..., :2], atol=1e-5)
+
+
 def test_draws_depend_on_seed_and_index_alone():
     points, windows = batch(6)
     whole = augment.place(

@@ -43,6 +43,15 @@ def test_a_shift_by_a_known_part_of_the_face_gives_that_nme():
     assert metrics.nme_box(true + np.array([3.0, 0]), true) == pytest.approx(5.0)
 
 
+def test_labels_to_one_side_have_a_shift(faces):
+    predicted, true = faces
+    size = np.array([_size(one) for one in true])
+    noise = (true - predicted)[..., :2].mean(axis=1) / size[:, None]
+    beside = true + np.array([0.03, -0.01, 5])
+    expected = 100 * (noise + np.array([0.03, -0.01]) / size[:, None])
+    np.testing.assert_allclose(metrics.label_shift(predicted, beside), expected)
+
+
 def test_nme_iod_divides_by_the_outer_eye_corners(faces):
     predicted, true = faces
     expected = [
