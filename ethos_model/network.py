@@ -1,5 +1,8 @@
 """The network: MobileNetV2 shared by a landmark head and a light decoder.
 
+The landmark head answers twice: from all of the coarsest features at once, which knows
+what a face looks like, and then from the decoder's finer ones, which see where exactly.
+
 One uint8 RGB face in; 68 landmarks with their uncertainty, a depth map and the clean
 grey face out. MobileNetV2's last layer (1x1 to 1280 channels) serves a classifier and
 is left out: it holds a fifth of the weights and neither head needs it.
@@ -28,8 +31,14 @@ _SKIPS: Final = (
 )
 _LAST: Final = "block_16_project_BN"
 
-_DECODER_WIDTHS: Final = (16, 24, 32, 64)  # channels at strides 2, 4, 8 and 16
+_DECODER_WIDTHS: Final = (16, 32, 48, 64)  # channels at strides 2, 4, 8 and 16
 _HEAD_WIDTH: Final = 128
+
+_FINE_STRIDE: Final = 4
+_FINE_WIDTH: Final = 64
+# Standard deviation of where the head's answer is looked for, in cells of the finer
+# features: 3.7 % of the face size. 1.5 cells were worse, by 1 % of the error.
+_FINE_REACH: Final = 0.8
 
 LUMA: Final = (0.299, 0.587, 0.114)
 """ITU-R BT.601 weights of red, green and blue: what grey means here."""
@@ -78,8 +87,9 @@ def build(
     scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(image)
     backbone = _backbone(image_size, alpha, backbone_weights, norm)
     *skips, last = backbone(scaled)
-    landmarks, uncertainty = _landmark_head(last, norm)
-    depth, restored = _decoder(scaled, skips, last, norm)
+    points, uncertainty = _landmark_head(last, norm)
+    depth, restored, fine = _decoder(scaled, skips, last, norm)
+    landmarks = _refined(points, fine, norm)
     outputs = (landmarks, uncertainty, depth, restored)
     return keras.Model(image, dict(zip(OUTPUTS, outputs, strict=True)), name="ethos")
 
@@ -131,7 +141,7 @@ def _landmark_head(features: Any, norm: dict[str, Any]) -> tuple[Any, Any]:
         NUM_LANDMARKS * 3, kernel_initializer=small, name="landmark_points"
     )(x)
     points = ops.reshape(ops.cast(points, "float32"), (-1, NUM_LANDMARKS, 3))
-    points = layers.Rescaling(_POINT_SCALE, dtype="float32", name="landmarks")(points)
+    points = _POINT_SCALE * points
     raw = layers.Dense(NUM_LANDMARKS, kernel_initializer=small, name="landmark_sigma")(
         x
     )
@@ -140,11 +150,48 @@ def _landmark_head(features: Any, norm: dict[str, Any]) -> tuple[Any, Any]:
     return points, layers.Identity(dtype="float32", name="uncertainty")(sigma)
 
 
+def _refined(points: Any, features: Any, norm: dict[str, Any]) -> Any:
+    """Moves each point to where the finer features find it, near where it was.
+
+    The mean of a map over the features' cells: the evidence for a point times a
+    Gaussian around its first place, as a posterior of a prior and a likelihood
+    (integral regression, Sun et al. 2018, made local). Without evidence, as training
+    begins and as a covered point stays, nothing moves.
+
+    Args:
+      points: (N, 68, 3) normalised.
+      features: (N, C, C, F).
+    """
+    x = _convolution(features, _FINE_WIDTH, 3, "landmark_fine", norm)
+    evidence = layers.Conv2D(
+        NUM_LANDMARKS, 1, kernel_initializer="zeros", name="landmark_evidence"
+    )(x)
+    cells = evidence.shape[1]
+    evidence = ops.transpose(ops.cast(evidence, "float32"), (0, 3, 1, 2))
+    center = ops.convert_to_tensor((np.arange(cells, dtype=np.float32) + 0.5) / cells)
+    away = (ops.expand_dims(points[..., :2], -1) - center) * (cells / _FINE_REACH)
+    prior = -0.5 * ops.square(away)  # (N, 68, 2, C), x and y
+    logits = evidence + prior[:, :, 0, None, :] + prior[:, :, 1, :, None]
+    flat = ops.reshape(logits, (-1, NUM_LANDMARKS, cells * cells))
+    y, x = np.meshgrid(*[(np.arange(cells) + 0.5) / cells] * 2, indexing="ij")
+    places = np.stack([x.ravel(), y.ravel()], axis=-1).astype(np.float32)
+    found = ops.matmul(ops.softmax(flat), ops.convert_to_tensor(places))
+    # Where the mean would be without evidence: not quite the point itself, for cells
+    # are few and end at the border.
+    start = ops.sum(ops.softmax(prior) * center, axis=-1)
+    moved = ops.concatenate([points[..., :2] + found - start, points[..., 2:]], axis=-1)
+    return layers.Identity(dtype="float32", name="landmarks")(moved)
+
+
 def _decoder(
     scaled: Any, skips: list[Any], last: Any, norm: dict[str, Any]
-) -> tuple[Any, Any]:
-    """Depth and restored from coarse to fine, ending in a shuffle of 2 x 2 pixels."""
-    x = last
+) -> tuple[Any, Any, Any]:
+    """Depth and restored from coarse to fine, ending in a shuffle of 2 x 2 pixels.
+
+    Returns:
+      Both, and the features at `_FINE_STRIDE`.
+    """
+    x = fine = last
     for stride, width, skip in zip(
         (16, 8, 4, 2), _DECODER_WIDTHS[::-1], skips[::-1], strict=True
     ):
@@ -170,6 +217,8 @@ def _decoder(
         x = layers.BatchNormalization(name=f"{name}_add_norm", **norm)(x)
         x = layers.ReLU(6.0, name=f"{name}_add_relu")(x)
         x = _convolution(x, width, 3, f"{name}_mix", norm)
+        if stride == _FINE_STRIDE:
+            fine = x
     # Zero kernels: depth begins flat, restored begins as the image that came in.
     maps = layers.Conv2D(
         8, 3, padding="same", kernel_initializer="zeros", name="decoder_maps"
@@ -184,7 +233,7 @@ def _decoder(
     grey = 0.5 + 0.49 * grey
     logit = ops.log(grey / (1 - grey)) + maps[..., 1:]
     restored = layers.Activation("sigmoid", dtype="float32", name="restored")(logit)
-    return depth, restored
+    return depth, restored, fine
 
 
 def _convolution(x: Any, width: int, size: int, name: str, norm: dict[str, Any]) -> Any:
