@@ -3,8 +3,8 @@
     ethos-export --workdir runs/first --output runs/first/model
 
 The directory holds a SavedModel (serving_default: `image` uint8 [N, S, S, 3] to
-landmarks, uncertainty, depth, restored), the same network as model.tflite with float16
-weights, and ethos_model.json, which says sizes, units, frames of reference, training
+landmarks, uncertainty, depth, restored), the same network as model.tflite, both with
+weights stored as float16, and ethos_model.json, which says sizes, units, frames of reference, training
 data and metrics. No training code is needed to use it.
 """
 
@@ -25,6 +25,9 @@ from ethos_data.errors import EthosError, cli
 from ethos_data.quiet import import_tensorflow, quiet_libraries
 from ethos_model import checkpoint
 from ethos_model.predict import CARD, FORMAT_VERSION, LITE, SIGNATURE, load_network
+
+_SMALLEST_HALF: Final = 1024
+"""Values of a constant from which on it is stored as float16: kernels, not biases."""
 
 # Largest difference of LiteRT's outputs from the SavedModel's on any point or pixel.
 # Float16 weights moved landmarks of real faces by 4e-4 of the window's side at most,
@@ -112,7 +115,7 @@ def _write_saved_model(
     ).get_concrete_function()
     # With constants for variables batch norm folds into the convolutions when the model
     # is loaded: a third less time a face.
-    frozen = convert_variables_to_constants_v2(variable)
+    frozen = _with_float16_weights(convert_variables_to_constants_v2(variable))
     names = sorted(variable.structured_outputs)  # the order of a flattened dict
 
     @tf.function(input_signature=[spec])
@@ -123,6 +126,38 @@ def _write_saved_model(
     module.serve = serve
     tf.saved_model.save(
         module, folder, signatures={SIGNATURE: serve.get_concrete_function()}
+    )
+
+
+def _with_float16_weights(function: Any) -> Any:
+    """The same concrete function, whose large constants are stored in half the bytes.
+
+    They are cast back once, when the model is loaded: it computes in float32.
+    """
+    import tensorflow as tf
+
+    graph = function.graph.as_graph_def()
+    for node in list(graph.node):
+        if node.op != "Const" or node.attr["dtype"].type != tf.float32.as_datatype_enum:
+            continue
+        value = tf.make_ndarray(node.attr["value"].tensor)
+        if value.size < _SMALLEST_HALF:
+            continue
+        half = graph.node.add(op="Const", name=f"{node.name}_float16")
+        half.attr["dtype"].type = tf.float16.as_datatype_enum
+        tensor = tf.make_tensor_proto(value.astype(np.float16))
+        half.attr["value"].tensor.CopyFrom(tensor)
+        node.op = "Cast"
+        node.input.append(half.name)
+        node.attr.clear()
+        node.attr["SrcT"].type = tf.float16.as_datatype_enum
+        node.attr["DstT"].type = tf.float32.as_datatype_enum
+    wrapped = tf.compat.v1.wrap_function(
+        lambda: tf.graph_util.import_graph_def(graph, name=""), []
+    )
+    return wrapped.prune(
+        [tensor.name for tensor in function.inputs],
+        [tensor.name for tensor in function.outputs],
     )
 
 

@@ -84,6 +84,11 @@ def test_signature_is_the_contracts(exported, model, images):
         np.testing.assert_allclose(value, wanted[name], atol=1e-4)
 
 
+def test_weights_take_two_bytes_each(exported, model):
+    size = os.path.getsize(os.path.join(exported, "saved_model.pb"))
+    assert size < 3 * model.count_params()  # the graph itself takes its part
+
+
 def test_litert_agrees_with_the_network_it_came_from(exported, model, images):
     backend, lite = predict.load_network(exported, "litert")
     assert backend == "litert"
