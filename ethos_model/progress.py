@@ -21,6 +21,9 @@ class Progress(Protocol):
     def step_end(self, step: int, means: dict[str, float]) -> None:
         """`means` are of the epoch so far; steps count from 1 within the epoch."""
 
+    def break_off(self) -> None:
+        """The epoch ends before its last step; somebody is about to say why."""
+
     def epoch_end(self, row: dict[str, float]) -> None:
         """`row` is the epoch's line of history.csv."""
 
@@ -41,6 +44,9 @@ class ProgressBar:
         values = [(name, means[name]) for name in _SHOWN]
         self._bar.update(step, values, finalize=step == self._bar.target)
 
+    def break_off(self) -> None:
+        print(flush=True)  # off the bar's line
+
     def epoch_end(self, row: dict[str, float]) -> None:
         print(
             f"  validation: NME_box {row['val_nme']:.2f} % clean, "
@@ -59,6 +65,9 @@ class Silent:
         pass
 
     def step_end(self, step: int, means: dict[str, float]) -> None:
+        pass
+
+    def break_off(self) -> None:
         pass
 
     def epoch_end(self, row: dict[str, float]) -> None:

@@ -141,18 +141,14 @@ class Run:
         done = trainer.step - (epoch - 1) * config.steps_per_epoch
         self.progress.epoch_begin(epoch, config.epochs, config.steps_per_epoch)
         began = time.monotonic()
-        first, pending = done, None
-        while done < config.steps_per_epoch:
-            sums = trainer.train(next(batches))
-            # The figures of a step are fetched while the next one computes.
-            if pending is not None:
-                self._add(pending, done)
-            pending = sums
-            done += 1
-            if self.stopping or done == config.steps_per_epoch:
-                self._add(pending, done)
-            if self.stopping:
-                self._stop()
+        first = done
+        try:
+            self._steps(batches, done)
+        except BaseException:
+            self.progress.break_off()
+            raise
+        if self.stopping:
+            self._stop()
         seconds = time.monotonic() - began
         images = config.steps_per_epoch * config.batch_size
         row: dict[str, float] = {"epoch": epoch, "step": trainer.step}
@@ -163,14 +159,30 @@ class Run:
         row |= {f"val_degraded_{name}": value for name, value in degraded.items()}
         row["learning_rate"] = float(trainer.optimizer.learning_rate.numpy())
         row["images_per_second"] = (
-            (done - first) * config.batch_size / max(seconds, 1e-9)
+            (config.steps_per_epoch - first) * config.batch_size / max(seconds, 1e-9)
         )
         self._finish(epoch, row)
 
+    def _steps(self, batches: Iterator[Any], done: int) -> None:
+        """Takes the rest of an epoch's steps, of which `done` are taken."""
+        count, pending = self.config.steps_per_epoch, None
+        while done < count:
+            sums = self.trainer.train(next(batches))
+            # The figures of a step are fetched while the next one computes.
+            if pending is not None:
+                self._add(pending, done)
+            pending = sums
+            done += 1
+            if self.stopping or done == count:
+                self._add(pending, done)
+            if self.stopping:
+                return
+
     def _stop(self) -> None:
+        self.progress.break_off()
         path = self.path(checkpoint.LAST)
         self.save(checkpoint.LAST)
-        print(f"\nsaved step {self.trainer.step} to {path}; the same command resumes")
+        print(f"saved step {self.trainer.step} to {path}; the same command resumes")
         raise KeyboardInterrupt
 
     def _add(self, sums: Any, done: int) -> None:

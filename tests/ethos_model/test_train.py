@@ -66,6 +66,15 @@ class At(progress.Silent):
             self.action()
 
 
+class BrokenOff(progress.Silent):
+    """Counts how often it is told so."""
+
+    times = 0
+
+    def break_off(self):
+        self.times += 1
+
+
 def test_history_has_a_line_an_epoch_with_training_and_validation_figures(whole):
     result, workdir = whole
     with open(workdir / "history.csv", newline="") as file:
@@ -172,8 +181,10 @@ def test_a_diverged_loss_stops_with_advice_and_keeps_the_checkpoint(
             }
 
     monkeypatch.setattr(inputs, "training_batches", poisoned)
+    follow = BrokenOff()
     with pytest.raises(EthosError, match=r"at step 6: .*--learning_rate"):
-        run(data_dir, tmp_path)
+        run(data_dir, tmp_path, follow)
+    assert follow.times == 1
     _, meta = checkpoint.read(str(tmp_path / "last.npz"))
     assert meta["step"] == 4
     assert np.isfinite(meta["history"][0]["loss"])
