@@ -4,8 +4,8 @@
 
 The directory holds a SavedModel (serving_default: `image` uint8 [N, S, S, 3] to
 landmarks, uncertainty, depth, restored), the same network as model.tflite, both with
-weights stored as float16, and ethos_model.json, which says sizes, units, frames of reference, training
-data and metrics. No training code is needed to use it.
+weights stored as float16, and ethos_model.json, which says sizes, units, frames of
+reference, training data and metrics. No training code is needed to use it.
 """
 
 from __future__ import annotations
