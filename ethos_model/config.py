@@ -78,9 +78,9 @@ class TrainConfig:
     restored_weight: float = _flag(0.3, "weight of the restored image's loss")
     label_shift: float = _flag(
         0.0,
-        "how far the labels of --data_dir lie too far right, % of the face size, as "
-        "ethos-evaluate measures it with a model trained without; mirrored images then "
-        "get labels that lie there too",
+        "by how much the labels of --data_dir lie too far right, % of the face size: "
+        "mirrored images get labels that lie there too. ethos-evaluate measures what "
+        "is missing",
     )
     degrade: bool = _flag(True, "degrade the training images")
     learning_rate: float = _flag(1e-3, "highest learning rate (AdamW, cosine decay)")
