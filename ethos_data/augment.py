@@ -30,8 +30,9 @@ class Augmentation:
         box from the last frame is off by a few percent.
       mirror: how often the picture is mirrored, 0-1.
       label_shift: how far the labels lie to the right of what mirror symmetry allows,
-        % of the face size. A mirrored face gets the labels that the same labeller would
-        have given it, to the right again. Those of YouTube Faces lie 1.5 % there.
+        % of the face size. Those of YouTube Faces lie 1.5 % there.
+      wanted_shift: how far they are to lie there, whoever made them and whether or not
+        the picture is mirrored: a network can only learn one convention.
     """
 
     rotation: float = 30.0
@@ -39,6 +40,7 @@ class Augmentation:
     shift: float = 0.06
     mirror: float = 0.5
     label_shift: float = 0.0
+    wanted_shift: float = 0.0
 
     def __post_init__(self) -> None:
         low, high = self.scale
@@ -141,9 +143,10 @@ def place(
     signed = draws * 2 - 1
     low, high = np.log(augmentation.scale)
     mirrored = draws[:, 4] < augmentation.mirror
-    # Mirroring turns a label that lies too far right into one too far left by as much.
-    face_size = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=-1)) / size
-    shift = np.where(mirrored, 2 * augmentation.label_shift / 100 * face_size, 0.0)
+    # A mirrored label that lay too far right lies too far left.
+    own, wanted = augmentation.label_shift / 100, augmentation.wanted_shift / 100
+    face_size = topology.face_size(boxes) / size
+    shift = face_size * np.where(mirrored, own + wanted, own - wanted)
     center[:, 0] -= shift
     return Placement(
         center=center + signed[:, 0:2] * augmentation.shift * side[:, None],

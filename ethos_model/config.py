@@ -79,8 +79,11 @@ class TrainConfig:
     label_shift: float = _flag(
         0.0,
         "by how much the labels of --data_dir lie too far right, % of the face size: "
-        "mirrored images get labels that lie there too. ethos-evaluate measures what "
-        "is missing",
+        "mirrored images get labels that lie there too, and the predictor takes it "
+        "away again. ethos-evaluate measures what is missing",
+    )
+    extra_label_shift: float = _flag(
+        0.0, "the same of --extra_data_dir, whose labels are moved to --label_shift"
     )
     degrade: bool = _flag(True, "degrade the training images")
     learning_rate: float = _flag(1e-3, "highest learning rate (AdamW, cosine decay)")

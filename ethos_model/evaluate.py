@@ -28,6 +28,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ethos_data import crop
 from ethos_data.errors import EthosError, cli
 from ethos_data.quiet import import_tensorflow
@@ -50,6 +52,7 @@ def evaluate(
     *,
     conditions: Sequence[str] = SOURCE,
     limit: int | None = None,
+    label_shift: float | None = None,
     baseline_model: str | os.PathLike[str] | None = None,
     backend: str = "tensorflow",
     seed: int = 0,
@@ -63,6 +66,8 @@ def evaluate(
       split: "train", "validation" or "test".
       conditions: kinds, names or keys, see `evaluation.conditions.select`.
       limit: evaluates at most so many frames, spread over the split; None = all.
+      label_shift: how far the data set's labels lie too far right, % of the face size;
+        None = as far as those that the model learnt from.
       baseline_model: another exported model, to stand beside.
       backend: "tensorflow" for the SavedModel, "litert" for model.tflite.
       seed: of all degradations.
@@ -71,8 +76,10 @@ def evaluate(
     import_tensorflow()
     chosen = select(conditions)
     total = samples.count(data_dir, split, limit=limit)
-    network = _load(model_dir, backend)
-    other = None if baseline_model is None else _load(baseline_model, backend)
+    network = _load(model_dir, backend, label_shift)
+    other = None
+    if baseline_model is not None:
+        other = _load(baseline_model, backend, label_shift)
     mean = baseline.mean_face(data_dir, split)
     found = gather(
         network,
@@ -89,8 +96,10 @@ def evaluate(
     )
 
 
-def _load(model_dir: str | os.PathLike[str] | None, backend: str) -> Network:
-    """An exported model, ready for use."""
+def _load(
+    model_dir: str | os.PathLike[str] | None, backend: str, label_shift: float | None
+) -> Network:
+    """An exported model that answers as the labels of the data set lie."""
     folder = predict.find(None if model_dir is None else os.fspath(model_dir))
     card = predict.read_card(folder)
     if card["network_context"] != crop.NETWORK_CONTEXT:
@@ -100,7 +109,13 @@ def _load(model_dir: str | os.PathLike[str] | None, backend: str) -> Network:
         )
     _, function = predict.load_network(folder, backend)
     size = int(card["image_size"])
-    return Network(folder, function, size, int(card.get("depth_size", size)))
+    learnt = float(card.get("label_shift", 0))
+    too_far = 0.0 if label_shift is None else learnt - label_shift
+
+    def answer(images: np.ndarray) -> dict[str, np.ndarray]:
+        return predict.moved_left(function(images), too_far)
+
+    return Network(folder, answer, size, int(card.get("depth_size", size)))
 
 
 def write(report: Report, output_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
@@ -150,6 +165,13 @@ def _parser() -> argparse.ArgumentParser:
         help="kinds (source, trained, unseen, box), names or NAME-SEVERITY",
     )
     parser.add_argument(
+        "--label_shift",
+        type=float,
+        default=None,
+        help="how far the labels of this data set lie too far right, %% of the face "
+        "size, 0 for rendered heads; none = as far as those that the model learnt from",
+    )
+    parser.add_argument(
         "--baseline_model",
         default=None,
         help="another exported model to stand beside, e.g. one trained on clean images",
@@ -176,6 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         flags.split,
         conditions=flags.conditions,
         limit=flags.limit,
+        label_shift=flags.label_shift,
         baseline_model=flags.baseline_model,
         backend=flags.backend,
         seed=flags.seed,

@@ -220,6 +220,7 @@ def _card(
         "image_size": config["image_size"],
         "depth_size": config["image_size"],
         "network_context": NETWORK_CONTEXT,
+        "label_shift": config.get("label_shift", 0.0),
         "inputs": {
             "image": "uint8 [N, S, S, 3] RGB, S = image_size: the square around the "
             "face box whose side is network_context times the box's longer side"
@@ -236,6 +237,9 @@ def _card(
             "the right and bottom edge; z and depth in the same unit, zero at the mean "
             "of the twelve eye points, larger = nearer",
             "face_box": "tight box of the 68 landmarks: x0, y0, x1, y1",
+            "label_shift": "how far landmarks and depth lie too far right, as the "
+            "labels did, in % of sqrt(w h) of the face box; ETHOS' predictor moves "
+            "them back",
         },
         "training_data": meta.get("data", {}),
         "training": {

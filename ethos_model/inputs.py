@@ -126,9 +126,7 @@ def training_batches(
         each = config.batch_size // turns // count
         extra = _extra(config, each)
 
-        def load(
-            data_dir: str, images: int, label_shift: float = 0.0
-        ) -> tf.data.Dataset:
+        def load(data_dir: str, images: int, label_shift: float) -> tf.data.Dataset:
             return dataset.load(
                 data_dir,
                 "train",
@@ -136,7 +134,9 @@ def training_batches(
                 batch_size=images * count,
                 training=True,
                 seed=config.seed,
-                augmentation=augment.Augmentation(label_shift=label_shift),
+                augmentation=augment.Augmentation(
+                    label_shift=label_shift, wanted_shift=config.label_shift
+                ),
                 start_step=start_step * turns,
                 worker=(context.input_pipeline_id, count),
                 cache_dir=config.cache_dir or None,
@@ -145,7 +145,8 @@ def training_batches(
 
         ds = load(config.data_dir, each - extra, config.label_shift)
         if extra:
-            both = tf.data.Dataset.zip(ds, load(config.extra_data_dir, extra))
+            other = load(config.extra_data_dir, extra, config.extra_label_shift)
+            both = tf.data.Dataset.zip(ds, other)
             ds = both.map(_joined).prefetch(tf.data.AUTOTUNE)
         return dataset.to_device(ds, None if replicas == 1 else "")
 

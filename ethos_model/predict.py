@@ -15,12 +15,14 @@ import dataclasses
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import cv2
 import numpy as np
 
 from ethos_data import crop
+from ethos_data import landmarks as topology
 from ethos_data.errors import EthosError
 from ethos_data.quiet import import_tensorflow, quiet_libraries
 
@@ -78,6 +80,7 @@ class FacePredictor:
         self.backend, self._network = load_network(folder, backend)
         self._size = int(self.card["image_size"])
         self._context = float(self.card["network_context"])
+        self._label_shift = float(self.card.get("label_shift", 0))
 
     def predict(self, frame_rgb: np.ndarray, boxes: Sequence[Any]) -> list[Face]:
         """The faces of one frame.
@@ -102,8 +105,42 @@ class FacePredictor:
             return []
         windows = [crop.window_around(np.asarray(b), self._context) for b in boxes]
         images = [crop.resize(crop.cut(frame_rgb, w), self._size) for w in windows]
-        outputs = self._network(np.stack(images))
+        outputs = moved_left(self._network(np.stack(images)), self._label_shift)
         return [_face(outputs, k, window) for k, window in enumerate(windows)]
+
+
+def moved_left(
+    outputs: Mapping[str, np.ndarray], label_shift: float
+) -> dict[str, np.ndarray]:
+    """Landmarks and depth back where the face is, if its labels lay too far right.
+
+    Args:
+      outputs: of a network.
+      label_shift: how far it has learnt to be off, % of the face size.
+
+    Returns:
+      All outputs; what is there stays as it is.
+    """
+    moved = dict(outputs)
+    if not label_shift:
+        return moved
+    points = outputs["landmarks"]
+    move = label_shift / 100 * topology.face_size(topology.face_box(points))
+    moved["landmarks"] = points.copy()
+    moved["landmarks"][..., 0] -= move[:, None]
+    size = outputs["depth"].shape[1]
+    moved["depth"] = np.stack(
+        [
+            cv2.warpAffine(
+                depth[..., 0],
+                np.array([[1, 0, -part * size], [0, 1, 0]]),
+                (size, size),
+                borderMode=cv2.BORDER_REPLICATE,
+            )[..., None]
+            for depth, part in zip(outputs["depth"], move, strict=True)
+        ]
+    )
+    return moved
 
 
 def _face(outputs: dict[str, np.ndarray], index: int, window: crop.Window) -> Face:

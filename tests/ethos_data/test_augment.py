@@ -65,13 +65,16 @@ def test_a_mirrored_face_has_its_points_renamed():
     np.testing.assert_allclose(mirrored, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(("own", "wanted"), [(3, 3), (3, 0), (0, 3), (-1, 2)])
 @pytest.mark.parametrize("mirror", [0, 1])
-def test_labels_lie_right_of_the_truth_in_a_mirrored_picture_too(mirror):
+def test_labels_lie_right_of_the_truth_in_a_mirrored_picture_too(mirror, own, wanted):
     truth, windows = batch(5)
     size = topology.face_size(topology.face_box(truth))
     labels = truth.copy()
-    labels[..., 0] += 0.03 * size[:, None]
-    upright = augment.Augmentation(rotation=0, mirror=mirror, label_shift=3)
+    labels[..., 0] += own / 100 * size[:, None]
+    upright = augment.Augmentation(
+        rotation=0, mirror=mirror, label_shift=own, wanted_shift=wanted
+    )
     placement = augment.place(labels, windows, augmentation=upright, seed=1)
     # Where the picture went, and with it the truth.
     matrix = placement.matrix()
@@ -80,14 +83,14 @@ def test_labels_lie_right_of_the_truth_in_a_mirrored_picture_too(mirror):
     if mirror:
         seen = seen[:, topology.MIRROR]
     away = placement.move(labels)[..., :2] - seen
-    expected = 0.03 * size / placement.side
+    expected = wanted / 100 * size / placement.side
     np.testing.assert_allclose(away[..., 0], np.tile(expected, (68, 1)).T, atol=1e-5)
     np.testing.assert_allclose(away[..., 1], 0, atol=1e-5)
 
 
 def test_depth_moves_with_the_labels():
     labels, windows = batch(5)
-    options = augment.Augmentation(mirror=1, label_shift=3)
+    options = augment.Augmentation(mirror=1, label_shift=3, wanted_shift=3)
     placement = augment.place(labels, windows, augmentation=options, seed=1)
     matrix = placement.label_matrix()
     moved = placement.move(labels)[:, topology.MIRROR, :2]

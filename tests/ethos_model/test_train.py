@@ -14,7 +14,7 @@ import sys
 import numpy as np
 import pytest
 
-from ethos_data import dataset
+from ethos_data import augment, dataset
 from ethos_data.errors import EthosError
 from ethos_model import checkpoint, inputs, loop, network, progress, train
 from ethos_model import run as runs
@@ -223,6 +223,8 @@ def test_a_share_of_every_batch_comes_from_the_extra_data(data_dir, tmp_path):
         data_dir=data_dir,
         extra_data_dir=extra,
         extra_share=0.25,
+        label_shift=4.0,
+        extra_label_shift=-1.0,
         workdir=str(tmp_path),
         **tiny.FLAGS,
     )
@@ -230,8 +232,17 @@ def test_a_share_of_every_batch_comes_from_the_extra_data(data_dir, tmp_path):
     assert 0 < count < config.batch_size
     options = {"image_size": config.image_size, "training": True, "seed": config.seed}
     parts = [
-        dataset.load(place, "train", batch_size=size, **options)
-        for place, size in ((data_dir, config.batch_size - count), (extra, count))
+        dataset.load(
+            place,
+            "train",
+            batch_size=size,
+            augmentation=augment.Augmentation(label_shift=own, wanted_shift=4.0),
+            **options,
+        )
+        for place, size, own in (
+            (data_dir, config.batch_size - count, 4.0),
+            (extra, count, -1.0),
+        )
     ]
     mixed = inputs.training_batches(config, inputs.strategy())
     resumed = inputs.training_batches(config, inputs.strategy(), start_step=2)

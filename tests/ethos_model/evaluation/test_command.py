@@ -49,6 +49,43 @@ def model_dir(tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("given", [None, 0.0, 2.0])
+def test_answers_are_compared_where_the_labels_lie(
+    model_dir, data_dir, tmp_path, monkeypatch, given
+):
+    """A model that learnt from labels 2 % too far right, on labels that lie where
+    theirs did, or on exact ones."""
+    shutil.copytree(model_dir, tmp_path / "model")
+    path = tmp_path / "model" / "ethos_model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"label_shift": 2.0}))
+    face = np.random.default_rng(0).uniform(0.2, 0.8, (68, 3)).astype(np.float32)
+
+    def network(images):
+        maps = np.zeros((*images.shape[:3], 1), np.float32)
+        points = np.repeat(face[None], len(images), 0)
+        sigma = np.full((len(images), 68), 0.1, np.float32)
+        return {
+            "landmarks": points,
+            "uncertainty": sigma,
+            "depth": maps,
+            "restored": maps,
+        }
+
+    monkeypatch.setattr(
+        evaluate.predict, "load_network", lambda *_: ("tensorflow", network)
+    )
+    report = evaluate.evaluate(
+        tmp_path / "model", data_dir, conditions=[], label_shift=given
+    )
+    here = evaluate.evaluate(model_dir, data_dir, conditions=[])  # learnt from exact
+    moved = report.condition("clean").shift_x - here.condition("clean").shift_x
+    size = topology.face_size(topology.face_box(face))
+    true = samples.read_network_landmarks(data_dir, "test")
+    true_size = topology.face_size(topology.face_box(true))
+    expected = 2.0 * np.mean(size / true_size) if given == 0 else 0.0
+    assert moved == pytest.approx(expected, abs=1e-3)
+
+
 def test_the_command_writes_a_report(model_dir, data_dir, tmp_path, capsys):
     output = tmp_path / "report"
     status = evaluate.main(

@@ -1,0 +1,86 @@
+"""What the predictor does to a network's answers, beside plain numpy."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from ethos_data import crop
+from ethos_data import landmarks as topology
+from ethos_model import predict
+
+SIZE = 48
+
+
+def answers(count: int) -> dict[str, np.ndarray]:
+    """Outputs for so many faces; depth is a slope, so that a move is a difference."""
+    rng = np.random.default_rng(5)
+    at = (np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE
+    slope = np.float32([0.4, -0.2, 0.1])[:count, None, None]
+    depth = slope * at + 0.3 * at[:, None]
+    return {
+        "landmarks": rng.uniform(0.2, 0.8, (count, 68, 3)).astype(np.float32),
+        "uncertainty": rng.uniform(0.01, 0.1, (count, 68)).astype(np.float32),
+        "depth": depth[..., None],
+        "restored": rng.random((count, SIZE, SIZE, 1), np.float32),
+    }
+
+
+def test_no_shift_changes_nothing():
+    outputs = answers(2)
+    moved = predict.moved_left(outputs, 0)
+    assert all(moved[name] is value for name, value in outputs.items())
+
+
+@pytest.mark.parametrize("shift", [1.5, -4.0])
+def test_landmarks_and_depth_move_by_a_part_of_the_face(shift):
+    outputs = answers(3)
+    kept = {name: value.copy() for name, value in outputs.items()}
+    moved = predict.moved_left(outputs, shift)
+    extent = np.ptp(outputs["landmarks"][..., :2], axis=1)
+    part = shift / 100 * np.sqrt(extent[:, 0] * extent[:, 1])
+    wanted = kept["landmarks"].astype(np.float64)
+    wanted[..., 0] -= part[:, None]
+    np.testing.assert_allclose(moved["landmarks"], wanted, atol=1e-6)
+    # A slope moved to the left is higher by its steepness; weights have 5 bits.
+    inside = slice(4, -4)
+    higher = (moved["depth"] - kept["depth"])[:, inside, inside, 0]
+    steepness = np.array([0.4, -0.2, 0.1])
+    rounding = np.abs(steepness).max() / SIZE / 32
+    np.testing.assert_allclose(
+        higher,
+        np.broadcast_to((steepness * part)[:, None, None], higher.shape),
+        atol=rounding,
+    )
+    for name, value in kept.items():
+        np.testing.assert_array_equal(outputs[name], value)  # not in place
+    for name in ("uncertainty", "restored"):
+        np.testing.assert_array_equal(moved[name], kept[name])
+
+
+def test_the_predictor_takes_the_labels_shift_away(tmp_path, monkeypatch):
+    outputs = answers(1)
+    monkeypatch.setattr(
+        predict, "load_network", lambda folder, backend: ("litert", lambda _: outputs)
+    )
+    card = {
+        "format_version": 1,
+        "image_size": SIZE,
+        "network_context": crop.NETWORK_CONTEXT,
+    }
+    frame = np.zeros((200, 200, 3), np.uint8)
+
+    def face(**more):
+        (tmp_path / "ethos_model.json").write_text(json.dumps(card | more))
+        predictor = predict.FacePredictor(str(tmp_path))
+        return predictor.predict(frame, [(50, 60, 130, 150)])[0]
+
+    plain, back = face(), face(label_shift=1.5)
+    size = topology.face_size(topology.face_box(plain.landmarks))
+    difference = plain.landmarks - back.landmarks
+    np.testing.assert_allclose(difference[:, 0], 0.015 * size, atol=1e-3)
+    np.testing.assert_array_equal(difference[:, 1:], 0)
+    assert (plain.depth != back.depth).any()
+    np.testing.assert_array_equal(plain.restored, back.restored)
