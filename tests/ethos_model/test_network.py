@@ -48,6 +48,47 @@ def test_landmarks_begin_near_the_mean_face(model, image):
     np.testing.assert_allclose(found, np.stack([face] * 2), atol=0.02)
 
 
+@pytest.fixture(scope="module")
+def refine():
+    """The second look alone, on 12 x 12 cells, and its evidence."""
+    points, features = keras.Input((68, 3)), keras.Input((12, 12, 4))
+    norm = {"momentum": 0.9, "synchronized": False}
+    moved = network._refined(points, features, norm)
+    whole = keras.Model([points, features], moved)
+    layer = whole.get_layer("landmark_evidence")
+    return whole, layer, keras.Model(features, layer.output)
+
+
+def test_points_move_to_the_mean_of_evidence_and_prior(refine):
+    whole, layer, evidence_of = refine
+    kernel, bias = layer.get_weights()
+    features = rng.normal(0, 1, (2, 12, 12, 4)).astype(np.float32)
+    points = rng.uniform(-0.1, 1.1, (2, 68, 3)).astype(np.float32)
+    # Without evidence nothing moves, wherever the point is.
+    np.testing.assert_allclose(whole([points, features]), points, atol=1e-6)
+    layer.set_weights([rng.normal(0, 1, kernel.shape), bias])
+    moved = whole([points, features]).numpy()
+    evidence = evidence_of(features).numpy().astype(np.float64)
+    layer.set_weights([kernel, bias])
+    places = (np.arange(12) + 0.5) / 12
+    for n, k in ((0, 3), (1, 40), (1, 67)):
+        x, y, z = points[n, k].astype(np.float64)
+        # Densities on the grid, row by row.
+        along_x = np.exp(-0.5 * ((places - x) * 12 / 0.8) ** 2)
+        along_y = np.exp(-0.5 * ((places - y) * 12 / 0.8) ** 2)
+        prior = along_y[:, None] * along_x
+        posterior = prior * np.exp(evidence[n, :, :, k])
+        means = [
+            (
+                (density.sum(axis=0) @ places) / density.sum(),
+                (density.sum(axis=1) @ places) / density.sum(),
+            )
+            for density in (posterior, prior)
+        ]
+        wanted = np.array([x, y]) + np.subtract(*means)
+        np.testing.assert_allclose(moved[n, k], [*wanted, z], atol=1e-5)
+
+
 def test_uncertainty_begins_even_and_stays_within_its_bounds(model, image):
     sigma = model(image)["uncertainty"].numpy()
     np.testing.assert_allclose(sigma, np.exp(-3), rtol=0.3)
