@@ -246,7 +246,7 @@ def _card(
             # Files by their names: where they lay is nobody else's business.
             name: os.path.basename(value) if name.endswith("_weights") else value
             for name, value in config.items()
-            if name not in ("data_dir", "extra_data_dir", "workdir")
+            if name not in ("data_dir", "extra_data_dir", "cache_dir", "workdir")
         },
         "trained_steps": meta["step"],
         "validation": {k: v for k, v in best.items() if k.startswith("val_")},

@@ -129,10 +129,13 @@ def _notes(report: Report) -> list[str]:
         )
     worse = [one for one in report.conditions if one.kind not in ("clean", "box")]
     nearer = [one for one in worse if one.restored_psnr > one.input_psnr]
-    gain = sum(one.restored_psnr - one.input_psnr for one in worse) / max(1, len(worse))
+    if worse:
+        gain = sum(one.restored_psnr - one.input_psnr for one in worse) / len(worse)
+        lines.append(
+            f"- restored picture: better than the degraded one in {len(nearer)} of "
+            f"{len(worse)} conditions, PSNR {gain:+.1f} dB on average"
+        )
     lines += [
-        f"- restored picture: better than the degraded one in {len(nearer)} of "
-        f"{len(worse)} conditions, PSNR {gain:+.1f} dB on average",
         f"- uncertainty: {clean.within_1_sigma:.1f} % of coordinates within 1 stated "
         "sigma (68.3 is honest)",
         f"- points: the best is {best} with {report.points[best]:.2f} %, the worst "

@@ -234,6 +234,7 @@ def test_a_card_names_files_without_their_folders():
         "image_size": 96,
         "data_dir": "/home/me/data",
         "extra_data_dir": "/home/me/heads",
+        "cache_dir": "/scratch/me",
         "workdir": "/home/me/run",
         "backbone_weights": "/home/me/backbone.h5",
         "initial_weights": "/home/me/first/best.npz",
