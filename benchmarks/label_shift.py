@@ -13,20 +13,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 
 from ethos_data import corpus
 from ethos_data import landmarks as topology
-from ethos_data.errors import cli
+from ethos_data.errors import EthosError, cli
+from gui import detect
 
 _RIGHT_EYE, _LEFT_EYE = topology.GROUPS["right_eye"], topology.GROUPS["left_eye"]
 _NAMES: Final = ("right eye", "left eye", "nose", "right corner", "left corner")
 _MIRRORED: Final = [1, 0, 2, 4, 3]
 _SAME_FACE: Final = 0.15  # face sizes on the mean: what is farther off is another face
-_PADDED_TO: Final = 32  # pixels: YuNet wants whole cells
 
 
 def five(labels: np.ndarray) -> np.ndarray:
@@ -36,20 +36,24 @@ def five(labels: np.ndarray) -> np.ndarray:
     return np.stack([*eyes, xy[30], xy[48], xy[54]])
 
 
-def detected(detector: Any, frame_rgb: np.ndarray) -> np.ndarray:
-    """All faces' points (N, 5, 2), pixels; the person's right eye first."""
-    height, width = frame_rgb.shape[:2]
-    detector.setInputSize((width, height))
-    _, faces = detector.detect(cv2.cvtColor(frame_rgb, cv2.COLOR_RGB2BGR))
-    return np.empty((0, 5, 2)) if faces is None else faces[:, 4:14].reshape(-1, 5, 2)
+def unbiased(
+    detector: detect.YunetDetector, frame: np.ndarray, wanted: np.ndarray, near: float
+) -> np.ndarray | None:
+    """The mean of what is seen in a frame and in its mirror image.
 
+    Args:
+      detector: of faces and their five points.
+      frame: uint8 (H, W, 3) RGB.
+      wanted: (5, 2), where the points are about, pixels.
+      near: mean distance along an axis that is still the same face, pixels.
 
-def unbiased(detector: Any, frame: np.ndarray, wanted: np.ndarray, near: float) -> Any:
-    """The mean of what is seen in a frame and in its mirror image: (5, 2) or None."""
+    Returns:
+      (5, 2), pixels; None if one of the two searches misses the face.
+    """
     found = []
     for mirrored in (False, True):
         seen = frame[:, ::-1] if mirrored else frame
-        points = detected(detector, np.ascontiguousarray(seen))
+        points = detector.points(np.ascontiguousarray(seen))
         if mirrored:
             points = points[:, _MIRRORED]
             points[..., 0] = frame.shape[1] - 1 - points[..., 0]
@@ -68,21 +72,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--max_videos", type=int, help="spread over the corpus")
     options = parser.parse_args(argv)
     cv2.setNumThreads(1)
-    detector = cv2.FaceDetectorYN.create(options.yunet, "", (320, 320), 0.6)
+    detector = detect.YunetDetector(options.yunet)
     paths = corpus.list_videos(options.corpus_dir)
+    if not paths:
+        raise EthosError(f"{options.corpus_dir}: holds no npz file")
     step = -(-len(paths) // (options.max_videos or len(paths)))
     shifts, sizes = [], []
     for path in paths[::step]:
         video = corpus.read_video(path, max_frames=1)
         labels, frame = video.landmarks[0], video.frames[0]
-        height, width = frame.shape[:2]
-        border = ((0, -height % _PADDED_TO), (0, -width % _PADDED_TO), (0, 0))
         size = float(topology.face_size(topology.face_box(labels)))
         wanted = five(labels)
-        points = unbiased(detector, np.pad(frame, border), wanted, _SAME_FACE * size)
+        points = unbiased(detector, frame, wanted, _SAME_FACE * size)
         if points is not None:
             shifts.append((wanted - points)[:, 0])
             sizes.append(size)
+    if not shifts:
+        raise EthosError(f"{options.corpus_dir}: YuNet finds no labelled face")
     shift, size = np.array(shifts), np.array(sizes)
     percent = 100 * shift / size[:, None]
     mean = percent.mean(axis=1)

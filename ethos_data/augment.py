@@ -61,7 +61,8 @@ class Placement:
       side: float64 (B,), in sides of the stored crop.
       angle: float64 (B,), radians; the window is turned from x towards y.
       mirrored: bool (B,).
-      shift: float64 (B,), by how much labels are moved to the left before all else.
+      shift: float64 (B,), by how much labels are moved to the left in the stored crop,
+        in its sides, before all else.
     """
 
     center: np.ndarray

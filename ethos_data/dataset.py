@@ -15,7 +15,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import cv2
@@ -86,14 +86,21 @@ def shards(data_dir: str | os.PathLike[str], split: str) -> list[str]:
 
 def counts(data_dir: str | os.PathLike[str]) -> dict[str, int]:
     """Number of examples by split."""
+    return {name: sum(each) for name, each in _shard_lengths(data_dir).items()}
+
+
+def _shard_lengths(data_dir: str | os.PathLike[str]) -> dict[str, list[int]]:
+    """Number of examples in each shard, by split."""
     path = os.path.join(version_dir(data_dir), "dataset_info.json")
     with tf.io.gfile.GFile(path) as file:
         splits = json.load(file).get("splits", [])
-    return {one["name"]: sum(map(int, one["shardLengths"])) for one in splits}
+    return {one["name"]: [int(n) for n in one["shardLengths"]] for one in splits}
 
 
 def fingerprint(data_dir: str | os.PathLike[str]) -> str:
-    """sha256 over the data set's description, which names bytes and count of shards."""
+    """Names a data set's content: the sha256, in hexadecimal digits, of its
+    description, which holds the count, the bytes and the checksum of every shard.
+    """
     folder = version_dir(data_dir)
     digest = hashlib.sha256()
     for name in ("dataset_info.json", "manifest.json"):
@@ -101,7 +108,7 @@ def fingerprint(data_dir: str | os.PathLike[str]) -> str:
         if tf.io.gfile.exists(path):
             with tf.io.gfile.GFile(path, "rb") as file:
                 digest.update(file.read())
-    return f"sha256:{digest.hexdigest()}"
+    return digest.hexdigest()
 
 
 def load(
@@ -140,8 +147,8 @@ def load(
       cache_bytes: when training, decode the split once and keep it in memory if it
         takes no more than this; 0 = never.
       cache_dir: a folder of this machine where a split that memory does not hold is
-        decoded to, once for all runs; None = decode it anew in every epoch. The order
-        of examples depends on whether they are decoded once.
+        decoded to, once for all runs; None = decode it anew in every epoch. No batch
+        depends on where decoded examples are kept, or whether.
       num_parallel_calls: threads that decode and sample.
       device: where to put the batches ahead of time, as "/gpu:0"; None = the GPU if
         there is exactly one, "" = leave them on the host.
@@ -168,21 +175,30 @@ def load(
     paths = shards(data_dir, split)
     if training and not counts(data_dir)[split]:
         raise EthosError(f"{data_dir}: the {split} split has no images")
-    size = _decoded_bytes(paths)
     # Pictures of a hundred pixels are not worth waking threads for.
     cv2.setNumThreads(1)
 
-    ds = _serialized(paths, training, seed)
-    kept = None
-    if training and size <= cache_bytes:
-        kept = examples.collect(_decoded(ds, num_parallel_calls))
-    elif training and cache_dir is not None:
-        name = f"{split}-{fingerprint(data_dir).partition(':')[2][:32]}"
-        folder = os.path.join(os.path.expanduser(os.fspath(cache_dir)), name)
-        kept = decoded.kept(folder, _decoded(ds, num_parallel_calls), size)
-    if kept is not None:
-        ds = tf.data.Dataset.range(len(kept))
+    kept, ds = None, tf.data.TFRecordDataset(paths)
     if training:
+        size = _decoded_bytes(paths)
+        if size <= cache_bytes:
+            kept = examples.collect(_decoded(ds, num_parallel_calls))
+        elif cache_dir is not None:
+            name = f"{split}-{fingerprint(data_dir)[:32]}"
+            folder = os.path.join(os.path.expanduser(os.fspath(cache_dir)), name)
+            kept = decoded.kept(folder, _decoded(ds, num_parallel_calls), size)
+        if kept is None:
+            parts = tf.data.Dataset.from_tensor_slices(paths)
+            ds = _mixed(parts, tf.data.TFRecordDataset, seed)
+        else:
+            ends = np.cumsum(_shard_lengths(data_dir)[split])
+            if ends[-1] != len(kept):
+                raise EthosError(
+                    f"{data_dir}: the {split} split holds {len(kept)} examples, "
+                    f"{ends[-1]} by dataset_info.json"
+                )
+            parts = tf.data.Dataset.from_tensor_slices((np.r_[0, ends[:-1]], ends))
+            ds = _mixed(parts, tf.data.Dataset.range, seed)
         # Repeating after the shuffle: every example once before any comes again.
         ds = ds.shuffle(shuffle_buffer, seed=seed + 1, reshuffle_each_iteration=True)
         ds = ds.repeat()
@@ -218,15 +234,21 @@ def to_device(ds: tf.data.Dataset, device: str | None) -> tf.data.Dataset:
     return ds.apply(tf.data.experimental.prefetch_to_device(device, 2))
 
 
-def _serialized(paths: list[str], training: bool, seed: int) -> tf.data.Dataset:
-    """Encoded examples, each once: in the shards' order, or from many at a time."""
-    if not training:
-        return tf.data.TFRecordDataset(paths)
-    ds = tf.data.Dataset.from_tensor_slices(paths)
-    ds = ds.shuffle(len(paths), seed=seed, reshuffle_each_iteration=True)
+def _mixed(
+    shards: tf.data.Dataset, read: Callable[..., tf.data.Dataset], seed: int
+) -> tf.data.Dataset:
+    """All elements of some shards, from many at a time, in another order each epoch.
+
+    Args:
+      shards: of known number.
+      read: one of them to its elements: serialized examples, or rows of kept ones.
+      seed: of the order, which is the same whatever the elements are.
+    """
+    count = int(shards.cardinality())
+    ds = shards.shuffle(count, seed=seed, reshuffle_each_iteration=True)
     return ds.interleave(
-        tf.data.TFRecordDataset,
-        cycle_length=min(_CYCLE, len(paths)),
+        read,
+        cycle_length=min(_CYCLE, count),
         block_length=4,
         num_parallel_calls=1,
         deterministic=True,

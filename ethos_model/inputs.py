@@ -159,9 +159,8 @@ def describe(config: TrainConfig) -> dict[str, Any]:
     """What a run was trained on: for its checkpoints and the exported model's card.
 
     Returns:
-      `fingerprint`, sha256 over the data set's description, which names the bytes and
-      the count of every shard; `examples` by split; `extra`, the same of the second
-      data set, if there is one.
+      `fingerprint`, see `dataset.fingerprint`; `examples` by split; `extra`, the same
+      of the second data set, if there is one.
     """
     described = _describe(config.data_dir)
     if config.extra_data_dir:
@@ -172,7 +171,7 @@ def describe(config: TrainConfig) -> dict[str, Any]:
 def _describe(data_dir: str) -> dict[str, Any]:
     folder = dataset.version_dir(data_dir)
     return {
-        "fingerprint": dataset.fingerprint(folder),
+        "fingerprint": f"sha256:{dataset.fingerprint(folder)}",
         "examples": dataset.counts(folder),
     }
 

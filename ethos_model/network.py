@@ -168,13 +168,13 @@ def _refined(points: Any, features: Any, norm: dict[str, Any]) -> Any:
     )(x)
     cells = evidence.shape[1]
     evidence = ops.transpose(ops.cast(evidence, "float32"), (0, 3, 1, 2))
-    center = ops.convert_to_tensor((np.arange(cells, dtype=np.float32) + 0.5) / cells)
+    center = (np.arange(cells, dtype=np.float32) + 0.5) / cells
     away = (ops.expand_dims(points[..., :2], -1) - center) * (cells / _FINE_REACH)
     prior = -0.5 * ops.square(away)  # (N, 68, 2, C), x and y
     logits = evidence + prior[:, :, 0, None, :] + prior[:, :, 1, :, None]
     flat = ops.reshape(logits, (-1, NUM_LANDMARKS, cells * cells))
-    y, x = np.meshgrid(*[(np.arange(cells) + 0.5) / cells] * 2, indexing="ij")
-    places = np.stack([x.ravel(), y.ravel()], axis=-1).astype(np.float32)
+    x, y = np.meshgrid(center, center)
+    places = np.stack([x.ravel(), y.ravel()], axis=-1)
     found = ops.matmul(ops.softmax(flat), ops.convert_to_tensor(places))
     # Where the mean would be without evidence: not quite the point itself, for cells
     # are few and end at the border.

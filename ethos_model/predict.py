@@ -115,7 +115,8 @@ def moved_left(
     """Landmarks and depth back where the face is, if its labels lay too far right.
 
     Args:
-      outputs: of a network.
+      outputs: of a network, for N faces: landmarks (N, 68, 3) and depth (N, D, D, 1),
+        normalised, among them.
       label_shift: how far it has learnt to be off, % of the face size.
 
     Returns:

@@ -157,14 +157,22 @@ class YunetDetector:
 
     def raw(self, frame_rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """YuNet's own boxes (N, 4) in source pixels and scores (N,)."""
+        found, scale = self._search(frame_rgb)
+        boxes = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:4]], axis=1)
+        return to_source(boxes, scale), found[:, -1]
+
+    def points(self, frame_rgb: np.ndarray) -> np.ndarray:
+        """Eyes, tip of the nose and corners of the mouth, the person's right first:
+        float (N, 5, 2), x and y in source pixels."""
+        found, scale = self._search(frame_rgb)
+        return to_source(found[:, 4:14], scale).reshape(-1, 5, 2)
+
+    def _search(self, frame_rgb: np.ndarray) -> tuple[np.ndarray, float]:
+        """(N, 15) x, y, width, height, five points, score, and how much was shrunk."""
         small, scale = shrunk(frame_rgb, self._max_side)
         self._network.setInputSize((small.shape[1], small.shape[0]))
         _, found = self._network.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-        if found is None:
-            return np.zeros((0, 4)), np.zeros(0)
-        # Columns: x, y, width, height, five points, score.
-        boxes = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:4]], axis=1)
-        return to_source(boxes, scale), found[:, -1]
+        return np.zeros((0, 15)) if found is None else found, scale
 
     def detect(self, frame_rgb: np.ndarray) -> list[Detection]:
         return _detections(*self.raw(frame_rgb), YUNET_BOX_MAP)

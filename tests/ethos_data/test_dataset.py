@@ -301,13 +301,35 @@ def test_keeping_a_split_changes_no_batch(data_dir, tmp_path):
             cache_bytes=cache_bytes,
             **kwargs,
         )
-        return [{k: v.numpy() for k, v in batch.items()} for batch in ds.take(3)]
+        # Three epochs of 21 examples.
+        return [{k: v.numpy() for k, v in batch.items()} for batch in ds.take(9)]
 
     kept, anew, on_disk = load(1 << 30), load(0), load(0, cache_dir=tmp_path)
     for a, b, c in zip(kept, anew, on_disk, strict=True):
         for key, value in b.items():
             np.testing.assert_array_equal(a[key], value)
             np.testing.assert_array_equal(c[key], value)
+
+
+def test_decoded_examples_do_not_remember_the_seed_of_who_decoded_them(
+    marked_dir, tmp_path
+):
+    def load(seed, cache_dir):
+        options = {"training": True, "batch_size": 8, "cache_bytes": 0, "seed": seed}
+        ds = dataset.load(marked_dir, "train", cache_dir=cache_dir, **options)
+        return [numbers(batch) for batch in ds.take(6)]
+
+    first = load(1, tmp_path / "a")
+    load(2, tmp_path / "b")
+    assert load(1, tmp_path / "b") == first
+
+
+def test_a_wrong_count_is_named(tmp_path):
+    write(tmp_path, [make_record(i) for i in range(6)])
+    path = tmp_path / "dataset_info.json"
+    path.write_text(path.read_text().replace('"2"', '"3"', 1))
+    with pytest.raises(EthosError, match="train split holds 6 examples, 7 by dataset"):
+        dataset.load(tmp_path, "train", training=True)
 
 
 def test_another_data_set_is_decoded_to_another_folder(data_dir, marked_dir, tmp_path):
