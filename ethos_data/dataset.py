@@ -246,13 +246,7 @@ def _mixed(
     """
     count = int(shards.cardinality())
     ds = shards.shuffle(count, seed=seed, reshuffle_each_iteration=True)
-    return ds.interleave(
-        read,
-        cycle_length=min(_CYCLE, count),
-        block_length=4,
-        num_parallel_calls=1,
-        deterministic=True,
-    )
+    return ds.interleave(read, cycle_length=min(_CYCLE, count), block_length=4)
 
 
 def _decoded_bytes(paths: list[str]) -> int:
