@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -141,9 +142,12 @@ Method = Callable[[np.ndarray, int], np.ndarray]
 def methods(prior_file: str | None) -> dict[str, Method]:
     """The methods to compare; the prior read from a file if one is given."""
     order = ("delaunay", "thin_plate", "prior")
-    known = {name: depth.METHODS[name] for name in order}
+    known: dict[str, Method] = {
+        name: functools.partial(depth.depth_map, method=name) for name in order
+    }
     if prior_file:
-        known["prior"] = Prior.load(prior_file).depth_map
+        own = Prior.load(prior_file)
+        known["prior"] = lambda points, size: own.depth_maps(points[None], size)[0]
     return known
 
 

@@ -152,7 +152,7 @@ def with_convention(prior: Prior, landmarks: Sequence[np.ndarray]) -> Prior:
         left = []
         for points in landmarks:
             face = moved.fit(points)
-            misfit = (points - moved.points(face)[:count]) * FLIP / face.scale
+            misfit = (points - moved.points([face])[0, :count]) * FLIP / face.scale
             left.append(misfit @ face.rotation)
         offset += np.median(left, axis=0)
         offset = (offset + _flip(offset, topology.MIRROR)) / 2

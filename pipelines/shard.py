@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
@@ -41,6 +42,9 @@ FACE_SIZE_EDGES: Final = (0, 40, 60, 80, 120, 160, 240)
 YAW_EDGES: Final = tuple(range(-90, 90, 15))
 """Lower edges of the histogram of yaw, degrees, each bin 15 wide."""
 
+
+_DEPTHS_AT_ONCE: Final = 64
+"""Depth maps that are in memory at the same time, 37 kB each."""
 
 _RIGHT: Final = np.flatnonzero(np.arange(topology.NUM_LANDMARKS) < topology.MIRROR)
 _LEFT: Final = topology.MIRROR[_RIGHT]
@@ -223,7 +227,12 @@ def make_records(
     windows = [crop.Window(*one) for one in edges.tolist()]
     points = crop.to_normalized_each(landmarks[good], windows)
     sizes = topology.face_size(boxes).tolist()
-    faces = zip(windows, points, sizes, strict=True)
+    depths: Iterable[np.ndarray | Exception | None] = itertools.repeat(
+        None, len(points)
+    )
+    if video.depth is None:
+        depths = _derived_depths(points, options.depth_method)
+    faces = zip(windows, points, sizes, depths, strict=True)
     for index, problem in enumerate(problems):
         if problem is not None:
             yield problem
@@ -236,22 +245,39 @@ def make_records(
             yield record
 
 
+def _derived_depths(
+    points: np.ndarray, method: str
+) -> Iterator[np.ndarray | Exception]:
+    """float32 (96, 96), or why there is none, for each of (T, 68, 3) landmarks."""
+    size = records.DEPTH_SIZE
+    for start in range(0, len(points), _DEPTHS_AT_ONCE):
+        some = points[start : start + _DEPTHS_AT_ONCE]
+        try:
+            yield from depth_lib.depth_maps(some, size, method=method)
+        except (ValueError, ArithmeticError):
+            for one in some:  # to keep the others
+                try:
+                    yield depth_lib.depth_map(one, size, method=method)
+                except (ValueError, ArithmeticError) as error:
+                    yield error
+
+
 def _make_record(
     video: corpus.Video,
     index: int,
     window: crop.Window,
     normalized: np.ndarray,
     face_size: float,
+    depth: np.ndarray | Exception | None,
     options: plan.Options,
 ) -> records.Record:
     image = crop.cut(video.frames[index], window)
     if len(image) > options.image_size:
         image = crop.resize(image, options.image_size)
-    if video.depth is None:
-        depth = depth_lib.depth_map(
-            normalized, records.DEPTH_SIZE, method=options.depth_method
-        )
-    else:
+    if isinstance(depth, Exception):
+        raise depth
+    if depth is None:
+        assert video.depth is not None
         eyes = float(video.landmarks[index, topology.EYES, 2].mean(dtype=np.float64))
         depth = resampled_depth(video.depth[index], window, eyes)
     return records.Record(

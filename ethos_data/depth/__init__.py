@@ -25,11 +25,11 @@ from ethos_data.depth import interpolate, prior
 DEFAULT_METHOD: Final = "prior"
 
 METHODS: Final[dict[str, Callable[[np.ndarray, int], np.ndarray]]] = {
-    "prior": prior.depth_map,
+    "prior": prior.depth_maps,
     "delaunay": interpolate.delaunay,
     "thin_plate": interpolate.thin_plate,
 }
-"""Name to function of (68, 3) float64 finite landmarks and size."""
+"""Name to function of (T, 68, 3) float64 finite landmarks and size."""
 
 
 def depth_map(
@@ -54,12 +54,24 @@ def depth_map(
     Raises:
       ValueError: landmarks are not finite or of another shape, or an unknown method.
     """
+    if np.shape(landmarks) != (topology.NUM_LANDMARKS, 3):
+        shape = np.shape(landmarks)
+        raise ValueError(f"Landmarks must be (68, 3). Received: shape={shape}")
+    return depth_maps(np.asarray(landmarks)[None], size, method=method)[0]
+
+
+def depth_maps(
+    landmarks: np.ndarray, size: int, *, method: str = DEFAULT_METHOD
+) -> np.ndarray:
+    """`depth_map` of T faces (T, 68, 3) at once, faster: float32 (T, size, size)."""
     points = np.array(landmarks, np.float64)
-    if points.shape != (topology.NUM_LANDMARKS, 3):
-        raise ValueError(f"Landmarks must be (68, 3). Received: shape={points.shape}")
+    if points.ndim != 3 or points.shape[1:] != (topology.NUM_LANDMARKS, 3):
+        raise ValueError(
+            f"Landmarks must be (T, 68, 3). Received: shape={points.shape}"
+        )
     if not np.isfinite(points).all():
         raise ValueError("Landmarks must be finite. Received: NaN or infinity")
     if method not in METHODS:
         raise ValueError(f"Unknown method, know {sorted(METHODS)}. Received: {method=}")
-    points[:, 2] -= points[topology.EYES, 2].mean()
+    points[..., 2] -= points[:, topology.EYES, 2].mean(axis=1, keepdims=True)
     return METHODS[method](points, size)

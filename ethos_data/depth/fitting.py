@@ -37,9 +37,6 @@ _LEAST_NOISE: Final = 0.0015
 """Standard deviations in face sizes: where the estimate starts, and what the linear
 model itself leaves unexplained."""
 
-_NUM_POSE: Final = 8
-_SCALE, _TURN, _SHIFT, _PERSPECTIVE = 0, 1, 4, 7
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Face:
@@ -90,37 +87,20 @@ def fit(landmarks: np.ndarray, mean: np.ndarray, basis: np.ndarray) -> Face:
     """
     observed = np.asarray(landmarks, np.float64) * FLIP
     size, rotation, translation = similarity(mean, observed, np.ones(len(mean)))
-    # From here in the model's unit, in the camera's directions; x, y, z are rows, which
-    # makes the steps below a third faster.
-    observed = (observed - translation).T / size
-    mean, basis = mean.T, np.ascontiguousarray(basis.transpose(0, 2, 1))
-    trust = np.array([[1.0], [1.0], [1 / Z_NOISE]])
-    scale, shift, coefficients = 1.0, np.zeros(3), np.zeros(len(basis))
-    perspective, noise = PERSPECTIVE[0], _FIRST_NOISE
-    prior = np.ones(_NUM_POSE + len(basis))
-    prior[:_NUM_POSE] = 0
-    prior[_PERSPECTIVE] = PERSPECTIVE[1] ** -2
-    pull = np.zeros(len(prior))
-    # einsum and `posterior.solve` instead of BLAS, which would start threads.
-    for _ in range(_STEPS):
-        pose = scale * rotation
-        posed = pose @ (mean + np.einsum("k,kxn->xn", coefficients, basis))
-        seen, jacobian = _see(posed, pose @ basis, perspective)
-        jacobian = (jacobian * trust).reshape(len(prior), -1) / noise
-        residual = ((observed - seen - shift[:, None]) * trust).ravel() / noise
-        pull[_NUM_POSE:] = -coefficients
-        pull[_PERSPECTIVE] = prior[_PERSPECTIVE] * (PERSPECTIVE[0] - perspective)
-        step, variance = posterior.solve(jacobian, residual, pull, prior)
-        scale *= np.exp(step[_SCALE])
-        rotation = turn(step[_TURN:_SHIFT]) @ rotation
-        shift = shift + step[_SHIFT:_PERSPECTIVE]
-        perspective = np.clip(perspective + step[_PERSPECTIVE], *_PERSPECTIVE_LIMIT)
-        coefficients = coefficients + step[_NUM_POSE:]
-        left = residual - np.einsum("k,kn->n", step, jacobian)
-        # Every coefficient uses up as much of the data as it is determined by them.
-        used = _NUM_POSE + (1 - variance[_NUM_POSE:]).sum()
-        noise *= np.sqrt((left @ left) / max(residual.size - used, 1))
-        noise = max(noise, _LEAST_NOISE)
+    # From here in the model's unit, in the camera's directions; x, y, z are rows.
+    observed = np.ascontiguousarray((observed - translation).T / size)
+    scale, rotation, shift, perspective, coefficients, noise = posterior.search(
+        observed,
+        np.ascontiguousarray(mean.T),
+        np.ascontiguousarray(basis.transpose(0, 2, 1)),
+        rotation,
+        PERSPECTIVE,
+        _PERSPECTIVE_LIMIT,
+        np.array([1.0, 1.0, 1 / Z_NOISE]),
+        _FIRST_NOISE,
+        _LEAST_NOISE,
+        _STEPS,
+    )
     return Face(
         scale=float(size * scale),
         rotation=rotation,
@@ -129,39 +109,6 @@ def fit(landmarks: np.ndarray, mean: np.ndarray, basis: np.ndarray) -> Face:
         coefficients=coefficients,
         noise=float(noise),
     )
-
-
-def _see(
-    posed: np.ndarray, basis: np.ndarray, perspective: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Perspective view of turned points and its derivatives by the unknowns.
-
-    Args:
-      posed: (3, 68), about the model's origin.
-      basis: (K, 3, 68), turned and scaled like the points.
-      perspective: 1 / distance.
-
-    Returns:
-      (3, 68) without the shift, and the Jacobian (8 + K, 3, 68).
-    """
-    enlarged = 1 / (1 - perspective * posed[2])
-    xy = posed[:2] * enlarged
-    jacobian = np.zeros((_NUM_POSE + len(basis), *posed.shape))
-    jacobian[_SCALE] = posed
-    for axis in range(3):
-        # Turning about this axis moves p by e x p.
-        jacobian[_TURN + axis, axis - 2] = -posed[axis - 1]
-        jacobian[_TURN + axis, axis - 1] = posed[axis - 2]
-    jacobian[_NUM_POSE:] = basis
-    # What moves the point in space moves its view: by the enlargement, and as the
-    # enlargement grows with z.
-    for axis in range(2):
-        jacobian[:, axis] *= enlarged
-        jacobian[:, axis] += jacobian[:, 2] * (perspective * enlarged * xy[axis])
-    for axis in range(3):
-        jacobian[_SHIFT + axis, axis] = 1
-    jacobian[_PERSPECTIVE, :2] = xy * enlarged * posed[2]
-    return np.concatenate([xy, posed[2:]]), jacobian
 
 
 def similarity(
@@ -191,13 +138,3 @@ def similarity(
     rotation = (u * sign) @ vt
     scale = float((strength * sign).sum() / spread)
     return scale, rotation, target_mean - scale * rotation @ source_mean
-
-
-def turn(vector: np.ndarray) -> np.ndarray:
-    """Rotation matrix (3, 3) of an axis times an angle in radians (Rodrigues)."""
-    angle = np.linalg.norm(vector)
-    if angle < 1e-12:
-        return np.eye(3)
-    x, y, z = vector / angle
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross

@@ -6,6 +6,8 @@ method does not need it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ethos_data.depth import zbuffer
@@ -18,12 +20,38 @@ def delaunay(points: np.ndarray, size: int) -> np.ndarray:
     """Linear z over the Delaunay triangulation of x and y, on the convex hull.
 
     Args:
-      points: (68, 3) finite, normalised.
+      points: (T, 68, 3) finite, normalised.
       size: side of the map, pixels.
 
     Returns:
-      float32 (size, size), z in the unit of the points, NaN outside of the hull.
+      float32 (T, size, size), z in the unit of the points, NaN outside of the hull.
     """
+    return _each(_delaunay, points, size)
+
+
+def thin_plate(points: np.ndarray, size: int) -> np.ndarray:
+    """The thin-plate spline through the points (Duchon, 1977), on the convex hull.
+
+    Args:
+      points: (T, 68, 3) finite, normalised.
+      size: side of the map, pixels.
+
+    Returns:
+      float32 (T, size, size), z in the unit of the points, NaN outside of the hull.
+    """
+    return _each(_thin_plate, points, size)
+
+
+def _each(
+    method: Callable[[np.ndarray, int], np.ndarray], points: np.ndarray, size: int
+) -> np.ndarray:
+    maps = np.empty((len(points), size, size), np.float32)
+    for depth, one in zip(maps, points, strict=True):
+        depth[:] = method(one, size)
+    return maps
+
+
+def _delaunay(points: np.ndarray, size: int) -> np.ndarray:
     from scipy import spatial
 
     try:
@@ -33,17 +61,8 @@ def delaunay(points: np.ndarray, size: int) -> np.ndarray:
     return zbuffer.rasterize(points, triangles, size)
 
 
-def thin_plate(points: np.ndarray, size: int) -> np.ndarray:
-    """The thin-plate spline through the points (Duchon, 1977), on the convex hull.
-
-    Args:
-      points: (68, 3) finite, normalised.
-      size: side of the map, pixels.
-
-    Returns:
-      float32 (size, size), z in the unit of the points, NaN outside of the hull.
-    """
-    depth = delaunay(points, size)
+def _thin_plate(points: np.ndarray, size: int) -> np.ndarray:
+    depth = _delaunay(points, size)
     rows, columns = np.nonzero(np.isfinite(depth))
     if not rows.size:
         return depth

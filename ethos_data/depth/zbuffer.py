@@ -31,33 +31,39 @@ def rasterize(points: np.ndarray, triangles: np.ndarray, size: int) -> np.ndarra
 
 
 @numba.njit(cache=True, nogil=True)
+def _between(low, high):  # pragma: no cover (compiled)
+    """First and last pixel whose centre lies between, edges included."""
+    return int(np.ceil(low - _EDGE)), int(np.floor(high + _EDGE))
+
+
+@numba.njit(cache=True, nogil=True)
 def _fill(depth, points, triangles):  # pragma: no cover (compiled)
     size = depth.shape[0]
+    # In pixels, where the centre of pixel k is k.
+    px, py = points[:, 0] * size - 0.5, points[:, 1] * size - 0.5
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        # In pixels, where the centre of pixel k is k.
-        ax, ay = points[a, 0] * size - 0.5, points[a, 1] * size - 0.5
-        bx, by = points[b, 0] * size - 0.5, points[b, 1] * size - 0.5
-        cx, cy = points[c, 0] * size - 0.5, points[c, 1] * size - 0.5
+        ax, bx, cx = px[a], px[b], px[c]
+        ay, by, cy = py[a], py[b], py[c]
+        x0, x1 = _between(min(ax, bx, cx), max(ax, bx, cx))
+        y0, y1 = _between(min(ay, by, cy), max(ay, by, cy))
+        # Between the pixel centres, as half of a mesh may be: one test, for which of
+        # the two it is cannot be foreseen.
+        if (x1 - x0 | y1 - y0) < 0:
+            continue
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if area == 0.0:
-            continue
-        x0 = max(int(np.ceil(min(ax, bx, cx) - _EDGE)), 0)
-        x1 = min(int(np.floor(max(ax, bx, cx) + _EDGE)), size - 1)
-        y0 = max(int(np.ceil(min(ay, by, cy) - _EDGE)), 0)
-        y1 = min(int(np.floor(max(ay, by, cy) + _EDGE)), size - 1)
-        if x0 > x1 or y0 > y1:  # between the pixel centres, as half of a mesh may be
             continue
         # The weights of b and c are planes over the image.
         b_by_x, b_by_y = (cy - ay) / area, (ax - cx) / area
         c_by_x, c_by_y = (ay - by) / area, (bx - ax) / area
         az = points[a, 2]
         b_z, c_z = points[b, 2] - az, points[c, 2] - az
-        for y in range(y0, y1 + 1):
+        for y in range(max(y0, 0), min(y1, size - 1) + 1):
             b_row, c_row = (y - ay) * b_by_y, (y - ay) * c_by_y
-            for x in range(x0, x1 + 1):
+            for x in range(max(x0, 0), min(x1, size - 1) + 1):
                 wb, wc = b_row + (x - ax) * b_by_x, c_row + (x - ax) * c_by_x
-                if wb < -_EDGE or wc < -_EDGE or 1.0 - wb - wc < -_EDGE:
+                if min(wb, wc, 1.0 - wb - wc) < -_EDGE:
                     continue
                 z = az + wb * b_z + wc * c_z
                 if not depth[y, x] >= z:  # also true where there is nothing yet

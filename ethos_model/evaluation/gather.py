@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from ethos_data.depth import depth_map
+from ethos_data.depth import depth_maps
 from ethos_data.errors import EthosError
 from ethos_model import metrics
 from ethos_model.evaluation import slices, still
@@ -169,8 +169,8 @@ def _score_mean_face(
     guess = np.broadcast_to(mean.landmarks, truth.landmarks.shape)
     derived = np.full_like(truth.depth, np.nan)
     # Takes as long as all conditions together: a part of the frames must do.
-    for i in range(0, len(derived), DERIVED_EVERY):
-        derived[i] = np.nan_to_num(depth_map(truth.landmarks[i], derived.shape[-1]))
+    some = slice(None, None, DERIVED_EVERY)
+    derived[some] = np.nan_to_num(depth_maps(truth.landmarks[some], derived.shape[-1]))
     depth = (truth.depth, truth.depth_mask, truth.face_size)
     for name, values in {
         "nme_box": metrics.nme_box(guess, truth.landmarks),

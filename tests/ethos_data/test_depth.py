@@ -7,7 +7,7 @@ import pytest
 from scipy.interpolate import RBFInterpolator
 
 from ethos_data import landmarks as topology
-from ethos_data.depth import METHODS, depth_map, zbuffer
+from ethos_data.depth import METHODS, depth_map, depth_maps, zbuffer
 
 SIZE = 64
 INTERPOLATING = ("delaunay", "thin_plate")
@@ -117,6 +117,14 @@ class TestEveryMethod:
         mirrored = depth_map(_mirrored(face), SIZE, method=method)
         expected = depth_map(face, SIZE, method=method)[:, ::-1]
         _assert_same_map(mirrored, expected)
+
+    def test_many_at_once_are_each_as_if_alone(self, method):
+        line = np.repeat(np.linspace(0.2, 0.8, 68)[:, None], 3, axis=1)
+        faces = np.stack([_a_face(), _mirrored(_a_face()), line, _a_face() / 2])
+        maps = depth_maps(faces, SIZE, method=method)
+        alone = [depth_map(face, SIZE, method=method) for face in faces]
+        np.testing.assert_array_equal(maps, alone)
+        assert depth_maps(faces[:0], SIZE, method=method).shape == (0, SIZE, SIZE)
 
     def test_points_without_area_give_nothing(self, method):
         line = np.repeat(np.linspace(0.2, 0.8, 68)[:, None], 3, axis=1)

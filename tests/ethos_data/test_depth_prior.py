@@ -52,12 +52,47 @@ def _view(shape, scale, rotation, translation, distance):
 class TestFitting:
     def test_a_step_is_that_of_numpy(self):
         rng = np.random.default_rng(0)
-        jacobian, residual = rng.normal(size=(30, 50)), rng.normal(size=50)
-        pull, precision = rng.normal(size=30), rng.uniform(0, 2, 30)
+        jacobian, residual = rng.normal(size=(32, 50)), rng.normal(size=50)
+        pull, precision = rng.normal(size=32), rng.uniform(0, 2, 32)
         step, variance = posterior.solve(jacobian, residual, pull, precision)
         covariance = np.linalg.inv(jacobian @ jacobian.T + np.diag(precision))
         np.testing.assert_allclose(step, covariance @ (jacobian @ residual + pull))
         np.testing.assert_allclose(variance, np.diag(covariance))
+
+    def test_derivatives_are_those_of_small_changes(self):
+        rng = np.random.default_rng(8)
+        mean, basis = rng.normal(0, 0.35, (3, 20)), rng.normal(0, 0.1, (4, 3, 20))
+        rotation, coefficients = _rotation((10, 35, -5)), rng.normal(size=4)
+        shift, weight = np.zeros(3), np.array([3.0, 2.0, 1.5])
+
+        def residual(change):
+            """By a pinhole camera at 1 / perspective; see `_view`."""
+            turned = posterior.turn(change[1:4]) @ rotation
+            shape = mean + np.tensordot(coefficients + change[8:], basis, 1)
+            scale, distance = 1.3 * np.exp(change[0]), 1 / (0.2 + change[7])
+            seen = _view(shape.T, scale, turned, np.zeros(3), distance)
+            seen = seen * (1, -1, 1) + change[4:7]
+            return -(seen * weight).T.ravel()
+
+        jacobian, found = np.zeros((12, 60)), np.empty(60)
+        posterior._linearize(
+            np.zeros((3, 20)),
+            mean,
+            basis,
+            1.3 * rotation,
+            shift,
+            0.2,
+            coefficients,
+            weight,
+            found,
+            jacobian,
+        )
+
+        np.testing.assert_allclose(found, residual(np.zeros(12)), atol=1e-12)
+        for row in range(12):
+            step = 1e-5 * np.eye(12)[row]
+            slope = (residual(-step) - residual(step)) / 2e-5
+            np.testing.assert_allclose(jacobian[row], slope, atol=1e-8)
 
     def test_similarity_undoes_a_similarity(self):
         source = np.random.default_rng(0).normal(size=(20, 3))
@@ -141,7 +176,7 @@ class TestDepthOfAKnownSurface:
         stretch = 1 + 0.2 * deeper
         landmarks = sphere.mean[:68] * (1, -1, stretch) * radius + [*centre, 7.0]
 
-        got = sphere.depth_map(landmarks, size)
+        got = sphere.depth_maps(landmarks[None], size)[0]
 
         line = (np.arange(size) + 0.5) / size
         x, y = np.meshgrid(line - centre[0], line - centre[1])
@@ -155,7 +190,7 @@ class TestDepthOfAKnownSurface:
     def test_a_turned_surface_hides_its_far_side(self):
         sphere = _sphere_prior()
         turned = sphere.mean[:68] @ _rotation((0, 90, 0)).T * (1, -1, 1)
-        got = sphere.depth_map(turned * 0.3 + [0.5, 0.5, 0], 96)
+        got = sphere.depth_maps((turned * 0.3 + [0.5, 0.5, 0])[None], 96)[0]
         # What was the left half of the front is now seen as the nearest surface.
         seen = np.isfinite(got)
         assert seen[48, 52:76].all()
@@ -207,9 +242,22 @@ def test_rays_leave_a_cylinder_at_its_radius():
     np.testing.assert_allclose(points, expected, atol=0.01)
 
 
+def test_surfaces_are_sums_of_components():
+    own = prior.shipped()
+    rng = np.random.default_rng(9)
+    landmarks = own.mean[:68] * (1, -1, 1) + rng.normal(0, 0.02, (3, 68, 3))
+    faces = [own.fit(one) for one in landmarks]
+    shapes = [
+        own.mean + np.tensordot(face.coefficients, own.basis.astype(float), 1)
+        for face in faces
+    ]
+    expected = [face.project(one) for face, one in zip(faces, shapes, strict=True)]
+    np.testing.assert_allclose(own.points(faces), expected, atol=1e-5)
+
+
 class TestTraining:
     def test_beats_delaunay_on_heads_it_has_not_seen(self, trained):
-        own, tent = _errors([trained.depth_map, depth.METHODS["delaunay"]])
+        own, tent = _errors([trained.depth_maps, depth.METHODS["delaunay"]])
         assert own < tent / 4
 
     def test_components_are_symmetric_or_antisymmetric(self, trained, built):
@@ -333,5 +381,6 @@ def _errors(methods, *, noise: float = 0.0) -> list[float]:
         face = topology.face_size(topology.face_box(landmarks))
         landmarks += rng.normal(0, noise * face, landmarks.shape)
         for m, method in enumerate(methods):
-            errors[k, m] = np.nanmean(np.abs(method(landmarks, size) - truth)) / face
+            error = method(landmarks[None], size)[0] - truth
+            errors[k, m] = np.nanmean(np.abs(error)) / face
     return list(errors.mean(axis=0))

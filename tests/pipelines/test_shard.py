@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ethos_data import corpus, landmarks
+from ethos_data import corpus, depth, landmarks
 from pipelines import plan, shard
 from tests.ethos_data import videos
 
@@ -101,6 +101,26 @@ def test_frames_that_cannot_be_learned_from_have_a_reason(tmp_path, change, reas
     bad, good = shard.make_records(video, plan.Options())
     assert reason in bad
     assert not isinstance(good, str)
+
+
+def test_a_face_without_depth_takes_no_other_with_it(tmp_path, monkeypatch):
+    video = make_video(tmp_path, frames=3)
+    real, asked = depth.METHODS["delaunay"], []
+
+    def fails_with_the_second_face(points, size):
+        asked.append(len(points))
+        if asked in ([3], [3, 1, 1]):
+            raise np.linalg.LinAlgError("did not converge")
+        return real(points, size)
+
+    monkeypatch.setitem(depth.METHODS, "delaunay", fails_with_the_second_face)
+    first, second, third = shard.make_records(
+        video, plan.Options(depth_method="delaunay")
+    )
+    assert asked == [3, 1, 1, 1]
+    assert second == "frames failed: did not converge"
+    assert np.isfinite(first.depth).any()
+    assert np.isfinite(third.depth).any()
 
 
 def test_a_face_half_off_the_frame_is_kept(tmp_path):
