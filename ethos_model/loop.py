@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ethos_data import degrade
 from ethos_model import losses, network
 from ethos_model.config import TrainConfig
 
@@ -29,7 +30,14 @@ METRICS: Final = (
     "nme",
 )
 
-_STREAMS: Final = {"train": 1, "validation": 2}  # salts: the two never share a draw
+_STREAMS: Final = {
+    "train": 1,
+    "validation": 2,
+    "grading": 3,
+}  # salts: none shares a draw
+
+_GRADED: Final = 0.25
+"""Share of the training images that are lit otherwise before they are degraded."""
 
 Degradation = Callable[[Any, Any, Any], Any]
 
@@ -55,6 +63,7 @@ class Trainer:
         self.config = config
         self.strategy = strategy
         self._degradation = degradation
+        self._grading = degrade.Grading(share=_GRADED)
         with strategy.scope():
             # Nothing is downloaded that other weights are about to replace.
             backbone = None if config.initial_weights else config.backbone_weights
@@ -110,17 +119,30 @@ class Trainer:
         """
         if self._degradation is None:
             return batch["image"]
+        images = tf.cast(batch["image"], tf.float32)
+        return self._degradation(images, batch["face_size"], self._seed(stream, step))
+
+    def _graded(self, batch: dict[str, Any], step: Any) -> dict[str, Any]:
+        """The batch with some images lit otherwise, restored ones to compare with too.
+
+        Otherwise whatever is dark gets light, were it meant to be dark or not.
+        """
+        if self._degradation is None:
+            return batch
+        seed = self._seed("grading", step)
+        return {**batch, "image": self._grading(batch["image"], seed=seed)}
+
+    def _seed(self, stream: str, step: Any) -> Any:
+        """int32 (2,), another one for each stream, step and replica."""
         context = tf.distribute.get_replica_context()
         replica = 0 if context is None else context.replica_id_in_sync_group
         seed = tf.random.experimental.stateless_fold_in(
             tf.constant([self.config.seed, _STREAMS[stream]], tf.int32),
             tf.cast(step, tf.int32),
         )
-        seed = tf.random.experimental.stateless_fold_in(
+        return tf.random.experimental.stateless_fold_in(
             seed, tf.cast(replica, tf.int32)
         )
-        images = tf.cast(batch["image"], tf.float32)
-        return self._degradation(images, batch["face_size"], seed)
 
     def train(self, batch: Any) -> tf.Tensor:
         """Takes one step. Returns the sums of METRICS over the batch's images, (9,)."""
@@ -151,10 +173,11 @@ class Trainer:
 
     def _replica_step(self, batch: dict[str, Any], step: tf.Tensor) -> tf.Tensor:
         config, optimizer = self.config, self.optimizer
+        batch = self._graded(batch, step)
         images = self.degrade(batch, "train", step)
         with tf.GradientTape() as tape:
             outputs = self.model(images, training=True)
-            per_image = self._per_image(batch, outputs)
+            per_image = self._per_image(batch, outputs, images)
             loss = tf.reduce_sum(per_image["loss"]) / config.batch_size
             scaled = optimizer.scale_loss(loss) if config.mixed_precision else loss
         variables = self.model.trainable_variables
@@ -177,10 +200,11 @@ class Trainer:
             gradient / count for gradient in clipped
         ]  # apply_gradients adds them up
 
-    def _per_image(self, batch: dict[str, Any], outputs: dict[str, Any]) -> Any:
+    def _per_image(
+        self, batch: dict[str, Any], outputs: dict[str, Any], images: Any
+    ) -> Any:
         config = self.config
-        clean = tf.cast(batch["image"], tf.float32) / 255
-        grey = tf.reduce_sum(clean * tf.constant(network.LUMA), axis=-1, keepdims=True)
+        grey = _grey(batch["image"])
         landmarks = losses.landmark_loss(
             config.landmark_loss,
             batch["landmarks"],
@@ -188,7 +212,7 @@ class Trainer:
             outputs["uncertainty"],
         )
         depth = losses.depth_loss(batch["depth"], outputs["depth"], batch["depth_mask"])
-        restored = losses.restored_loss(grey, outputs["restored"])
+        restored = losses.restored_loss(grey, outputs["restored"], _grey(images))
         weighted = config.depth_weight * depth + config.restored_weight * restored
         return {
             "loss": landmarks + weighted,
@@ -201,7 +225,7 @@ class Trainer:
     def _evaluation_step(self, batch: dict[str, Any], step: Any, degraded: bool) -> Any:
         """Per-image METRICS of the averaged network; the draw depends on step alone."""
         images = self.degrade(batch, "validation", step) if degraded else batch["image"]
-        return self._per_image(batch, self.average(images, training=False))
+        return self._per_image(batch, self.average(images, training=False), images)
 
     def evaluate(
         self, batches: list[dict[str, Any]], *, degraded: bool
@@ -215,6 +239,12 @@ class Trainer:
         return {
             name: float(np.concatenate(part).mean()) for name, part in parts.items()
         }
+
+
+def _grey(images: Any) -> Any:
+    """uint8 or float32 (N, S, S, 3) in 0..255 to (N, S, S, 1) in [0, 1]."""
+    scaled = tf.cast(images, tf.float32) / 255
+    return tf.reduce_sum(scaled * tf.constant(network.LUMA), axis=-1, keepdims=True)
 
 
 def _network(config: TrainConfig, weights: str | None) -> keras.Model:

@@ -23,8 +23,11 @@ _WING_CURVE: Final = 0.01
 _POINT_SCALE: Final = 0.02  # window sides: brings plain errors to the likelihood's size
 _DEPTH_SCALE: Final = 0.05  # window sides: a typical error of the depth map
 _RESTORED_SCALE: Final = 0.1  # of the grey range
-_RESTORED_FLOOR: Final = 1e-3
-"""Mean squared error of 30 dB: what is nearer to the truth gains little more by it."""
+_RESTORED_FLOOR: Final = 1e-4
+"""Mean squared error of 40 dB: what is nearer to the truth gains little more by it."""
+_SPOILT_FLOOR: Final = 1e-5
+"""The same of 50 dB, below which nobody sees that a picture has been spoilt."""
+_SPOILT_WEIGHT: Final = 2.0
 
 _SSIM_SIDE: Final = 8  # pixels of a uniform window, the other form in Wang et al. 2004
 
@@ -89,18 +92,21 @@ def depth_loss(true: Any, predicted: Any, mask: Any) -> Any:
     return ops.sum(huber * mask, axis=(1, 2, 3)) / known
 
 
-def restored_loss(true: Any, predicted: Any) -> Any:
+def restored_loss(true: Any, predicted: Any, given: Any) -> Any:
     """What keeps the restored picture from being as near as possible to the true one.
 
-    The sum of three terms, (N,): the absolute error of the grey values and of their
+    The sum of four terms, (N,): the absolute error of the grey values and of their
     gradients, which brings light into the dark and keeps edges; the logarithm of the
     mean squared error, which is the PSNR up to a factor and minds a slightly degraded
-    face as much as a bad one; and what the structural similarity lacks to 1. Without
-    the first, clean faces outweigh dark ones: a network from scratch changed nothing.
+    face as much as a bad one; what the structural similarity lacks to 1; and, again in
+    units of 10 dB, by how much the picture is farther from the true one than what was
+    given. Without the first, clean faces outweigh dark ones: a network from scratch
+    changed nothing.
 
     Args:
       true: (N, D, D, 1) in [0, 1].
       predicted: (N, D, D, 1) in [0, 1].
+      given: (N, D, D, 1) in [0, 1], the grey image that was to be restored.
     """
     error = predicted - true
     across = error[:, :, 1:] - error[:, :, :-1]
@@ -111,7 +117,11 @@ def restored_loss(true: Any, predicted: Any) -> Any:
     square = ops.mean(ops.square(error), axis=(1, 2, 3))
     # One for each 10 dB that are missing to the floor.
     nearness = ops.log(square / _RESTORED_FLOOR + 1) / math.log(10)
-    return absolute / _RESTORED_SCALE + nearness + (1 - ssim(true, predicted))
+    before = ops.mean(ops.square(given - true), axis=(1, 2, 3))
+    spoilt = ops.log((square + _SPOILT_FLOOR) / (before + _SPOILT_FLOOR)) / math.log(10)
+    unlike = 1 - ssim(true, predicted)
+    spoilt = _SPOILT_WEIGHT * ops.relu(spoilt)
+    return absolute / _RESTORED_SCALE + nearness + unlike + spoilt
 
 
 def ssim(true: Any, predicted: Any) -> Any:

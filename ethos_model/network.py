@@ -31,9 +31,10 @@ _SKIPS: Final = (
 )
 _LAST: Final = "block_16_project_BN"
 
-_DECODER_WIDTHS: Final = (16, 32, 48, 64)  # channels at strides 2, 4, 8 and 16
+_DECODER_WIDTHS: Final = (32, 64, 64, 96)  # channels at strides 2, 4, 8 and 16
 _HEAD_WIDTH: Final = 128
 
+_PIXEL_STRIDE: Final = 4  # the coarsest at which the decoder sees the pixels again
 _FINE_STRIDE: Final = 4
 _FINE_WIDTH: Final = 64
 # Standard deviation of where the head's answer is looked for, in cells of the finer
@@ -200,18 +201,15 @@ def _decoder(
         x = layers.UpSampling2D(2, name=f"{name}_up")(x)
         x = x[:, : skip.shape[1], : skip.shape[2]]  # 112 px has 7 cells at 16, 4 at 32
         side = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_skip")(skip)
-        if stride == 2:  # the pixels themselves, for the restored image's fine detail
-            pixels = ops.reshape(
-                scaled,
-                (-1, skip.shape[1], 2, skip.shape[2], 2, 3),
-            )
-            pixels = ops.reshape(
-                ops.transpose(pixels, (0, 1, 3, 2, 4, 5)),
-                (-1, skip.shape[1], skip.shape[2], 12),
-            )
-            pixels = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_pixels")(
-                pixels
-            )
+        if stride <= _PIXEL_STRIDE:  # the pixels themselves, for fine detail
+            pixels = layers.Conv2D(
+                width,
+                2 * stride,
+                strides=stride,
+                padding="same",
+                use_bias=False,
+                name=f"{name}_pixels",
+            )(scaled)
             side = layers.Add(name=f"{name}_with_pixels")([side, pixels])
         x = layers.Add(name=f"{name}_add")([x, side])
         x = layers.BatchNormalization(name=f"{name}_add_norm", **norm)(x)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ethos_data.degrade.compose import Compose
     from ethos_data.degrade.contrast import ContrastLoss
     from ethos_data.degrade.defocus import Defocus
+    from ethos_data.degrade.grading import Grading
     from ethos_data.degrade.jpeg import Jpeg
     from ethos_data.degrade.low_light import LowLight
     from ethos_data.degrade.low_resolution import LowResolution
@@ -40,6 +41,7 @@ __all__ = [
     "ContrastLoss",
     "Defocus",
     "Degradation",
+    "Grading",
     "Jpeg",
     "LowLight",
     "LowResolution",
@@ -58,6 +60,7 @@ _HOMES = {
     "Compose": "compose",
     "ContrastLoss": "contrast",
     "Defocus": "defocus",
+    "Grading": "grading",
     "Jpeg": "jpeg",
     "LowLight": "low_light",
     "LowResolution": "low_resolution",

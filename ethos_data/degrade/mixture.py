@@ -13,6 +13,7 @@ from keras import ops
 from ethos_data.degrade import draws
 from ethos_data.degrade.base import Degradation, Parameters
 from ethos_data.degrade.contrast import ContrastLoss
+from ethos_data.degrade.defocus import Defocus
 from ethos_data.degrade.jpeg import Jpeg
 from ethos_data.degrade.low_light import LowLight
 from ethos_data.degrade.low_resolution import LowResolution
@@ -24,6 +25,7 @@ from ethos_data.degrade.overexposure import Overexposure
 TRAINING: Final = (
     "occlusion",
     "contrast",
+    "defocus",
     "motion_blur",
     "overexposure",
     "low_light",
@@ -146,7 +148,8 @@ def training_mix() -> Mixture:
         [
             Occlusion((0.02, 0.25), share=0.15),
             ContrastLoss((0.13, 0.8), share=0.12),
-            MotionBlur((0.03, 0.45), share=0.4),
+            Defocus((0.01, 0.08), share=0.12),
+            MotionBlur((0.03, 0.45), share=0.5),
             Overexposure((1.2, 4.0), share=0.1),
             LowLight((0.06, 0.6), share=0.3),
             SensorNoise((2, 30), share=0.2),

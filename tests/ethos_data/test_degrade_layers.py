@@ -221,6 +221,23 @@ def test_overexposure_never_darkens():
         degrade.Overexposure((0.5, 2.0))
 
 
+def test_grading_moves_black_and_white_and_bends_between():
+    images = pictures.batch().astype(np.float32)
+    layer = degrade.Grading()
+    parameters = draw(layer)
+    for worse, image, white, black, gamma in zip(
+        apply(layer, images, parameters),
+        images,
+        *(parameters[name] for name in ("white", "black", "gamma")),
+        strict=True,
+    ):
+        expected = 255 * (black + (white - black) * (image / 255.0) ** gamma)
+        np.testing.assert_allclose(worse, np.rint(expected), atol=1)
+        np.testing.assert_array_equal(worse, np.rint(worse))
+    same = degrade.Grading(1, black=0, gamma=1)(images, seed=3)
+    np.testing.assert_array_equal(same, images)
+
+
 # --- landmarks stay true ---
 
 

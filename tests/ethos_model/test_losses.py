@@ -110,28 +110,46 @@ def test_restored_prefers_a_sharp_face_to_a_blurred_one():
     blurred = cv2.GaussianBlur(sharp, (0, 0), 2)
     offset = np.sqrt(np.mean((blurred - sharp) ** 2))  # the same squared error
     true = sharp[None, ..., None]
-    blurred_loss = float(losses.restored_loss(true, blurred[None, ..., None])[0])
-    shifted_loss = float(losses.restored_loss(true, true + offset)[0])
-    assert float(losses.restored_loss(true, true)[0]) == pytest.approx(0, abs=1e-5)
+    given = true + 1
+    blurred_loss = losses.restored_loss(true, blurred[None, ..., None], given)[0]
+    shifted_loss = losses.restored_loss(true, true + offset, given)[0]
+    assert float(losses.restored_loss(true, true, given)[0]) == pytest.approx(
+        0, abs=1e-5
+    )
     assert blurred_loss > 2 * shifted_loss
 
 
 def test_restored_is_nearness_structure_and_edges():
-    """The terms in numpy; nearness against PSNR, 30 dB being the floor."""
+    """The terms in numpy; nearness against PSNR, 40 dB being the floor."""
     true = rng.uniform(0.2, 0.8, (2, 16, 16, 1)).astype(np.float32)
     for spread in (0.02, 0.3):
         predicted = true + rng.normal(0, spread, true.shape).astype(np.float32)
         error = (predicted - true).astype(np.float64)
         psnr = metrics.psnr(predicted[..., 0], true[..., 0])
-        nearness = np.log10(10 ** (3 - psnr / 10) + 1)
+        nearness = np.log10(10 ** (4 - psnr / 10) + 1)
         terms = (error, np.diff(error, axis=1), np.diff(error, axis=2))
         absolute = sum(np.abs(term).mean((1, 2, 3)) for term in terms)
         structure = 1 - np.asarray(losses.ssim(true, predicted))
         np.testing.assert_allclose(
-            losses.restored_loss(true, predicted),
+            losses.restored_loss(true, predicted, true + 1),
             absolute / 0.1 + nearness + structure,
             rtol=1e-3,
         )
+
+
+def test_restored_must_not_be_farther_than_what_was_given():
+    """Twice the decibels that were lost, in units of 10 dB."""
+    true = rng.uniform(0.2, 0.8, (2, 16, 16, 1)).astype(np.float32)
+    noise = rng.normal(0, 0.1, true.shape).astype(np.float32)
+    predicted = true + noise
+    free = losses.restored_loss(true, predicted, true + 2 * noise)
+    np.testing.assert_allclose(
+        losses.restored_loss(true, predicted, predicted), free, rtol=1e-5
+    )
+    dearer = losses.restored_loss(true, predicted, true + noise / 2) - free
+    lost = metrics.psnr((true + noise / 2)[..., 0], true[..., 0])
+    lost -= metrics.psnr(predicted[..., 0], true[..., 0])
+    np.testing.assert_allclose(dearer, 2 * lost / 10, rtol=0.01)
 
 
 def test_ssim_is_the_formula_in_every_window():

@@ -23,7 +23,7 @@ def image():
     return rng.integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("size", [64, 76])
+@pytest.mark.parametrize("size", [64, 70, 76])
 def test_outputs_have_the_contracts_shapes(model, size):
     if size != 64:  # 76 halves to 38, 19, 10, 5, 3: each crops an enlarged map
         model = network.build(image_size=size, alpha=ALPHA)

@@ -97,6 +97,27 @@ def test_training_starts_at_the_mean_face_and_learns(data_dir, tmp_path):
     assert last["val_restored_loss"] < first["val_restored_loss"]
 
 
+def test_restored_is_compared_with_the_picture_as_it_was_lit(data_dir, tmp_path):
+    config = TrainConfig(data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS)
+    trainer = loop.Trainer(config, inputs.strategy(), tiny.darken())
+    batch = inputs.validation_batches(config)[0]
+    batch = {key: np.repeat(value[:1], 64, axis=0) for key, value in batch.items()}
+    lit = trainer._graded(batch, 5)
+    changed = (np.asarray(lit["image"]) != batch["image"]).any(axis=(1, 2, 3))
+    assert 4 < changed.sum() < 32  # a quarter
+    again = np.asarray(trainer._graded(batch, 5)["image"])
+    np.testing.assert_array_equal(again, lit["image"])
+    assert (again != np.asarray(trainer._graded(batch, 6)["image"])).any()
+
+    grey = np.asarray(lit["image"]) @ (0.299, 0.587, 0.114) / 255
+    outputs = dict(trainer.model(batch["image"]))
+    outputs["restored"] = grey[..., None].astype(np.float32)
+    loss = trainer._per_image(lit, outputs, lit["image"])["restored_loss"]
+    np.testing.assert_allclose(loss, 0, atol=1e-4)
+    old = trainer._per_image(batch, outputs, lit["image"])["restored_loss"].numpy()
+    assert (old[changed] > 0.1).all()
+
+
 def test_best_checkpoint_is_the_epoch_with_the_lowest_error(whole):
     result, workdir = whole
     errors = [(r["val_nme"] + r["val_degraded_nme"]) / 2 for r in result.history]
