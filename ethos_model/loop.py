@@ -36,7 +36,7 @@ _STREAMS: Final = {
     "grading": 3,
 }  # salts: none shares a draw
 
-_GRADED: Final = 0.25
+_GRADED: Final = 0.4
 """Share of the training images that are lit otherwise before they are degraded."""
 
 Degradation = Callable[[Any, Any, Any], Any]

@@ -27,7 +27,7 @@ _RESTORED_FLOOR: Final = 1e-4
 """Mean squared error of 40 dB: what is nearer to the truth gains little more by it."""
 _SPOILT_FLOOR: Final = 1e-5
 """The same of 50 dB, below which nobody sees that a picture has been spoilt."""
-_SPOILT_WEIGHT: Final = 2.0
+_SPOILT_WEIGHT: Final = 4.0
 
 _SSIM_SIDE: Final = 8  # pixels of a uniform window, the other form in Wang et al. 2004
 

@@ -27,17 +27,18 @@ class Grading(Degradation):
     too little light is then one that was meant to be dark.
 
     Args:
-      white: what white becomes, 0-1: a number or (low, high), drawn evenly.
+      white: what white becomes, 1 = white: a number or (low, high), drawn evenly.
+        Above 1, what is bright is lost.
       black: what black becomes, 0-1.
       gamma: exponent of the values in between; drawn evenly in its logarithm.
     """
 
     def __init__(
         self,
-        white: Any = (0.45, 1.0),
+        white: Any = (0.4, 1.2),
         *,
-        black: Any = (0.0, 0.04),
-        gamma: Any = (0.6, 1.8),
+        black: Any = (0.0, 0.1),
+        gamma: Any = (0.5, 2.0),
         **kwargs: Any,
     ):
         super().__init__(**kwargs)

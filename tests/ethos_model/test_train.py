@@ -104,7 +104,7 @@ def test_restored_is_compared_with_the_picture_as_it_was_lit(data_dir, tmp_path)
     batch = {key: np.repeat(value[:1], 64, axis=0) for key, value in batch.items()}
     lit = trainer._graded(batch, 5)
     changed = (np.asarray(lit["image"]) != batch["image"]).any(axis=(1, 2, 3))
-    assert 4 < changed.sum() < 32  # a quarter
+    assert 12 < changed.sum() < 40  # four in ten
     again = np.asarray(trainer._graded(batch, 5)["image"])
     np.testing.assert_array_equal(again, lit["image"])
     assert (again != np.asarray(trainer._graded(batch, 6)["image"])).any()
