@@ -76,6 +76,21 @@ class TrainConfig:
     )
     depth_weight: float = _flag(1.0, "weight of the depth loss")
     restored_weight: float = _flag(0.3, "weight of the restored image's loss")
+    restored_floor: float = _flag(
+        30.0,
+        "PSNR beyond which a restored image gains little by being nearer still, dB; 40 "
+        "for a network that has learnt to bring light",
+    )
+    spoilt_weight: float = _flag(
+        0.0,
+        "what it counts beside that a restored image is farther from the clean one "
+        "than what was given; 4 for such a network, none learns to bring light with it",
+    )
+    graded_share: float = _flag(
+        0.0,
+        "share of the training images that are lit otherwise before they are degraded, "
+        "so that what is dark on purpose stays dark; 0.4 for such a network",
+    )
     label_shift: float = _flag(
         0.0,
         "by how much the labels of --data_dir lie too far right, % of the face size: "
@@ -138,6 +153,7 @@ class TrainConfig:
             "clip_norm",
             "depth_weight",
             "restored_weight",
+            "spoilt_weight",
             "profile_steps",
             "pictures",
         ):
@@ -151,6 +167,8 @@ class TrainConfig:
             )
         if not 0 <= self.extra_share < 1:
             raise EthosError(f"--extra_share must be in [0, 1), not {self.extra_share}")
+        if not 0 <= self.graded_share <= 1:
+            raise EthosError(f"--graded_share must be in [0, 1]: {self.graded_share}")
         if not 0 <= self.ema_decay < 1:
             raise EthosError(f"--ema_decay must be in [0, 1), not {self.ema_decay}")
         if self.landmark_loss not in LANDMARK_LOSSES:

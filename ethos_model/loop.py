@@ -36,9 +36,6 @@ _STREAMS: Final = {
     "grading": 3,
 }  # salts: none shares a draw
 
-_GRADED: Final = 0.4
-"""Share of the training images that are lit otherwise before they are degraded."""
-
 Degradation = Callable[[Any, Any, Any], Any]
 
 
@@ -63,7 +60,7 @@ class Trainer:
         self.config = config
         self.strategy = strategy
         self._degradation = degradation
-        self._grading = degrade.Grading(share=_GRADED)
+        self._grading = degrade.Grading(share=config.graded_share)
         with strategy.scope():
             # Nothing is downloaded that other weights are about to replace.
             backbone = None if config.initial_weights else config.backbone_weights
@@ -127,7 +124,7 @@ class Trainer:
 
         Otherwise whatever is dark gets light, were it meant to be dark or not.
         """
-        if self._degradation is None:
+        if self._degradation is None or not self.config.graded_share:
             return batch
         seed = self._seed("grading", step)
         return {**batch, "image": self._grading(batch["image"], seed=seed)}
@@ -212,7 +209,13 @@ class Trainer:
             outputs["uncertainty"],
         )
         depth = losses.depth_loss(batch["depth"], outputs["depth"], batch["depth_mask"])
-        restored = losses.restored_loss(grey, outputs["restored"], _grey(images))
+        restored = losses.restored_loss(
+            grey,
+            outputs["restored"],
+            _grey(images),
+            floor=config.restored_floor,
+            spoilt_weight=config.spoilt_weight,
+        )
         weighted = config.depth_weight * depth + config.restored_weight * restored
         return {
             "loss": landmarks + weighted,

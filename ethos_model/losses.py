@@ -23,11 +23,8 @@ _WING_CURVE: Final = 0.01
 _POINT_SCALE: Final = 0.02  # window sides: brings plain errors to the likelihood's size
 _DEPTH_SCALE: Final = 0.05  # window sides: a typical error of the depth map
 _RESTORED_SCALE: Final = 0.1  # of the grey range
-_RESTORED_FLOOR: Final = 1e-4
-"""Mean squared error of 40 dB: what is nearer to the truth gains little more by it."""
 _SPOILT_FLOOR: Final = 1e-5
-"""The same of 50 dB, below which nobody sees that a picture has been spoilt."""
-_SPOILT_WEIGHT: Final = 4.0
+"""Mean squared error of 50 dB, below which nobody sees that a picture was spoilt."""
 
 _SSIM_SIDE: Final = 8  # pixels of a uniform window, the other form in Wang et al. 2004
 
@@ -92,7 +89,14 @@ def depth_loss(true: Any, predicted: Any, mask: Any) -> Any:
     return ops.sum(huber * mask, axis=(1, 2, 3)) / known
 
 
-def restored_loss(true: Any, predicted: Any, given: Any) -> Any:
+def restored_loss(
+    true: Any,
+    predicted: Any,
+    given: Any,
+    *,
+    floor: float = 30.0,
+    spoilt_weight: float = 0.0,
+) -> Any:
     """What keeps the restored picture from being as near as possible to the true one.
 
     The sum of four terms, (N,): the absolute error of the grey values and of their
@@ -107,6 +111,8 @@ def restored_loss(true: Any, predicted: Any, given: Any) -> Any:
       true: (N, D, D, 1) in [0, 1].
       predicted: (N, D, D, 1) in [0, 1].
       given: (N, D, D, 1) in [0, 1], the grey image that was to be restored.
+      floor: PSNR in dB; what is nearer to the truth gains little more by it.
+      spoilt_weight: of the fourth term.
     """
     error = predicted - true
     across = error[:, :, 1:] - error[:, :, :-1]
@@ -116,11 +122,11 @@ def restored_loss(true: Any, predicted: Any, given: Any) -> Any:
     )
     square = ops.mean(ops.square(error), axis=(1, 2, 3))
     # One for each 10 dB that are missing to the floor.
-    nearness = ops.log(square / _RESTORED_FLOOR + 1) / math.log(10)
+    nearness = ops.log(square * 10 ** (floor / 10) + 1) / math.log(10)
     before = ops.mean(ops.square(given - true), axis=(1, 2, 3))
     spoilt = ops.log((square + _SPOILT_FLOOR) / (before + _SPOILT_FLOOR)) / math.log(10)
     unlike = 1 - ssim(true, predicted)
-    spoilt = _SPOILT_WEIGHT * ops.relu(spoilt)
+    spoilt = spoilt_weight * ops.relu(spoilt)
     return absolute / _RESTORED_SCALE + nearness + unlike + spoilt
 
 

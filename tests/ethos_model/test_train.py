@@ -98,7 +98,9 @@ def test_training_starts_at_the_mean_face_and_learns(data_dir, tmp_path):
 
 
 def test_restored_is_compared_with_the_picture_as_it_was_lit(data_dir, tmp_path):
-    config = TrainConfig(data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS)
+    config = TrainConfig(
+        data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS, graded_share=0.4
+    )
     trainer = loop.Trainer(config, inputs.strategy(), tiny.darken())
     batch = inputs.validation_batches(config)[0]
     batch = {key: np.repeat(value[:1], 64, axis=0) for key, value in batch.items()}
