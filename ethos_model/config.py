@@ -79,17 +79,19 @@ class TrainConfig:
     restored_floor: float = _flag(
         30.0,
         "PSNR beyond which a restored image gains little by being nearer still, dB; 40 "
-        "for a network that has learnt to bring light",
+        "for a network that restores already",
     )
     spoilt_weight: float = _flag(
         0.0,
-        "what it counts beside that a restored image is farther from the clean one "
-        "than what was given; 4 for such a network, none learns to bring light with it",
+        "weight of what a restored image is farther from the clean one than the input "
+        "is; 4 for a network that restores already, from scratch it keeps one from "
+        "learning to",
     )
     graded_share: float = _flag(
         0.0,
         "share of the training images that are lit otherwise before they are degraded, "
-        "so that what is dark on purpose stays dark; 0.4 for such a network",
+        "so that what is dark on purpose stays dark; 0.4 for a network that restores "
+        "already",
     )
     label_shift: float = _flag(
         0.0,

@@ -94,8 +94,8 @@ def restored_loss(
     predicted: Any,
     given: Any,
     *,
-    floor: float = 30.0,
-    spoilt_weight: float = 0.0,
+    floor: float,
+    spoilt_weight: float,
 ) -> Any:
     """What keeps the restored picture from being as near as possible to the true one.
 

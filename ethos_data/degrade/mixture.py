@@ -138,7 +138,7 @@ class Mixture(keras.layers.Layer):
 
 
 def training_mix() -> Mixture:
-    """The mix that `ethos-train` applies in its train step: 13 % stay clean.
+    """The mix that `ethos-train` applies in its train step: 9 % stay clean.
 
     Ranges hold the severity table and the published conditions on small faces, too: 15
     pixels of motion on a face of 35 pixels are 0.43 face sizes. The order is light's

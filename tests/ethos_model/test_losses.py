@@ -105,6 +105,9 @@ def test_depth_counts_inside_the_mask_only():
     )
 
 
+restored_loss = functools.partial(losses.restored_loss, floor=30.0, spoilt_weight=0.0)
+
+
 def test_restored_prefers_a_sharp_face_to_a_blurred_one():
     import cv2
 
@@ -113,11 +116,9 @@ def test_restored_prefers_a_sharp_face_to_a_blurred_one():
     offset = np.sqrt(np.mean((blurred - sharp) ** 2))  # the same squared error
     true = sharp[None, ..., None]
     given = true + 1
-    blurred_loss = losses.restored_loss(true, blurred[None, ..., None], given)[0]
-    shifted_loss = losses.restored_loss(true, true + offset, given)[0]
-    assert float(losses.restored_loss(true, true, given)[0]) == pytest.approx(
-        0, abs=1e-5
-    )
+    blurred_loss = restored_loss(true, blurred[None, ..., None], given)[0]
+    shifted_loss = restored_loss(true, true + offset, given)[0]
+    assert float(restored_loss(true, true, given)[0]) == pytest.approx(0, abs=1e-5)
     assert blurred_loss > 2 * shifted_loss
 
 
@@ -133,7 +134,7 @@ def test_restored_is_nearness_structure_and_edges():
         absolute = sum(np.abs(term).mean((1, 2, 3)) for term in terms)
         structure = 1 - np.asarray(losses.ssim(true, predicted))
         np.testing.assert_allclose(
-            losses.restored_loss(true, predicted, true + 1, floor=40.0),
+            restored_loss(true, predicted, true + 1, floor=40.0),
             absolute / 0.1 + nearness + structure,
             rtol=1e-3,
         )
@@ -144,7 +145,7 @@ def test_restored_must_not_be_farther_than_what_was_given():
     true = rng.uniform(0.2, 0.8, (2, 16, 16, 1)).astype(np.float32)
     noise = rng.normal(0, 0.1, true.shape).astype(np.float32)
     predicted = true + noise
-    loss = functools.partial(losses.restored_loss, spoilt_weight=4.0)
+    loss = functools.partial(restored_loss, spoilt_weight=4.0)
     free = loss(true, predicted, true + 2 * noise)
     np.testing.assert_allclose(loss(true, predicted, predicted), free, rtol=1e-5)
     dearer = loss(true, predicted, true + noise / 2) - free
