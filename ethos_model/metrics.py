@@ -27,6 +27,9 @@ from ethos_data import landmarks as topology
 FAILURE_LIMIT: Final = 8.0
 """NME_box in % above which a face counts as failed, and where the AUC ends."""
 
+SIGMA_RATIO: Final = "sigma_ratio"
+"""Name of: so many stated sigmas hold 68.3 % of the errors in x and y. 1 is honest."""
+
 _SSIM_WINDOW: Final = (11, 1.5)  # side and sigma in pixels, Wang et al. 2004
 SSIM_CONSTANTS: Final = (0.01**2, 0.03**2)
 """C1 and C2 of Wang et al. 2004 for values in [0, 1]."""

@@ -110,6 +110,23 @@ def test_card_says_sizes_units_data_and_figures(exported):
     assert "data_dir" not in card["training"]  # somebody's own path
 
 
+def test_uncertainty_is_made_honest(exported, workdir, images, tmp_path):
+    groups, meta = checkpoint.read(str(workdir / "best.npz"))
+    meta["history"][-1] |= {"val_sigma_ratio": 0.5, "val_degraded_sigma_ratio": 0.72}
+    path = str(tmp_path / "best.npz")
+    checkpoint.write(path, groups, meta)
+    output = export.export(
+        str(tmp_path), str(tmp_path / "model"), checkpoint_path=path, litert=False
+    )
+    _, as_it_was = predict.load_network(exported, "tensorflow")
+    _, honest = predict.load_network(output, "tensorflow")
+    wanted, got = as_it_was(images), honest(images)
+    np.testing.assert_allclose(got["uncertainty"], 0.6 * wanted["uncertainty"], 1e-4)
+    np.testing.assert_allclose(got["landmarks"], wanted["landmarks"], atol=1e-5)
+    with open(os.path.join(output, "ethos_model.json"), encoding="utf-8") as file:
+        assert json.load(file)["uncertainty_factor"] == pytest.approx(0.6)
+
+
 def test_an_existing_model_is_replaced_on_request_only(exported, workdir, tmp_path):
     with pytest.raises(EthosError, match="--overwrite"):
         export.export(str(workdir), exported)

@@ -89,6 +89,20 @@ def test_history_has_a_line_an_epoch_with_training_and_validation_figures(whole)
     assert json.loads((workdir / "run.json").read_text())["batch_size"] == 4
 
 
+def test_so_many_stated_sigmas_hold_two_thirds_of_the_errors(data_dir, tmp_path):
+    config = TrainConfig(data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS)
+    trainer = loop.Trainer(config, inputs.strategy(), None)
+    batches = inputs.validation_batches(config)
+    ratio = trainer.evaluate(batches, degraded=False)["sigma_ratio"]
+    within = []
+    for batch in batches:
+        outputs = {k: np.asarray(v) for k, v in trainer.average(batch["image"]).items()}
+        for axis in (0, 1):
+            error = outputs["landmarks"][..., axis] - batch["landmarks"][..., axis]
+            within.append(np.abs(error) <= ratio * outputs["uncertainty"])
+    assert np.mean(within) == pytest.approx(0.6827, abs=0.002)
+
+
 def test_training_starts_at_the_mean_face_and_learns(data_dir, tmp_path):
     result = run(data_dir, tmp_path, epochs=6, steps_per_epoch=8)
     first, last = result.history[0], result.history[-1]
