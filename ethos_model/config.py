@@ -89,9 +89,9 @@ class TrainConfig:
     )
     graded_share: float = _flag(
         0.0,
-        "share of the training images that are lit otherwise before they are degraded, "
-        "so that what is dark on purpose stays dark; 0.4 for a network that restores "
-        "already",
+        "share of the training images that are lit and coloured otherwise before they "
+        "are degraded, so that what is dark on purpose stays dark; 0.4 for a network "
+        "that restores already",
     )
     label_shift: float = _flag(
         0.0,

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from ethos_data import degrade
+from ethos_data.grey import LUMA
 from ethos_model import losses, network
 from ethos_model.config import TrainConfig
 from ethos_model.metrics import SIGMA_RATIO
@@ -257,7 +258,7 @@ class Trainer:
 def _grey(images: Any) -> Any:
     """uint8 or float32 (N, S, S, 3) in 0..255 to (N, S, S, 1) in [0, 1]."""
     scaled = tf.cast(images, tf.float32) / 255
-    return tf.reduce_sum(scaled * tf.constant(network.LUMA), axis=-1, keepdims=True)
+    return tf.reduce_sum(scaled * tf.constant(LUMA), axis=-1, keepdims=True)
 
 
 def _network(config: TrainConfig, weights: str | None) -> keras.Model:

@@ -17,6 +17,7 @@ import numpy as np
 from keras import layers, ops
 
 from ethos_data.errors import EthosError
+from ethos_data.grey import LUMA
 from ethos_data.landmarks import NUM_LANDMARKS
 
 OUTPUTS: Final = ("landmarks", "uncertainty", "depth", "restored")
@@ -40,9 +41,6 @@ _FINE_WIDTH: Final = 64
 # Standard deviation of where the head's answer is looked for, in cells of the finer
 # features: 3.7 % of the face size. 1.5 cells were worse, by 1 % of the error.
 _FINE_REACH: Final = 0.8
-
-LUMA: Final = (0.299, 0.587, 0.114)
-"""ITU-R BT.601 weights of red, green and blue: what grey means here."""
 
 # A step of Adam moves each of a dense layer's 2,000 weights by the learning rate, so an
 # unscaled output would jump by a whole window side at 1e-3 (NME_box rose to 22 %).

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from ethos_data.grey import LUMA
 from ethos_model import metrics
 
 SIGMAS: Final = tuple(np.linspace(0.25, 3.0, 12).tolist())
@@ -43,7 +44,7 @@ class Truth:
 
 def grey(images: np.ndarray) -> np.ndarray:
     """uint8 (..., 3) RGB to float32 (...) luma in [0, 1]: ITU-R BT.601, as trained."""
-    return (images @ np.array([0.299, 0.587, 0.114], np.float32)) / np.float32(255)
+    return (images @ np.array(LUMA, np.float32)) / np.float32(255)
 
 
 def score(

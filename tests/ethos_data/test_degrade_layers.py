@@ -223,7 +223,7 @@ def test_overexposure_never_darkens():
 
 def test_grading_moves_black_and_white_and_bends_between():
     images = pictures.batch().astype(np.float32)
-    layer = degrade.Grading()
+    layer = degrade.Grading(saturation=1, tint=1)
     parameters = draw(layer)
     for worse, image, white, black, gamma in zip(
         apply(layer, images, parameters),
@@ -235,8 +235,26 @@ def test_grading_moves_black_and_white_and_bends_between():
         expected = np.clip(np.rint(expected), 0, 255)
         np.testing.assert_allclose(worse, expected, atol=1)
         np.testing.assert_array_equal(worse, np.rint(worse))
-    same = degrade.Grading(1, black=0, gamma=1)(images, seed=3)
+    same = degrade.Grading(1, black=0, gamma=1, saturation=1, tint=1)(images, seed=3)
     np.testing.assert_array_equal(same, images)
+
+
+def test_grading_takes_colour_away_or_adds_a_cast_and_keeps_white_as_light():
+    images = pictures.batch().astype(np.float32)
+    plain = {"white": 1, "black": 0, "gamma": 1}
+    grey = np.asarray(degrade.Grading(**plain, saturation=0, tint=1)(images, seed=3))
+    wanted = [cv2.cvtColor(i.astype(np.uint8), cv2.COLOR_RGB2GRAY) for i in images]
+    np.testing.assert_allclose(grey, np.stack([wanted] * 3, axis=-1), atol=1)
+
+    layer = degrade.Grading(**plain, saturation=1, tint=(2, 3))
+    parameters = draw(layer, 256)
+    gains = parameters["gains"]
+    np.testing.assert_allclose(gains @ (0.299, 0.587, 0.114), 1, rtol=1e-5)
+    ratio = gains.max(axis=1) / gains.min(axis=1)
+    assert 6 < ratio.max() <= 9
+    cast = apply(layer, images, {k: v[: len(images)] for k, v in parameters.items()})
+    wanted = np.clip(images * gains[: len(images), None, None], 0, 255)
+    np.testing.assert_allclose(cast, wanted, atol=0.501)
 
 
 # --- landmarks stay true ---
