@@ -76,10 +76,10 @@ def evaluate(
     import_tensorflow()
     chosen = select(conditions)
     total = samples.count(data_dir, split, limit=limit)
-    network = _load(model_dir, backend, label_shift)
+    network = load(model_dir, backend, label_shift)
     other = None
     if baseline_model is not None:
-        other = _load(baseline_model, backend, label_shift)
+        other = load(baseline_model, backend, label_shift)
     mean = baseline.mean_face(data_dir, split)
     found = gather(
         network,
@@ -96,10 +96,14 @@ def evaluate(
     )
 
 
-def _load(
+def load(
     model_dir: str | os.PathLike[str] | None, backend: str, label_shift: float | None
 ) -> Network:
-    """An exported model that answers as the labels of the data set lie."""
+    """An exported model that answers as the labels of the data set lie.
+
+    Args:
+      model_dir, backend, label_shift: see `evaluate`.
+    """
     folder = predict.find(None if model_dir is None else os.fspath(model_dir))
     card = predict.read_card(folder)
     if card["network_context"] != crop.NETWORK_CONTEXT:

@@ -40,6 +40,7 @@ class Options:
     batch_size: int = 16
     epochs: int = 25
     steps_per_epoch: int = 100
+    learning_rate: float = 2e-3
     seed: int = 0
 
     def folder(self, name: str) -> str:
@@ -57,6 +58,7 @@ _HELP = {
     "batch_size": "images a step",
     "epochs": "epochs to train",
     "steps_per_epoch": "steps of an epoch",
+    "learning_rate": "the highest; 1e-3 from weights that know pictures already",
     "seed": "of everything random",
 }
 
@@ -152,6 +154,7 @@ def _train(options: Options) -> None:
             batch_size=options.batch_size,
             epochs=options.epochs,
             steps_per_epoch=options.steps_per_epoch,
+            learning_rate=options.learning_rate,
             seed=options.seed,
         )
     )
