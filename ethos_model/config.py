@@ -84,13 +84,13 @@ class TrainConfig:
     spoilt_weight: float = _flag(
         0.0,
         "weight of what a restored image is farther from the clean one than the input "
-        "is; 4 for a network that restores already, from scratch it keeps one from "
+        "is; 5 for a network that restores already, from scratch it keeps one from "
         "learning to",
     )
     graded_share: float = _flag(
         0.0,
         "share of the training images that are lit and coloured otherwise before they "
-        "are degraded, so that what is dark on purpose stays dark; 0.4 for a network "
+        "are degraded, so that what is dark on purpose stays dark; 0.5 for a network "
         "that restores already",
     )
     label_shift: float = _flag(
