@@ -89,6 +89,35 @@ def test_weights_take_two_bytes_each(exported, model):
     assert size < 3 * model.count_params()  # the graph itself takes its part
 
 
+def test_batch_norm_is_folded_into_the_convolutions_before_it(model, images):
+    import keras
+
+    folded = keras.models.clone_model(model)
+    folded.set_weights(model.get_weights())
+    export._fold_batch_norm(folded)
+    for name, value in folded(images, training=False).items():
+        np.testing.assert_allclose(
+            value, model(images, training=False)[name], atol=1e-5
+        )
+    norms = [
+        layer
+        for part in (folded, folded.get_layer("backbone"))
+        for layer in part.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert len(norms) == 61
+    # Those of the decoder's four sums stay: two or three kernels share them.
+    assert sum((layer.gamma.numpy() == 1).all() for layer in norms) == 57
+
+
+def test_both_files_compute_with_the_same_values(exported, images):
+    _, saved = predict.load_network(exported, "tensorflow")
+    _, lite = predict.load_network(exported, "litert")
+    # 5e-5 apart if each rounded for itself.
+    wanted, got = saved(images)["depth"], lite(images)["depth"]
+    np.testing.assert_allclose(got, wanted, atol=2e-5)
+
+
 def test_litert_agrees_with_the_network_it_came_from(exported, model, images):
     backend, lite = predict.load_network(exported, "litert")
     assert backend == "litert"
