@@ -14,21 +14,20 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import cv2
 import numpy as np
 
 from ethos_data.errors import cli
-from ethos_data.grey import LUMA
 from ethos_model import evaluate, metrics
 from ethos_model.evaluation import samples
 from ethos_model.evaluation.conditions import CLEAN
 from ethos_model.evaluation.gather import BATCH
+from ethos_model.evaluation.scores import grey
 from ethos_model.evaluation.shown import Shown
 
 
 def _grey(images: np.ndarray) -> np.ndarray:
-    """(N, S, S, 3) to (N, S, S, 1), in the same unit."""
-    return (images @ np.array(LUMA, np.float32))[..., None]
+    """(N, S, S, 3) to (N, S, S, 1), both in 0..255."""
+    return 255 * grey(images)[..., None]
 
 
 def _gains(*gains: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -60,16 +59,13 @@ def run(data_dir: str, model: str | None, split: str) -> list[str]:
             worse = np.clip(np.rint(cast(images)), 0, 255).astype(np.uint8)
             outputs = network.predict(worse)
             error = metrics.nme_box(outputs["landmarks"], truth.landmarks)
-            given = _grey(worse.astype(np.float32)) / 255
-            nearness = [
-                cv2.PSNR(one, other, 1.0)
-                for one, other in zip(outputs["restored"], given, strict=True)
-            ]
-            found.setdefault(name, []).append((error, np.array(nearness)))
+            nearness = metrics.psnr(outputs["restored"][..., 0], grey(worse))
+            found.setdefault(name, []).append((error, nearness))
+    count = len(everything)
     rows = [
-        f"| {len(everything)} frames | NME_box, % | restored, dB from its own grey |"
+        f"| {count} frames | NME_box, % | restored, dB from its own grey |",
+        "| --- | ---: | ---: |",
     ]
-    rows.append("| --- | ---: | ---: |")
     for name, parts in found.items():
         errors, nearness = (np.concatenate(part) for part in zip(*parts, strict=True))
         rows.append(f"| {name} | {errors.mean():.2f} | {nearness.mean():.1f} |")

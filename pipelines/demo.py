@@ -1,7 +1,8 @@
 """ethos-demo: the whole way, from a corpus to landmarks over a video.
 
     ethos-demo                                   # renders its own corpus of heads
-    ethos-demo --corpus_dir youtube_faces --backbone_weights imagenet
+    ethos-demo --corpus_dir youtube_faces --backbone_weights imagenet \\
+        --learning_rate 1e-3
 
 Converts the corpus, trains on it, exports, evaluates clean and under three degradations
 beside the mean face, annotates a video and draws a picture of results. Each step is the

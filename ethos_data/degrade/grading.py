@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -17,6 +17,8 @@ from ethos_data.degrade.base import (
     per_image,
 )
 from ethos_data.grey import LUMA
+
+_LUMA: Final = np.asarray(LUMA, np.float32)
 
 
 @keras.saving.register_keras_serializable("ethos")
@@ -65,7 +67,7 @@ class Grading(Degradation):
         }
         strength = ops.log(log_uniform(uniform, self.tint))
         gains = ops.stack([ops.exp(strength * uniform(-1.0, 1.0)) for _ in "rgb"], -1)
-        weight = ops.sum(gains * np.asarray(LUMA, np.float32), axis=-1, keepdims=True)
+        weight = ops.sum(gains * _LUMA, axis=-1, keepdims=True)
         return parameters | {"gains": gains / weight}
 
     def degrade(self, images: Any, parameters: Parameters) -> Any:
@@ -74,8 +76,7 @@ class Grading(Degradation):
             ops.maximum(images, 0.0) / np.float32(255), per_image(parameters["gamma"])
         )
         toned = black + (white - black) * tones
-        luma = np.asarray(LUMA, np.float32)
-        grey = ops.sum(toned * luma, axis=-1, keepdims=True)
+        grey = ops.sum(toned * _LUMA, axis=-1, keepdims=True)
         coloured = grey + per_image(parameters["saturation"]) * (toned - grey)
         # Whole values, as such a picture would have been stored.
         return ops.round(255.0 * coloured * parameters["gains"][:, None, None, :])

@@ -107,10 +107,9 @@ def test_batch_norm_is_folded_into_the_convolutions_before_it(model, images):
     import keras
 
     folded = changed(model, export._fold_batch_norm)
+    wanted = model(images, training=False)
     for name, value in folded(images, training=False).items():
-        np.testing.assert_allclose(
-            value, model(images, training=False)[name], atol=1e-5
-        )
+        np.testing.assert_allclose(value, wanted[name], atol=1e-5)
     norms = [
         layer
         for part in (folded, folded.get_layer("backbone"))

@@ -18,11 +18,6 @@ from tests.ethos_model import tiny
 TIMEOUT = 240  # seconds; a minute on a machine that does nothing else
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return tiny.write_data(str(tmp_path_factory.mktemp("data")))
-
-
 def free_ports(count):
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
