@@ -17,6 +17,7 @@ import hashlib
 import io
 import math
 import struct
+import threading
 import zipfile
 from typing import Any, BinaryIO, Final
 
@@ -42,6 +43,11 @@ _COMPRESSED_BYTES: Final = 128 << 10
 
 _LOCAL_HEADER: Final = struct.Struct("<26xHH")
 _MAX_HEADER_BYTES: Final = 64 << 10
+
+# numpy parses a header as Python's syntax tree, and two threads that do so at once can
+# fail with "AST constructor recursion depth mismatch" (CPython 3.11, when a garbage
+# collection lets the other run in between): a good file would pass for a damaged one.
+_PARSING: Final = threading.Lock()
 
 
 class NpzError(ValueError):
@@ -202,7 +208,8 @@ def _read_header(name: str, member: _Member) -> Header:
         else np.lib.format.read_array_header_2_0
     )
     try:
-        shape, fortran_order, dtype = reader(text)
+        with _PARSING:
+            shape, fortran_order, dtype = reader(text)
     except Exception as error:  # it evaluates a literal of anybody's making
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise NpzError(f"{name} has a damaged header ({reason[:80]})") from error

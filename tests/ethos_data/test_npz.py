@@ -1,9 +1,13 @@
 """Arrays out of npz files: the same as numpy's, and a clear error for anything else."""
 
+import gc
 import io
 import struct
+import sys
+import time
 import zipfile
 import zlib
+from concurrent import futures
 
 import numpy as np
 import pytest
@@ -170,3 +174,26 @@ def test_every_cut_is_an_error():
     for length in range(0, len(whole), 7):
         with pytest.raises(npz.NpzError):
             npz.Npz(io.BytesIO(whole[:length])).read("a")
+
+
+def test_headers_are_read_in_many_threads_at_once():
+    """Without a lock some of them fail on CPython 3.11."""
+    content = saved(x=np.zeros((68, 3, 4), np.float32)).getvalue()
+
+    def shape(_):
+        return npz.Npz(io.BytesIO(content)).header("x").shape
+
+    def let_others_run(*_):
+        time.sleep(0)
+
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    gc.callbacks.append(let_others_run)
+    sys.setswitchinterval(1e-6)
+    gc.set_threshold(20)
+    try:
+        with futures.ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(shape, range(4000))) == {(68, 3, 4)}
+    finally:
+        gc.callbacks.remove(let_others_run)
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)
