@@ -40,7 +40,7 @@ def page(report: Report) -> str:
         _section("How good", _beside(_headline(report), _main_bars(report))),
         _beside(*columns),
         _section("Does the stated uncertainty hold", *_calibration(report)),
-        _section("Depth, restored picture, jitter", _other(report)),
+        _section("How much it moves; depth, restored picture, jitter", _other(report)),
         _section("What comes out", _examples(report.examples)),
         _section("Worst cases first", _worst(report.worst)),
     ]
@@ -87,6 +87,10 @@ def _number(value: float | None, digits: int = 2) -> str:
     if value is None or not np.isfinite(value):
         return "–"
     return f"{value:.{digits}f}"
+
+
+def _interval(ends: tuple[float, float], digits: int = 1) -> str:
+    return f"({_number(ends[0], digits)} to {_number(ends[1], digits)})"
 
 
 def _headline(report: Report) -> str:
@@ -228,26 +232,30 @@ def _other(report: Report) -> str:
         rows.append(
             (
                 label(one.name) + (" 3" if one.severity else ""),
+                f"{_number(one.over_clean, 1)} {_interval(one.over_clean_interval)}",
                 _number(one.z_error),
                 _number(one.depth_error),
                 f"{_number(one.restored_psnr, 1)} ({_number(one.input_psnr, 1)})",
+                _interval(one.psnr_gain_interval, 2),
                 f"{_number(one.restored_ssim, 3)} ({_number(one.input_ssim, 3)})",
                 _number(one.within_1_sigma, 1),
                 _number(report.jitter.get(one.key)),
             )
         )
-    blank = ("",) * 4
+    blank = ("",) * 5
     rows.append(
-        ("the mean face", _number(mean.z_error), _number(mean.depth_error), *blank)
+        ("the mean face", "", _number(mean.z_error), _number(mean.depth_error), *blank)
     )
     rows.append(
-        ("derived from true points", "", _number(mean.derived_depth_error), *blank)
+        ("derived from true points", "", "", _number(mean.derived_depth_error), *blank)
     )
     head = (
         "",
+        "NME_box over clean % (95 %)",
         "z error %",
         "depth error %",
         "restored PSNR dB (shown)",
+        "gain (95 %)",
         "restored SSIM (shown)",
         "within 1σ %",
         "jitter %",

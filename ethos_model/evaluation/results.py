@@ -23,6 +23,8 @@ class ConditionResult:
       severity: 1 to 5; 0 where there is only one strength.
       nme_box: NME_box, %.
       nme_box_interval: 95 % interval of NME_box by bootstrap over people.
+      over_clean: by how much NME_box is above that on the clean frames, % of it.
+      over_clean_interval: its 95 % interval, the same people drawn for both.
       nme_iod: NME_iod, %.
       shift_x, shift_y: how far the labels lie to the right of and below the prediction,
         mean over points, %.
@@ -32,7 +34,9 @@ class ConditionResult:
       depth_error: mean |depth error| inside the mask, the mean removed, %.
       restored_psnr, input_psnr: of the restored and of the shown picture against the
         clean one, dB.
+      psnr_gain_interval: 95 % interval of their difference.
       restored_ssim, input_ssim: the same, structural similarity.
+      ssim_gain_interval: 95 % interval of their difference.
       within_1_sigma: coordinates within one stated standard deviation, %.
       stated_sigma: mean stated standard deviation of a coordinate, %.
       baseline_nme_box: NME_box of the baseline model, %; None without one.
@@ -43,6 +47,8 @@ class ConditionResult:
     severity: int
     nme_box: float
     nme_box_interval: tuple[float, float]
+    over_clean: float
+    over_clean_interval: tuple[float, float]
     nme_iod: float
     shift_x: float
     shift_y: float
@@ -52,8 +58,10 @@ class ConditionResult:
     depth_error: float
     restored_psnr: float
     input_psnr: float
+    psnr_gain_interval: tuple[float, float]
     restored_ssim: float
     input_ssim: float
+    ssim_gain_interval: tuple[float, float]
     within_1_sigma: float
     stated_sigma: float
     baseline_nme_box: float | None = None

@@ -53,9 +53,16 @@ def _mean(values: np.ndarray) -> float:
 def condition_results(found: Gathered) -> tuple[ConditionResult, ...]:
     """One result a condition, in the order of evaluation."""
     people = [frame.person_id for frame in found.frames]
+    clean = found.scores[CLEAN].column("nme_box")
+
+    def gain(scores: ConditionScores, of: str) -> tuple[float, float]:
+        difference = scores.column(f"restored_{of}") - scores.column(f"input_{of}")
+        return mean_interval(difference, people)
+
     results = []
     for condition, scores in found.scores.items():
         nme = scores.column("nme_box")
+        low, high = mean_interval(nme, people, over=clean)
         beside = found.baseline_nme.get(condition)
         results.append(
             ConditionResult(
@@ -64,6 +71,10 @@ def condition_results(found: Gathered) -> tuple[ConditionResult, ...]:
                 severity=condition.severity,
                 nme_box=float(nme.mean()),
                 nme_box_interval=mean_interval(nme, people),
+                over_clean=100 * float(nme.mean() / clean.mean() - 1),
+                over_clean_interval=(100 * (low - 1), 100 * (high - 1)),
+                psnr_gain_interval=gain(scores, "psnr"),
+                ssim_gain_interval=gain(scores, "ssim"),
                 auc=metrics.auc(nme),
                 failure_rate=metrics.failure_rate(nme),
                 baseline_nme_box=(

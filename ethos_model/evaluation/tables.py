@@ -123,17 +123,21 @@ def _notes(report: Report) -> list[str]:
     ]
     if middle:
         hardest = max(middle, key=lambda one: one.nme_box)
-        above = 100 * (hardest.nme_box / clean.nme_box - 1)
         lines.append(
-            f"- severity 3: at most {above:.0f} % above clean ({label(hardest.name)})"
+            f"- severity 3: at most {hardest.over_clean:.1f} % above clean "
+            f"({label(hardest.name)}; 95 %: {_interval(hardest.over_clean_interval)})"
         )
     worse = [one for one in report.conditions if one.kind not in ("clean", "box")]
     nearer = [one for one in worse if one.restored_psnr > one.input_psnr]
+    farther = [one for one in worse if one.psnr_gain_interval[1] < 0]
     if worse:
         gain = sum(one.restored_psnr - one.input_psnr for one in worse) / len(worse)
         lines.append(
             f"- restored picture: better than the degraded one in {len(nearer)} of "
-            f"{len(worse)} conditions, PSNR {gain:+.1f} dB on average"
+            f"{len(worse)} conditions, worse beyond"
+        )
+        lines.append(
+            f"  doubt (95 %) in {len(farther)}, PSNR {gain:+.1f} dB on average"
         )
     lines += [
         f"- uncertainty: {clean.within_1_sigma:.1f} % of coordinates within 1 stated "
@@ -181,16 +185,21 @@ def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def conditions_csv(report: Report) -> str:
     """A row a condition, the mean face last."""
     names = [field.name for field in dataclasses.fields(ConditionResult)]
-    at = names.index("nme_box_interval")
-    head = [*names[:at], "nme_box_low", "nme_box_high", *names[at + 1 :]]
-    rows = []
-    for one in report.conditions:
-        values = [getattr(one, name) for name in names]
-        rows.append([*values[:at], *values[at], *values[at + 1 :]])
-    values = [getattr(report.mean_face, name, "") for name in names]
-    values[:2] = ["baseline", "mean_face"]
-    rows.append([*values[:at], *values[at], *values[at + 1 :]])
-    return _csv(head, rows)
+
+    def row(one: ConditionResult | MeanFaceResult) -> dict[str, Any]:
+        cells: dict[str, Any] = {}
+        for name in names:
+            if name.endswith("_interval"):
+                start = name.removesuffix("_interval")
+                ends = getattr(one, name, ("", ""))
+                cells |= zip((f"{start}_low", f"{start}_high"), ends, strict=True)
+            else:
+                cells[name] = getattr(one, name, "")
+        return cells
+
+    rows = [row(one) for one in report.conditions]
+    rows.append(row(report.mean_face) | {"kind": "baseline", "name": "mean_face"})
+    return _csv(list(rows[0]), [list(one.values()) for one in rows])
 
 
 def points_csv(report: Report) -> str:

@@ -31,6 +31,25 @@ def test_agrees_with_drawing_people_one_by_one():
     np.testing.assert_allclose(mean_interval(values, people), expected, atol=0.1)
 
 
+def test_a_ratio_is_of_the_same_people():
+    rng = np.random.default_rng(2)
+    people = np.array(["a"] * 3 + ["b"] * 1 + ["c"] * 6 + ["d"] * 2)
+    below = rng.uniform(1, 5, 12)
+    values = below * rng.uniform(1.1, 1.2, 12)
+    drawn = []
+    for _ in range(5000):
+        names = rng.choice(list("abcd"), 4)
+        at = np.concatenate([np.flatnonzero(people == name) for name in names])
+        drawn.append(values[at].mean() / below[at].mean())
+    low, high = mean_interval(values, people, over=below)
+    np.testing.assert_allclose(
+        (low, high), np.percentile(drawn, [2.5, 97.5]), atol=0.005
+    )
+    # Each alone is far less certain than their ratio.
+    alone = mean_interval(values, people)
+    assert high / low < 1.1 < 1.3 < alone[1] / alone[0]
+
+
 def test_one_person_says_nothing():
     assert np.isnan(mean_interval(np.arange(5.0), ["a"] * 5)).all()
     unknown = np.array([1.0, np.nan])

@@ -71,6 +71,9 @@ def test_a_known_error_comes_out(report, data_dir):
     assert clean.restored_psnr > 90
     low, high = clean.nme_box_interval
     assert low < clean.nme_box < high
+    assert clean.over_clean == 0
+    np.testing.assert_allclose(clean.over_clean_interval, 0, atol=1e-9)
+    np.testing.assert_allclose(clean.psnr_gain_interval, 0, atol=1)
     assert clean.failure_rate == 0
     # x is wrong by exactly one stated deviation, give or take float32; y is right.
     assert clean.within_1_sigma >= 50
@@ -82,6 +85,13 @@ def test_degraded_pictures_reach_the_model(report):
     dark = report.condition("dark5")
     assert dark.nme_box > 2 * report.condition("clean").nme_box
     assert dark.input_psnr < 30
+    clean = report.condition("clean")
+    above = 100 * (dark.nme_box - clean.nme_box) / clean.nme_box
+    assert dark.over_clean == pytest.approx(above)
+    low, high = dark.over_clean_interval
+    assert 100 < low < above < high
+    low, high = dark.psnr_gain_interval
+    assert low < dark.restored_psnr - dark.input_psnr < high
     darkness = [report.condition(f"low_light-{s}").input_psnr for s in range(1, 6)]
     assert np.all(np.diff(darkness) < 0)
     keys = [one.key for one in report.conditions]
@@ -194,6 +204,10 @@ def test_json_table_csv_and_page(report):
     rows = tables.conditions_csv(report).splitlines()
     assert len(rows) == 1 + len(report.conditions) + 1
     assert len({row.count(",") for row in rows}) == 1
+    cells = dict(zip(rows[0].split(","), rows[3].split(","), strict=True))
+    low, high = report.conditions[2].over_clean_interval
+    assert float(cells["over_clean_low"]) == pytest.approx(low, 1e-3)
+    assert float(cells["over_clean_high"]) == pytest.approx(high, 1e-3)
     assert len(tables.frames_csv(report).splitlines()) == 1 + PEOPLE * FRAMES
     assert len(tables.points_csv(report).splitlines()) == 1 + 68
     main = tables.markdown(report).splitlines()
