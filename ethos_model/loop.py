@@ -254,6 +254,15 @@ class Trainer:
         means = {name: float(whole[name].mean()) for name in METRICS}
         return means | {SIGMA_RATIO: float(ratio)}
 
+    def validate(self, batches: list[dict[str, Any]]) -> dict[str, float]:
+        """What `evaluate` says of the validation faces, clean (`val_...`) and degraded
+        (`val_degraded_...`): the names of history.csv."""
+        found: dict[str, float] = {}
+        for kind, degraded in (("val", False), ("val_degraded", True)):
+            values = self.evaluate(batches, degraded=degraded)
+            found |= {f"{kind}_{name}": value for name, value in values.items()}
+        return found
+
 
 def _grey(images: Any) -> Any:
     """uint8 or float32 (N, S, S, 3) in 0..255 to (N, S, S, 1) in [0, 1]."""

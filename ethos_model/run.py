@@ -153,10 +153,7 @@ class Run:
         images = config.steps_per_epoch * config.batch_size
         row: dict[str, float] = {"epoch": epoch, "step": trainer.step}
         row |= {name: total / images for name, total in self._sums.items()}
-        clean = trainer.evaluate(self._validation, degraded=False)
-        row |= {f"val_{name}": value for name, value in clean.items()}
-        degraded = trainer.evaluate(self._validation, degraded=True)
-        row |= {f"val_degraded_{name}": value for name, value in degraded.items()}
+        row |= trainer.validate(self._validation)
         row["learning_rate"] = float(trainer.optimizer.learning_rate.numpy())
         row["images_per_second"] = (
             (config.steps_per_epoch - first) * config.batch_size / max(seconds, 1e-9)
