@@ -28,9 +28,6 @@ class Augmentation:
         longer side of the face box; drawn evenly in the logarithm.
       shift: largest move of the window along each axis, parts of its side. A tracker's
         box from the last frame is off by a few percent.
-      stretch: how many times wider or narrower than it is a face may become against its
-        height, 1 = not; drawn evenly in the logarithm. People differ so, a corpus has
-        few of them, and pixels of old footage are not always square.
       mirror: how often the picture is mirrored, 0-1.
       label_shift: how far the labels lie to the right of what mirror symmetry allows,
         % of the face size. Those of YouTube Faces lie 1.5 % there.
@@ -41,20 +38,17 @@ class Augmentation:
     rotation: float = 30.0
     scale: tuple[float, float] = (0.85, 1.2)
     shift: float = 0.06
-    stretch: float = 1.15
     mirror: float = 0.5
     label_shift: float = 0.0
     wanted_shift: float = 0.0
 
     def __post_init__(self) -> None:
         low, high = self.scale
-        if not (0 < low <= high and self.stretch >= 1 and 0 <= self.mirror <= 1):
-            raise ValueError(
-                f"scale, stretch or mirror is out of range. Received: {self}"
-            )
+        if not (0 < low <= high and 0 <= self.mirror <= 1):
+            raise ValueError(f"scale and mirror are out of range. Received: {self}")
 
 
-NONE: Final = Augmentation(rotation=0, scale=(1, 1), shift=0, stretch=1, mirror=0)
+NONE: Final = Augmentation(rotation=0, scale=(1, 1), shift=0, mirror=0)
 """Leaves every face as the predictor would see it."""
 
 
@@ -64,9 +58,7 @@ class Placement:
 
     Attributes:
       center: float64 (B, 2), x and y.
-      side: float64 (B,), in sides of the stored crop; of a square of the same area
-        where the window is stretched.
-      stretch: float64 (B,), its width over its height, along the axes of the crop.
+      side: float64 (B,), in sides of the stored crop.
       angle: float64 (B,), radians; the window is turned from x towards y.
       mirrored: bool (B,).
       shift: float64 (B,), by how much labels are moved to the left in the stored crop,
@@ -75,7 +67,6 @@ class Placement:
 
     center: np.ndarray
     side: np.ndarray
-    stretch: np.ndarray
     angle: np.ndarray
     mirrored: np.ndarray
     shift: np.ndarray
@@ -84,9 +75,7 @@ class Placement:
         """The map from the window's frame to the crop's: (B, 2, 3), both normalised."""
         cos, sin = np.cos(self.angle) * self.side, np.sin(self.angle) * self.side
         flip = np.where(self.mirrored, -1.0, 1.0)
-        wide = np.sqrt(self.stretch)
-        rows = [cos * flip * wide, -sin * wide, sin * flip / wide, cos / wide]
-        linear = np.stack(rows, -1).reshape(-1, 2, 2)
+        linear = np.stack([cos * flip, -sin, sin * flip, cos], -1).reshape(-1, 2, 2)
         # (0.5, 0.5), the middle of the window, falls on the centre.
         offset = self.center - linear.sum(axis=-1) / 2
         return np.concatenate([linear, offset[..., None]], axis=-1)
@@ -151,21 +140,18 @@ def place(
     side = seen[:, 2] / size
     center = (seen[:, :2] - origin) / size[:, None] + side[:, None] / 2
     batch = len(size)
-    draws = uniform(seed, np.arange(batch) if index is None else index, 6)
+    draws = uniform(seed, np.arange(batch) if index is None else index, 5)
     signed = draws * 2 - 1
     low, high = np.log(augmentation.scale)
     mirrored = draws[:, 4] < augmentation.mirror
     # A mirrored label that lay too far right lies too far left.
-    stretch = augmentation.stretch ** signed[:, 5]
-    own = augmentation.label_shift / 100
-    wanted = augmentation.wanted_shift / 100 * np.sqrt(stretch)
+    own, wanted = augmentation.label_shift / 100, augmentation.wanted_shift / 100
     face_size = topology.face_size(boxes) / size
     shift = face_size * np.where(mirrored, own + wanted, own - wanted)
     center[:, 0] -= shift
     return Placement(
         center=center + signed[:, 0:2] * augmentation.shift * side[:, None],
         side=side * np.exp(low + draws[:, 2] * (high - low)),
-        stretch=stretch,
         angle=np.radians(augmentation.rotation) * signed[:, 3],
         mirrored=mirrored,
         shift=shift,

@@ -109,10 +109,7 @@ def _sample_images(pixels, starts, sides, matrices, result):
         # image's own resolution or finer, then averaged in whole blocks. On YouTube
         # Faces that is 1-7 % softer than `crop.resize` (mean Laplacian); without the
         # averaging 7-19 % sharper, by aliasing; resized first 9-20 % softer.
-        shrink = max(
-            math.hypot(matrix[0, 0], matrix[1, 0]),
-            math.hypot(matrix[0, 1], matrix[1, 1]),
-        )
+        shrink = math.hypot(matrix[0, 0], matrix[1, 0])
         fold = min(max(1, math.ceil(shrink)), _MOST_SAMPLES)
         left, top, width, height = _touched(matrix, size)
         if region.size < width * height:
