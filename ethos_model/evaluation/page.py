@@ -236,7 +236,8 @@ def _other(report: Report) -> str:
                 _number(one.z_error),
                 _number(one.depth_error),
                 f"{_number(one.restored_psnr, 1)} ({_number(one.input_psnr, 1)})",
-                _interval(one.psnr_gain_interval, 2),
+                # There is nothing to gain on clean frames.
+                "–" if one.kind == "clean" else _interval(one.psnr_gain_interval, 2),
                 f"{_number(one.restored_ssim, 3)} ({_number(one.input_ssim, 3)})",
                 _number(one.within_1_sigma, 1),
                 _number(report.jitter.get(one.key)),
