@@ -71,7 +71,9 @@ def average(
     mean = [value.astype(np.float32) for value in total]
     known = {field.name for field in dataclasses.fields(TrainConfig)}
     config = TrainConfig(**{k: v for k, v in metas[0]["config"].items() if k in known})
-    config = dataclasses.replace(config, data_dir=data_dir or config.data_dir)
+    config = dataclasses.replace(
+        config, workdir=workdir, data_dir=data_dir or config.data_dir
+    )
     row = {"epoch": 0, "step": metas[0]["step"]} | _judge(config, mean, checkpoints[0])
     meta = {
         "config": dataclasses.asdict(config),
