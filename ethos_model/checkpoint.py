@@ -67,13 +67,16 @@ def read(path: str) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]]:
     """
     groups: dict[str, list[np.ndarray]] = {}
     try:
+        if os.path.exists(path) and not zipfile.is_zipfile(path):
+            raise ValueError("it is no whole npz file")
         with np.load(path, allow_pickle=False) as file:
             meta = json.loads(file[_META].tobytes().decode())
             for name in sorted(set(file.files) - {_META}):
                 group, _ = name.rsplit("/", 1)
                 groups.setdefault(group, []).append(file[name])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        text = getattr(error, "strerror", None) or str(error)
+        reason = " ".join(text.split()) or type(error).__name__
         raise EthosError(f"{path}: not a readable checkpoint: {reason}") from None
     return groups, meta
 

@@ -67,8 +67,20 @@ def test_a_damaged_checkpoint_is_named(tmp_path, damage):
     else:
         with open(path, "wb") as file:
             np.savez(file, **{"meta.json": np.array([{"a": 1}], dtype=object)})
-    with pytest.raises(EthosError, match=r"last\.npz: not a readable checkpoint"):
+    with pytest.raises(
+        EthosError, match=r"last\.npz: not a readable checkpoint"
+    ) as error:
         checkpoint.read(str(path))
+    # numpy's advice about these is to load pickles.
+    if damage != "pickle":
+        assert str(error.value).endswith("it is no whole npz file")
+
+
+def test_a_missing_checkpoint_is_named_once(tmp_path):
+    path = str(tmp_path / "last.npz")
+    with pytest.raises(EthosError, match="No such file") as error:
+        checkpoint.read(path)
+    assert str(error.value).count(path) == 1
 
 
 def test_weights_of_another_network_are_refused():
