@@ -134,10 +134,10 @@ def _notes(report: Report) -> list[str]:
         gain = sum(one.restored_psnr - one.input_psnr for one in worse) / len(worse)
         lines.append(
             f"- restored picture: better than the degraded one in {len(nearer)} of "
-            f"{len(worse)} conditions, worse beyond"
+            f"{len(worse)} conditions,"
         )
         lines.append(
-            f"  doubt (95 %) in {len(farther)}, PSNR {gain:+.1f} dB on average"
+            f"  PSNR {gain:+.1f} dB on average; beyond doubt (95 %) worse in {len(farther)}"
         )
     lines += [
         f"- uncertainty: {clean.within_1_sigma:.1f} % of coordinates within 1 stated "
