@@ -137,7 +137,8 @@ def _notes(report: Report) -> list[str]:
             f"{len(worse)} conditions,"
         )
         lines.append(
-            f"  PSNR {gain:+.1f} dB on average; beyond doubt (95 %) worse in {len(farther)}"
+            f"  PSNR {gain:+.1f} dB on average; worse beyond doubt (95 %) in "
+            f"{len(farther)}"
         )
     lines += [
         f"- uncertainty: {clean.within_1_sigma:.1f} % of coordinates within 1 stated "
