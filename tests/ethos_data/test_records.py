@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ethos_data import records, tfrecord
+from ethos_data import npz, records, tfrecord
 from ethos_data.crop import Window
 
 
