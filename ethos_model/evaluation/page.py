@@ -23,7 +23,7 @@ from ethos_model.evaluation.results import (
     WorstCase,
 )
 from ethos_model.evaluation.style import STYLE
-from ethos_model.evaluation.tables import KINDS, label
+from ethos_model.evaluation.tables import KINDS, interval, label
 
 _SHOWN_WORST = 24
 
@@ -87,10 +87,6 @@ def _number(value: float | None, digits: int = 2) -> str:
     if value is None or not np.isfinite(value):
         return "–"
     return f"{value:.{digits}f}"
-
-
-def _interval(ends: tuple[float, float], digits: int = 1) -> str:
-    return f"({_number(ends[0], digits)} to {_number(ends[1], digits)})"
 
 
 def _headline(report: Report) -> str:
@@ -232,12 +228,12 @@ def _other(report: Report) -> str:
         rows.append(
             (
                 label(one.name) + (" 3" if one.severity else ""),
-                f"{_number(one.over_clean, 1)} {_interval(one.over_clean_interval)}",
+                f"{_number(one.over_clean)} ({interval(one.over_clean_interval)})",
                 _number(one.z_error),
                 _number(one.depth_error),
                 f"{_number(one.restored_psnr, 1)} ({_number(one.input_psnr, 1)})",
                 # There is nothing to gain on clean frames.
-                "–" if one.kind == "clean" else _interval(one.psnr_gain_interval, 2),
+                "–" if one.kind == "clean" else interval(one.psnr_gain_interval),
                 f"{_number(one.restored_ssim, 3)} ({_number(one.input_ssim, 3)})",
                 _number(one.within_1_sigma, 1),
                 _number(report.jitter.get(one.key)),

@@ -68,7 +68,7 @@ def _main(report: Report) -> list[str]:
     for one in shown:
         name = label(one.name)
         line = (
-            f"{name:<21}{one.nme_box:8.2f}{_interval(one.nme_box_interval):>16}"
+            f"{name:<21}{one.nme_box:8.2f}{interval(one.nme_box_interval):>16}"
             f"{one.nme_iod:9.2f}{one.auc:7.1f}{one.failure_rate:6.1f}"
             f"{one.z_error:6.2f}{one.depth_error:7.2f}"
         )
@@ -83,7 +83,7 @@ def _main(report: Report) -> list[str]:
     return lines
 
 
-def _interval(ends: tuple[float, float]) -> str:
+def interval(ends: tuple[float, float]) -> str:
     """`2.31 to 2.58`; a dash where there are too few people for an interval."""
     return f"{ends[0]:.2f} to {ends[1]:.2f}" if np.isfinite(ends).all() else "-"
 
@@ -125,7 +125,7 @@ def _notes(report: Report) -> list[str]:
         hardest = max(middle, key=lambda one: one.nme_box)
         lines.append(
             f"- severity 3: at most {hardest.over_clean:.1f} % above clean "
-            f"({label(hardest.name)}; 95 %: {_interval(hardest.over_clean_interval)})"
+            f"({label(hardest.name)}; 95 %: {interval(hardest.over_clean_interval)})"
         )
     worse = [one for one in report.conditions if one.kind not in ("clean", "box")]
     nearer = [one for one in worse if one.restored_psnr > one.input_psnr]
@@ -168,7 +168,7 @@ def markdown(report: Report) -> str:
     for one in shown:
         rows.append(
             f"| {label(one.name)} | {one.nme_box:.2f} | "
-            f"{_interval(one.nme_box_interval)} | {one.nme_iod:.2f} | {one.auc:.1f} | "
+            f"{interval(one.nme_box_interval)} | {one.nme_iod:.2f} | {one.auc:.1f} | "
             f"{one.failure_rate:.1f} |"
         )
     return "\n".join(rows) + "\n"
