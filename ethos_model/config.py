@@ -18,7 +18,8 @@ from ethos_data.errors import EthosError
 
 LANDMARK_LOSSES: Final = ("gaussian", "laplace", "mse", "wing")
 
-BACKBONE_KEYWORDS: Final = ("none", "imagenet")
+PRETRAINED: Final = "pretrained"
+"""--initial_weights of the model that ships."""
 
 
 def _flag(default: Any, text: str, *, resumable: bool = False, **kwargs: Any) -> Any:
@@ -66,8 +67,9 @@ class TrainConfig:
     )
     initial_weights: str = _flag(
         "",
-        "start from the averaged weights of this checkpoint (.npz) of another run, "
-        "instead of from --backbone_weights",
+        "start from another network instead of from --backbone_weights: 'pretrained' "
+        "for the model that ships, the directory of an exported one, or the averaged "
+        "weights of another run's checkpoint (.npz)",
     )
     landmark_loss: str = _flag(
         "gaussian",

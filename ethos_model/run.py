@@ -19,7 +19,7 @@ from typing import Any
 import tensorflow as tf
 
 from ethos_data.errors import EthosError
-from ethos_model import checkpoint, inputs, loop, network, pictures
+from ethos_model import checkpoint, initial, inputs, loop, pictures
 from ethos_model import progress as following
 from ethos_model.config import TrainConfig
 
@@ -50,21 +50,15 @@ class Run:
         return os.path.join(self.config.workdir, name)
 
     def start(self) -> None:
-        """Begins at the last checkpoint, or else at the mean face."""
+        """Begins at the last checkpoint, or else where the configuration says."""
         config, trainer = self.config, self.trainer
         if config.tensorboard and self._chief:
             self._board = following.TensorBoard(self.path("tensorboard"))
         last = self.path(checkpoint.LAST)
         if os.path.exists(last):
             self._resume(last)
-        elif config.initial_weights:
-            groups, _ = checkpoint.read(config.initial_weights)
-            weights = groups.get("average", [])
-            checkpoint.assign(trainer.model.variables, weights, config.initial_weights)
-            trainer.start()
         else:
-            network.set_mean_face(trainer.model, inputs.mean_face(config))
-            trainer.start()
+            initial.start(trainer, config)
         inputs.check_agreement(trainer.strategy, trainer.step)
         if self._chief and not config.profile_steps:
             os.makedirs(config.workdir, exist_ok=True)

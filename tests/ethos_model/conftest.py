@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pytest
 
-from ethos_model import inputs, network
+from ethos_model import checkpoint, export, inputs, network
+from ethos_model.config import TrainConfig
 from tests.ethos_model import tiny
+
+EXPORTED_SIZE = 48
+EXPORTED_ALPHA = 0.35
 
 
 @pytest.fixture(scope="module")
@@ -21,3 +28,54 @@ def tiny_network():
         patch.setattr(network, "build", tiny.build)
         patch.setattr(inputs, "training_mix", tiny.darken)
         yield
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The network with weights and batch statistics that are not the initial ones."""
+    rng = np.random.default_rng(11)
+    model = network.build(image_size=EXPORTED_SIZE, alpha=EXPORTED_ALPHA)
+    for variable in model.variables:
+        value = variable.numpy()
+        if "variance" in variable.path:
+            value = value * rng.uniform(0.8, 1.2, value.shape)
+        else:
+            value = value + rng.normal(0, 0.02, value.shape)
+        variable.assign(value)
+    network.set_mean_face(model, rng.uniform(0.2, 0.8, (68, 3)))
+    return model
+
+
+@pytest.fixture(scope="session")
+def workdir(model, tmp_path_factory):
+    """A run's directory with that network as its best checkpoint."""
+    workdir = tmp_path_factory.mktemp("run")
+    config = TrainConfig(
+        image_size=EXPORTED_SIZE, alpha=EXPORTED_ALPHA, data_dir="d", workdir="w"
+    )
+    checkpoint.write(
+        str(workdir / "best.npz"),
+        {"average": [v.numpy() for v in model.variables]},
+        {
+            "config": dataclasses.asdict(config),
+            "history": [
+                {"epoch": 1, "val_nme": 3.0, "val_degraded_nme": 4.0},
+                {"epoch": 2, "val_nme": 2.0, "val_degraded_nme": 3.0},
+            ],
+            "step": 200,
+            "data": {"fingerprint": "sha256:abc", "examples": {"train": 9}},
+        },
+    )
+    return workdir
+
+
+@pytest.fixture(scope="session")
+def exported(workdir):
+    """The directory of the model that this run's best checkpoint became."""
+    return export.export(str(workdir), str(workdir / "model"))
+
+
+@pytest.fixture(scope="session")
+def images():
+    shape = (3, EXPORTED_SIZE, EXPORTED_SIZE, 3)
+    return np.random.default_rng(12).integers(0, 256, shape, dtype=np.uint8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
@@ -16,57 +15,7 @@ from ethos_data import crop
 from ethos_data.errors import EthosError
 from ethos_data.landmarks import face_box
 from ethos_model import checkpoint, export, network, predict
-from ethos_model.config import TrainConfig
-
-SIZE = 48
-ALPHA = 0.35
-rng = np.random.default_rng(11)
-
-
-@pytest.fixture(scope="module")
-def model():
-    """The network with weights and batch statistics that are not the initial ones."""
-    model = network.build(image_size=SIZE, alpha=ALPHA)
-    for variable in model.variables:
-        value = variable.numpy()
-        if "variance" in variable.path:
-            value = value * rng.uniform(0.8, 1.2, value.shape)
-        else:
-            value = value + rng.normal(0, 0.02, value.shape)
-        variable.assign(value)
-    network.set_mean_face(model, rng.uniform(0.2, 0.8, (68, 3)))
-    return model
-
-
-@pytest.fixture(scope="module")
-def workdir(model, tmp_path_factory):
-    """A run's directory with that network as its best checkpoint."""
-    workdir = tmp_path_factory.mktemp("run")
-    config = TrainConfig(image_size=SIZE, alpha=ALPHA, data_dir="d", workdir="w")
-    checkpoint.write(
-        str(workdir / "best.npz"),
-        {"average": [v.numpy() for v in model.variables]},
-        {
-            "config": dataclasses.asdict(config),
-            "history": [
-                {"epoch": 1, "val_nme": 3.0, "val_degraded_nme": 4.0},
-                {"epoch": 2, "val_nme": 2.0, "val_degraded_nme": 3.0},
-            ],
-            "step": 200,
-            "data": {"fingerprint": "sha256:abc", "examples": {"train": 9}},
-        },
-    )
-    return workdir
-
-
-@pytest.fixture(scope="module")
-def exported(workdir):
-    return export.export(str(workdir), str(workdir / "model"))
-
-
-@pytest.fixture(scope="module")
-def images():
-    return rng.integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
+from tests.ethos_model.conftest import EXPORTED_SIZE
 
 
 def changed(model, *changes):
@@ -87,7 +36,7 @@ def test_signature_is_the_contracts(exported, model, images):
     signature = loaded.signatures["serving_default"]
     spec = signature.structured_input_signature[1]["image"]
     assert spec.dtype == tf.uint8
-    assert spec.shape.as_list() == [None, SIZE, SIZE, 3]
+    assert spec.shape.as_list() == [None, EXPORTED_SIZE, EXPORTED_SIZE, 3]
     outputs = signature(image=tf.constant(images))
     half = changed(model, export._fold_batch_norm, export._round_weights)
     rounded, wanted = half(images, training=False), model(images, training=False)
@@ -142,7 +91,7 @@ def test_card_says_sizes_units_data_and_figures(exported):
     with open(os.path.join(exported, "ethos_model.json"), encoding="utf-8") as file:
         card = json.load(file)
     assert card["format_version"] == 1
-    assert (card["image_size"], card["depth_size"]) == (SIZE, SIZE)
+    assert (card["image_size"], card["depth_size"]) == (EXPORTED_SIZE, EXPORTED_SIZE)
     assert card["network_context"] == crop.NETWORK_CONTEXT
     assert card["training_data"]["fingerprint"] == "sha256:abc"
     assert card["validation"] == {"val_nme": 2.0, "val_degraded_nme": 3.0}
@@ -197,14 +146,14 @@ def test_a_failed_export_leaves_nothing(workdir, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("backend", ["litert", "tensorflow"])
 def test_predictor_returns_source_pixels(exported, model, backend):
-    frame = rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    frame = np.random.default_rng(13).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     boxes = [(30.0, 20.0, 70.0, 75.0), np.array([-10, 5, 40, 50])]
     faces = predict.FacePredictor(exported, backend=backend).predict(frame, boxes)
     assert len(faces) == 2
     for face, box in zip(faces, boxes, strict=True):
         side = round(1.3 * max(box[2] - box[0], box[3] - box[1]))
         assert face.window.size == side
-        image = crop.resize(crop.cut(frame, face.window), SIZE)
+        image = crop.resize(crop.cut(frame, face.window), EXPORTED_SIZE)
         wanted = model(image[None], training=False)
         points = wanted["landmarks"][0].numpy() * side
         points[:, :2] += (face.window.left, face.window.top)

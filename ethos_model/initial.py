@@ -1,0 +1,166 @@
+"""Where a run begins: at the mean face, another run's checkpoint or an exported model.
+
+An exported model holds folded weights: what batch norm multiplies by has become part of
+the kernels before it. Training needs batch norm whole, so it is measured anew on the
+faces that are to be learnt, and the function stays what it was.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+
+from ethos_data import dataset
+from ethos_data.errors import EthosError
+from ethos_model import checkpoint, inputs, network, predict
+from ethos_model.config import PRETRAINED, TrainConfig
+
+if TYPE_CHECKING:
+    from ethos_model.loop import Trainer
+
+_BATCH: Final = 64
+_MEASURED_IMAGES: Final = 512
+
+# How Keras calls the operation of a layer that reads a variable.
+_READERS: Final = {
+    "kernel": ("convolution", "depthwise", "Cast"),
+    "bias": ("Reshape", "BiasAdd"),
+    "moving_mean": ("Cast",),
+    "moving_variance": ("Cast_1",),
+    "gamma": ("Cast_2",),
+    "beta": ("Cast_3",),
+}
+_READ: Final = "ReadVariableOp/resource"
+
+
+def start(trainer: Trainer, config: TrainConfig) -> None:
+    """Gives the networks their first weights.
+
+    Raises:
+      EthosError: the weights cannot be read, or are another network's.
+    """
+    model, path = trainer.model, os.path.expanduser(config.initial_weights)
+    if not path:
+        network.set_mean_face(model, inputs.mean_face(config))
+    elif path == PRETRAINED or os.path.isdir(path):
+        folder = predict.find(None if path == PRETRAINED else path)
+        checkpoint.assign(model.variables, exported_weights(folder, model), folder)
+        measure_batch_norm(model, _images(trainer, config))
+    else:
+        groups, _ = checkpoint.read(path)
+        checkpoint.assign(model.variables, groups.get("average", []), path)
+    trainer.start()
+
+
+def exported_weights(folder: str, model: keras.Model) -> list[np.ndarray]:
+    """The weights of an exported model.
+
+    Args:
+      folder: what ethos-export wrote.
+      model: of `network.build`, of the same size and width.
+
+    Returns:
+      float32, in the order of `model.variables`, kernels rounded to float16; batch norm
+      as the export leaves it, which has mean 0 and deviation 1.
+
+    Raises:
+      EthosError: not an exported model, or another network.
+    """
+    predict.read_card(folder)
+    path = os.path.join(folder, "saved_model.pb")
+    constants = _constants(
+        path, {variable.path.split("/")[0] for variable in model.variables}
+    )
+    found = []
+    for variable in model.variables:
+        layer, kind = variable.path.split("/")
+        values = [
+            constants[layer, reader]
+            for reader in _READERS[kind]
+            if (layer, reader) in constants
+        ]
+        if len(values) != 1:
+            raise EthosError(f"{path}: holds no {variable.path} of this network")
+        found.append(values[0].astype(np.float32))
+    return found
+
+
+def _constants(path: str, names: set[str]) -> dict[tuple[str, str], np.ndarray]:
+    """The constants of a SavedModel that were variables, by layer and reader."""
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel()
+    try:
+        with open(path, "rb") as file:
+            saved.ParseFromString(file.read())
+    except OSError as error:
+        raise EthosError(f"{path}: {error.strerror or error}") from None
+    except DecodeError as error:
+        raise EthosError(f"{path}: not a SavedModel: {error}") from None
+    constants = {}
+    for graph in saved.meta_graphs:
+        for function in graph.graph_def.library.function:
+            for node in function.node_def:
+                # .../LAYER_1/READER/ReadVariableOp/resource or ..._float16
+                name = node.name.removesuffix("_float16")
+                if node.op != "Const" or not name.endswith(_READ):
+                    continue
+                layer, reader = name.removesuffix(f"/{_READ}").split("/")[-2:]
+                if layer not in names:
+                    layer = layer.rpartition("_")[0]
+                value = tf.make_ndarray(node.attr["value"].tensor)
+                constants[layer, reader] = value
+    return constants
+
+
+def _images(trainer: Trainer, config: TrainConfig) -> Iterator[Any]:
+    """Batches of training images as the network will see them."""
+    batches = dataset.load(
+        config.data_dir, "train", image_size=config.image_size, batch_size=_BATCH
+    )
+    for step, batch in enumerate(batches.take(_MEASURED_IMAGES // _BATCH)):
+        yield trainer.degrade(batch, "train", tf.constant(step))
+
+
+def measure_batch_norm(model: keras.Model, images: Iterable[Any]) -> None:
+    """Gives batch norm the statistics of what goes into it, and the function stays.
+
+    Args:
+      model: of `network.build`; its outputs do not change.
+      images: batches (N, S, S, 3) in 0 to 255.
+    """
+    backbone = model.get_layer("backbone")
+    inner, outer = _norms(backbone), _norms(model)
+    # What goes into the backbone's layers is a tensor of its own graph.
+    probe = keras.Model(backbone.input, [layer.input for layer in inner])
+    scaled = model.get_layer("scale").output
+    tensors = [*probe(scaled), *(layer.input for layer in outer)]
+    moments = [ops.moments(ops.cast(t, "float32"), axes=(0, 1, 2)) for t in tensors]
+    measure = keras.Model(model.input, moments)
+    batches = [measure(batch, training=False) for batch in images]
+    for index, layer in enumerate((*inner, *outer)):
+        means, variances = (
+            np.stack([ops.convert_to_numpy(batch[index][k]) for batch in batches])
+            for k in (0, 1)
+        )
+        mean = means.mean(axis=0)
+        variance = variances.mean(axis=0) + means.var(axis=0)
+        old = np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
+        gain = layer.gamma.numpy() / old
+        layer.beta.assign(
+            layer.beta.numpy() + gain * (mean - layer.moving_mean.numpy())
+        )
+        layer.gamma.assign(gain * np.sqrt(variance + layer.epsilon))
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(variance)
+
+
+def _norms(model: keras.Model) -> list[Any]:
+    return [one for one in model.layers if isinstance(one, layers.BatchNormalization)]

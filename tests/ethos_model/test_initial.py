@@ -1,0 +1,124 @@
+"""A run that begins at an exported model begins at the function that was exported."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from ethos_data.errors import EthosError
+from ethos_model import checkpoint, initial, inputs, loop, network, predict
+from ethos_model.config import TrainConfig
+from tests.ethos_model import tiny
+from tests.ethos_model.conftest import EXPORTED_ALPHA, EXPORTED_SIZE
+
+
+def build(folder):
+    """The network with the weights of an exported model."""
+    copy = network.build(image_size=EXPORTED_SIZE, alpha=EXPORTED_ALPHA)
+    weights = initial.exported_weights(folder, copy)
+    checkpoint.assign(copy.variables, weights, folder)
+    return copy
+
+
+def assert_computes(model, folder, images, atol):
+    """Asserts that a network computes what the exported one does."""
+    _, exported = predict.load_network(folder, "tensorflow")
+    outputs = model(images, training=False)
+    for name, wanted in exported(images).items():
+        np.testing.assert_allclose(outputs[name], wanted, atol=atol, err_msg=name)
+
+
+def norms(model):
+    return [
+        (part, layer)
+        for part in (model.get_layer("backbone"), model)
+        for layer in part.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+
+
+def test_the_weights_of_an_exported_model_are_read_back(exported, images):
+    assert_computes(build(exported), exported, images, 2e-6)
+
+
+def test_the_model_that_ships_can_be_read():
+    model = network.build()
+    folder = predict.find(None)
+    weights = initial.exported_weights(folder, model)
+    checkpoint.assign(model.variables, weights, folder)
+    faces = np.random.default_rng(3).integers(0, 256, (1, 112, 112, 3), dtype=np.uint8)
+    _, shipped = predict.load_network(folder, "tensorflow")
+    outputs = model(faces, training=False)
+    for name, wanted in shipped(faces).items():
+        # Half precision moves a landmark by 2e-4, and uncertainty has its factor.
+        atol = 1e-2 if name == "uncertainty" else 5e-4
+        np.testing.assert_allclose(outputs[name], wanted, atol=atol, err_msg=name)
+
+
+def test_batch_norm_is_measured_and_the_function_stays(exported, images):
+    model = build(exported)
+    # The second way: what goes into a layer, as an output of its own network.
+    scaled = model.get_layer("scale")(images)
+    wanted = []
+    for part, layer in norms(model):
+        given = images if part is model else scaled
+        into = np.asarray(keras.Model(part.input, layer.input)(given))
+        wanted.append((into.mean((0, 1, 2)), into.var((0, 1, 2))))
+    initial.measure_batch_norm(model, [one[None] for one in images])
+    for (_, layer), (mean, variance) in zip(norms(model), wanted, strict=True):
+        np.testing.assert_allclose(layer.moving_mean, mean, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            layer.moving_variance, variance, rtol=1e-3, atol=1e-5
+        )
+    assert_computes(model, exported, images, 1e-5)
+    # In training, the statistics of this very batch are those that were measured.
+    trained = model(images, training=True)
+    for name, value in model(images, training=False).items():
+        np.testing.assert_allclose(trained[name], value, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize("word", ["folder", "pretrained"])
+def test_a_run_starts_from_an_exported_model(
+    word, exported, images, tmp_path, monkeypatch
+):
+    found = predict.find
+    monkeypatch.setattr(predict, "find", lambda path: found(path or exported))
+    config = TrainConfig(
+        data_dir=tiny.write_data(str(tmp_path / "data")),
+        workdir=str(tmp_path / "run"),
+        image_size=EXPORTED_SIZE,
+        alpha=EXPORTED_ALPHA,
+        initial_weights=exported if word == "folder" else word,
+    )
+    trainer = loop.Trainer(config, inputs.strategy(), tiny.darken())
+    initial.start(trainer, config)
+    assert_computes(trainer.average, exported, images, 1e-5)
+    # Measured on degraded training faces: no statistic is the exported one any longer.
+    for _, layer in norms(trainer.average):
+        assert np.abs(layer.moving_mean.numpy()).max() > 0
+
+
+def test_what_is_no_exported_model_is_named(exported, tmp_path):
+    model = network.build(image_size=EXPORTED_SIZE, alpha=EXPORTED_ALPHA)
+    with pytest.raises(EthosError, match="no exported model here"):
+        initial.exported_weights(str(tmp_path), model)
+    shutil.copy(os.path.join(exported, predict.CARD), tmp_path)
+    with pytest.raises(EthosError, match=r"saved_model\.pb: No such file"):
+        initial.exported_weights(str(tmp_path), model)
+    (tmp_path / "saved_model.pb").write_bytes(b"half of one")
+    with pytest.raises(EthosError, match=r"saved_model\.pb: not a SavedModel"):
+        initial.exported_weights(str(tmp_path), model)
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    with pytest.raises(EthosError, match=r"holds no Conv1/kernel of this network"):
+        initial.exported_weights(str(tmp_path), model)
+
+
+def test_a_network_of_another_size_is_refused(exported):
+    model = network.build(image_size=EXPORTED_SIZE + 32, alpha=EXPORTED_ALPHA)
+    weights = initial.exported_weights(exported, model)
+    with pytest.raises(EthosError, match="landmark_points/kernel has shape"):
+        checkpoint.assign(model.variables, weights, exported)
