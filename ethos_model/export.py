@@ -102,13 +102,13 @@ def _write_saved_model(
         convert_variables_to_constants_v2,
     )
 
-    from ethos_model import network
+    from ethos_model import batch_norm, network
 
     keras.mixed_precision.set_dtype_policy("float32")
     size = meta["config"]["image_size"]
     model = network.build(image_size=size, alpha=meta["config"]["alpha"])
     checkpoint.assign(model.variables, weights, path)
-    _fold_batch_norm(model)
+    batch_norm.fold(model)
     _round_weights(model)
     spec = tf.TensorSpec((None, size, size, 3), tf.uint8, name="image")
     factor = _uncertainty_factor(meta)
@@ -133,35 +133,6 @@ def _write_saved_model(
     tf.saved_model.save(
         module, folder, signatures={SIGNATURE: serve.get_concrete_function()}
     )
-
-
-def _fold_batch_norm(model: Any) -> None:
-    """Multiplies what batch norm multiplies by into the convolution before it.
-
-    The function stays the same. What is left of batch norm is a factor, 1 wherever a
-    convolution could take it, and a summand.
-    """
-    import keras
-    from keras import layers
-
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            _fold_batch_norm(layer)
-        if not isinstance(layer, layers.BatchNormalization):
-            continue
-        deviation = np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
-        scale = layer.gamma.numpy() / deviation
-        layer.beta.assign(layer.beta.numpy() - layer.moving_mean.numpy() * scale)
-        layer.moving_mean.assign(np.zeros_like(scale))
-        layer.moving_variance.assign(np.full_like(scale, 1 - layer.epsilon))
-        before = layer.input._keras_history.operation
-        if isinstance(before, layers.DepthwiseConv2D):  # kernel (K, K, C, 1)
-            before.kernel.assign(before.kernel.numpy() * scale[:, None])
-            scale = np.ones_like(scale)
-        elif isinstance(before, layers.Conv2D):
-            before.kernel.assign(before.kernel.numpy() * scale)
-            scale = np.ones_like(scale)
-        layer.gamma.assign(scale)
 
 
 def _round_weights(model: Any) -> None:

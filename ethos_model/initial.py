@@ -1,24 +1,22 @@
 """Where a run begins: at the mean face, another run's checkpoint or an exported model.
 
-An exported model holds folded weights: what batch norm multiplies by has become part of
-the kernels before it. Training needs batch norm whole, so it is measured anew on the
-faces that are to be learnt, and the function stays what it was.
+An exported model holds folded weights. Training needs batch norm, so it is measured
+anew on the faces that are to be learnt (`batch_norm.unfold`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers, ops
 
 from ethos_data import dataset
 from ethos_data.errors import EthosError
-from ethos_model import checkpoint, inputs, network, predict
+from ethos_model import batch_norm, checkpoint, inputs, network, predict
 from ethos_model.config import PRETRAINED, TrainConfig
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ def start(trainer: Trainer, config: TrainConfig) -> None:
     elif path == PRETRAINED or os.path.isdir(path):
         folder = predict.find(None if path == PRETRAINED else path)
         checkpoint.assign(model.variables, exported_weights(folder, model), folder)
-        measure_batch_norm(model, _images(trainer, config))
+        batch_norm.unfold(model, _images(trainer, config))
     else:
         groups, _ = checkpoint.read(path)
         checkpoint.assign(model.variables, groups.get("average", []), path)
@@ -127,40 +125,3 @@ def _images(trainer: Trainer, config: TrainConfig) -> Iterator[Any]:
     )
     for step, batch in enumerate(batches.take(_MEASURED_IMAGES // _BATCH)):
         yield trainer.degrade(batch, "train", tf.constant(step))
-
-
-def measure_batch_norm(model: keras.Model, images: Iterable[Any]) -> None:
-    """Gives batch norm the statistics of what goes into it, and the function stays.
-
-    Args:
-      model: of `network.build`; its outputs do not change.
-      images: batches (N, S, S, 3) in 0 to 255.
-    """
-    backbone = model.get_layer("backbone")
-    inner, outer = _norms(backbone), _norms(model)
-    # What goes into the backbone's layers is a tensor of its own graph.
-    probe = keras.Model(backbone.input, [layer.input for layer in inner])
-    scaled = model.get_layer("scale").output
-    tensors = [*probe(scaled), *(layer.input for layer in outer)]
-    moments = [ops.moments(ops.cast(t, "float32"), axes=(0, 1, 2)) for t in tensors]
-    measure = keras.Model(model.input, moments)
-    batches = [measure(batch, training=False) for batch in images]
-    for index, layer in enumerate((*inner, *outer)):
-        means, variances = (
-            np.stack([ops.convert_to_numpy(batch[index][k]) for batch in batches])
-            for k in (0, 1)
-        )
-        mean = means.mean(axis=0)
-        variance = variances.mean(axis=0) + means.var(axis=0)
-        old = np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
-        gain = layer.gamma.numpy() / old
-        layer.beta.assign(
-            layer.beta.numpy() + gain * (mean - layer.moving_mean.numpy())
-        )
-        layer.gamma.assign(gain * np.sqrt(variance + layer.epsilon))
-        layer.moving_mean.assign(mean)
-        layer.moving_variance.assign(variance)
-
-
-def _norms(model: keras.Model) -> list[Any]:
-    return [one for one in model.layers if isinstance(one, layers.BatchNormalization)]

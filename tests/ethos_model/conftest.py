@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
@@ -13,6 +14,15 @@ from tests.ethos_model import tiny
 
 EXPORTED_SIZE = 48
 EXPORTED_ALPHA = 0.35
+
+
+def changed(model, *changes):
+    """A copy of the network, changed in place as the export does it."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for change in changes:
+        change(copy)
+    return copy
 
 
 @pytest.fixture(scope="module")

@@ -14,19 +14,8 @@ import pytest
 from ethos_data import crop
 from ethos_data.errors import EthosError
 from ethos_data.landmarks import face_box
-from ethos_model import checkpoint, export, network, predict
-from tests.ethos_model.conftest import EXPORTED_SIZE
-
-
-def changed(model, *changes):
-    """A copy of the network, changed in place as the export does it."""
-    import keras
-
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    for change in changes:
-        change(copy)
-    return copy
+from ethos_model import batch_norm, checkpoint, export, network, predict
+from tests.ethos_model.conftest import EXPORTED_SIZE, changed
 
 
 def test_signature_is_the_contracts(exported, model, images):
@@ -38,7 +27,7 @@ def test_signature_is_the_contracts(exported, model, images):
     assert spec.dtype == tf.uint8
     assert spec.shape.as_list() == [None, EXPORTED_SIZE, EXPORTED_SIZE, 3]
     outputs = signature(image=tf.constant(images))
-    half = changed(model, export._fold_batch_norm, export._round_weights)
+    half = changed(model, batch_norm.fold, export._round_weights)
     rounded, wanted = half(images, training=False), model(images, training=False)
     assert set(outputs) == {"landmarks", "uncertainty", "depth", "restored"}
     for name, value in outputs.items():
@@ -50,24 +39,6 @@ def test_signature_is_the_contracts(exported, model, images):
 def test_weights_take_two_bytes_each(exported, model):
     size = os.path.getsize(os.path.join(exported, "saved_model.pb"))
     assert size < 3 * model.count_params()  # the graph itself takes its part
-
-
-def test_batch_norm_is_folded_into_the_convolutions_before_it(model, images):
-    import keras
-
-    folded = changed(model, export._fold_batch_norm)
-    wanted = model(images, training=False)
-    for name, value in folded(images, training=False).items():
-        np.testing.assert_allclose(value, wanted[name], atol=1e-5)
-    norms = [
-        layer
-        for part in (folded, folded.get_layer("backbone"))
-        for layer in part.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
-    assert len(norms) == 61
-    # Those of the decoder's four sums stay: two or three kernels share them.
-    assert sum((layer.gamma.numpy() == 1).all() for layer in norms) == 57
 
 
 def test_both_files_compute_with_the_same_values(exported, images):
