@@ -25,8 +25,6 @@ from ethos_model.evaluation.results import (
 from ethos_model.evaluation.style import STYLE
 from ethos_model.evaluation.tables import KINDS, interval, label
 
-_SHOWN_WORST = 24
-
 
 def page(report: Report) -> str:
     """The whole page."""
@@ -290,15 +288,21 @@ def _examples(examples: Sequence[Example]) -> str:
 
 
 def _worst(worst: Sequence[WorstCase]) -> str:
-    figures = "".join(
-        f"<figure>{svg.overlay(case.true, case.predicted, _picture(case.image))}"
-        f"<figcaption>{label(case.condition)}: {case.nme_box:.1f} %, stated "
-        f"{case.stated_sigma:.1f} %<br>{html.escape(case.video_id)} #{case.frame}"
-        "</figcaption></figure>"
-        for case in worst[:_SHOWN_WORST]
-    )
-    key = '<p><i class="true"></i>label <i class="predicted"></i>prediction</p>'
-    return key + f'<div class="worst">{figures}</div>'
+    """Rows of the worst frames, one for each condition that is shown."""
+    found = [
+        "<p>The worst frame of each video, its error and the deviation that was "
+        'stated.<i class="true"></i>label <i class="predicted"></i>prediction</p>'
+    ]
+    for key, cases in itertools.groupby(worst, key=lambda case: case.condition):
+        figures = "".join(
+            f"<figure>{svg.overlay(case.true, case.predicted, _picture(case.image))}"
+            f"<figcaption>{case.nme_box:.1f}&nbsp;%, stated "
+            f"{case.stated_sigma:.1f}&nbsp;%<br>{html.escape(case.video_id)} "
+            f"#{case.frame}</figcaption></figure>"
+            for case in cases
+        )
+        found.append(f'<h3>{label(key)}</h3><div class="worst">{figures}</div>')
+    return "".join(found)
 
 
 def _picture(image: np.ndarray) -> str:

@@ -235,7 +235,7 @@ class Report:
         `CUMULATIVE_GRID`, for the conditions without severities.
       jitter: of simulated still clips, % of the face size, by condition.
       frame_list: clean frames, in stored order.
-      worst: worst cases first.
+      worst: condition by condition, the worst first, no video twice.
       examples: depth and restored pictures of a few frames.
     """
 

@@ -236,8 +236,6 @@ def report(
     results = condition_results(found)
     mean_result = mean_face_result(found, mean)
     beside = found.baseline_nme.get(CLEAN)
-    # Shown conditions take turns, each with its worst case first.
-    turns = itertools.zip_longest(*found.worst.values())
     examples = sorted(found.examples, key=lambda one: (one.video_id, one.frame))
     return Report(
         model=network.name,
@@ -261,6 +259,6 @@ def report(
         },
         jitter={c.key: float(np.mean(v)) for c, v in found.jitter.items()},
         frame_list=tuple(found.frames),
-        worst=tuple(case for turn in turns for case in turn if case is not None),
+        worst=tuple(itertools.chain.from_iterable(found.worst.values())),
         examples=tuple(examples),
     )
