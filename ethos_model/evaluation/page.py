@@ -31,7 +31,7 @@ def page(report: Report) -> str:
     columns = (
         _section("How often how bad", _cumulative(report))
         + _section("Where on the face", svg.face(report.mean_points, report.points)),
-        _section("How much it takes", *_severities(report)),
+        _section("What degradations cost", *_severities(report)),
         _section("For whom", *_slices(report)),
     )
     sections = [
@@ -223,15 +223,17 @@ def _other(report: Report) -> str:
     for one in report.conditions:
         if one.severity not in (0, 3):
             continue
+        clean = one.kind == "clean"
+        degraded = not clean and one.kind != "box"  # else nothing can be restored
+        over = f"{_number(one.over_clean)} ({interval(one.over_clean_interval)})"
         rows.append(
             (
                 label(one.name) + (" 3" if one.severity else ""),
-                f"{_number(one.over_clean)} ({interval(one.over_clean_interval)})",
+                "–" if clean else over,
                 _number(one.z_error),
                 _number(one.depth_error),
                 f"{_number(one.restored_psnr, 1)} ({_number(one.input_psnr, 1)})",
-                # There is nothing to gain on clean frames.
-                "–" if one.kind == "clean" else interval(one.psnr_gain_interval),
+                interval(one.psnr_gain_interval) if degraded else "–",
                 f"{_number(one.restored_ssim, 3)} ({_number(one.input_ssim, 3)})",
                 _number(one.within_1_sigma, 1),
                 _number(report.jitter.get(one.key)),

@@ -40,7 +40,7 @@ i.true, i.predicted { display: inline-block; width: 1.2em; height: 3px;
 i.predicted { background: #ff4d6d; }
 .legend { font-size: .8rem; margin: .2rem 0; }
 .legend span { display: inline-block; margin-right: 1em; }
-.legend i { display: inline-block; width: 1em; height: 3px; margin-right: .4em;
+.legend i { display: inline-block; width: 24px; height: 3px; margin-right: .4em;
   vertical-align: middle; }
 .worst { display: grid; gap: .8rem;
   grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }

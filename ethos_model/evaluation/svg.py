@@ -115,22 +115,29 @@ def lines(
     axes.x_ticks(ticks(*axes.x_range) if x_ticks is None else x_ticks)
     if guide:
         axes.line(*guide, "var(--muted)", "stroke-dasharray:4 4;stroke-width:1")
-    for colour, (x, y) in zip(_colours(series), series.values(), strict=True):
-        axes.line(x, y, colour)
+    for i, (x, y) in enumerate(series.values()):
+        colour, dashed = _stroke(i)
+        axes.line(x, y, colour, "stroke-dasharray:7 3" if dashed else "")
     return axes.svg(y_label) + legend(series)
 
 
 def legend(names: Sequence[str] | Mapping[str, object]) -> str:
-    """The colours of `lines`, as HTML under a plot."""
-    entries = "".join(
-        f'<span><i style="background:{colour}"></i>{html.escape(name)}</span>'
-        for colour, name in zip(_colours(names), names, strict=True)
-    )
-    return f'<p class="legend">{entries}</p>'
+    """The strokes of `lines`, as HTML under a plot."""
+    entries = []
+    for i, name in enumerate(names):
+        colour, dashed = _stroke(i)
+        gap = "transparent" if dashed else colour
+        stroke = f"repeating-linear-gradient(90deg,{colour} 0 7px,{gap} 7px 10px)"
+        entries.append(
+            f'<span><i style="background:{stroke}"></i>{html.escape(name)}</span>'
+        )
+    return f'<p class="legend">{"".join(entries)}</p>'
 
 
-def _colours(names: Sequence[str] | Mapping[str, object]) -> list[str]:
-    return [COLOURS[i % len(COLOURS)] for i in range(len(names))]
+def _stroke(index: int) -> tuple[str, bool]:
+    """Colour of a line, and whether it is dashed: the colours begin anew then."""
+    again, colour = divmod(index, len(COLOURS))
+    return COLOURS[colour], again % 2 == 1
 
 
 def bars(
@@ -139,6 +146,8 @@ def bars(
     label: str,
 ) -> str:
     """Horizontal bars with an interval, a mark of the mean face and of a baseline.
+
+    The values stand at the right, where no mark crosses them.
 
     Args:
       rows: (name, value, interval, mean face, baseline or None).
@@ -168,9 +177,8 @@ def bars(
                     f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 2}" '
                     f'y2="{y + row - 8}"/>'
                 )
-        end = left + max(value, high if np.isfinite(high) else 0) * scale
-        parts.append(text(end + 6, y + 15, f"{value:.2f}", "start"))
-    parts.append(text((left + _WIDTH) / 2, height - 6, label))
+        parts.append(text(_WIDTH - 2, y + 15, f"{value:.2f}", "end"))
+    parts.append(text((left + _WIDTH - right) / 2, height - 6, label))
     return (
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img"><title>{html.escape(label)}'
         f"</title>{''.join(parts)}</svg>"

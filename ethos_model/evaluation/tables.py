@@ -28,8 +28,8 @@ _NAMES: Final = {
 }
 
 KINDS: Final = {
-    "trained": "known degradation",
-    "unseen": "unknown",
+    "trained": "known degradations",
+    "unseen": "unknown ones",
     "box": "displaced face box",
 }
 """What a person calls the kinds of condition that have severities."""
