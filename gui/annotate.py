@@ -4,9 +4,9 @@
     ethos-annotate videos/ --output annotated/ --npz landmarks/ --stills stills/
 
 Takes one video, several, a folder of videos or a text file that lists them. With more
-than one, every output is a folder that gets a file for each video. Outputs are written
-aside and renamed when they are whole; a video whose outputs are all there is passed
-over, so the same command run again goes on where it was stopped.
+than one, every output is a folder that gets a file for each video, in the same folders
+below. Outputs are written aside and renamed when they are whole; a video whose outputs
+are all there is passed over, so the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ethos_data.errors import EthosError, cli
 from gui import compose, export, video
 from gui.degradation import SLIDERS, Degradation
-from gui.export import LandmarkTable, folder_aside
+from gui.export import LandmarkTable, stills_aside, table_aside
 from gui.jobs import Job, expand, plan_jobs
-from gui.overlay import OverlayOptions
+from gui.overlay import DRAWN, OverlayOptions
 from gui.progress import Progress
 from gui.record import VideoRecorder
 from gui.session import Setup, load
@@ -81,7 +81,7 @@ def annotate(
     model_name: str = "",
     progress: bool = True,
 ) -> Result:
-    """Annotates one video.
+    """Annotates one video; a camera until Ctrl-C.
 
     Raises:
       EthosError: the video cannot be read or an output not be written.
@@ -91,19 +91,22 @@ def annotate(
     started = time.monotonic()
     frames = with_face = 0
     table = LandmarkTable(job.video, model_name)
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as tables, contextlib.ExitStack() as stack:
         source = stack.enter_context(video.open_source(job.video))
+        # Begun now: hours later it would be late to learn of a place that is not there.
+        written = [tables.enter_context(table_aside(path)) for path in job.tables]
         info = source.info
         recorder = None
         if job.output is not None:
             recorder = stack.enter_context(VideoRecorder(job.output, info.fps))
         stills = None
         if job.stills is not None:
-            stills = stack.enter_context(folder_aside(job.stills))
+            facts = {"video": job.video, "model": model_name}
+            stills = stack.enter_context(stills_aside(job.stills, facts))
         scale = options.scale or max(1.0, SMALLEST_HEIGHT / info.size[1])
         bar = Progress(info.name, info.frame_count) if progress else None
         next_still = 0.0
-        while (frame := source.read()) is not None:
+        for frame in _frames(source):
             image = options.degradation.apply(frame.image, frame.index)
             faces = tracker.update(image, frame.timestamp)
             frames += 1
@@ -134,9 +137,33 @@ def annotate(
                 bar.update(frames, with_face)
         if bar is not None:
             bar.close()
-    for path in job.tables:
-        table.save(path)
+        for path in written:
+            table.write(path)
     return Result(frames, with_face, time.monotonic() - started)
+
+
+def _frames(source: video.Source) -> Iterator[video.Frame]:
+    """All frames; a camera's end with Ctrl-C, and what came before is kept."""
+    main = (
+        threading.current_thread() is threading.main_thread()
+    )  # others get no signals
+    if not (source.info.live and main):
+        yield from iter(source.read, None)
+        return
+    stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        if stopped.is_set():  # it hangs
+            raise KeyboardInterrupt
+        stopped.set()
+
+    before = signal.signal(signal.SIGINT, stop)
+    print(f"{source.info.name}: Ctrl-C ends the recording", file=sys.stderr)
+    try:
+        while not stopped.is_set() and (frame := source.read()) is not None:
+            yield frame
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run(
@@ -152,11 +179,7 @@ def run(
     Returns:
       How many failed.
     """
-    todo = [
-        job
-        for job in jobs
-        if overwrite or not all(os.path.exists(path) for path in job.outputs)
-    ]
+    todo = [job for job in jobs if overwrite or not job.is_done]
     if len(todo) < len(jobs):
         print(f"{len(jobs) - len(todo)} of {len(jobs)} videos are done already")
     failed = 0
@@ -209,6 +232,13 @@ def parser() -> argparse.ArgumentParser:
         help="reconstructions beside the source; none for the source alone",
     )
     add(
+        "--draw",
+        nargs="*",
+        default=list(DRAWN),
+        choices=DRAWN,
+        help="what is drawn over the source; none for the source as it is",
+    )
+    add(
         "--uncertainty",
         choices=("color", "size", "none"),
         default="color",
@@ -240,14 +270,16 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"--{slider.name} is from {slider.neutral:g} to {slider.strongest:g}. "
                 f"Received: {value:g}"
             )
-    videos = expand(args.videos)
-    several = len(args.videos) > 1 or videos != args.videos
+    videos = expand(args.videos, output=args.output)
+    several = len(args.videos) > 1 or [one.path for one in videos] != args.videos
     jobs = plan_jobs(
         videos, several=several, output=args.output, tables=tables, stills=args.stills
     )
     options = Options(
         kinds=tuple(args.beside),
-        overlay=OverlayOptions(uncertainty=args.uncertainty),
+        overlay=OverlayOptions(
+            **{name: name in args.draw for name in DRAWN}, uncertainty=args.uncertainty
+        ),
         stills_every=args.stills_every,
         mesh_format=args.mesh_format,
         degradation=Degradation(**{s.name: getattr(args, s.name) for s in SLIDERS}),
@@ -263,7 +295,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     # Stopped by a signal, no half-written file must stay: leave by the way of Ctrl-C.
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for name in ("SIGTERM", "SIGHUP"):  # the second is unknown to Windows
+            number = getattr(signal, name, None)
+            if number and signal.getsignal(number) != signal.SIG_IGN:  # as nohup does
+                signal.signal(number, signal.default_int_handler)
     failed = run(
         jobs,
         make_tracker,

@@ -32,14 +32,12 @@ except ImportError:  # Debian and others ship Python without it
 
 from ethos_data.errors import cli
 from gui import choosing, saving, settings, shortcuts, status, theme
-from gui.engine import Engine, EngineSettings
-from gui.overlay import OverlayOptions
+from gui.engine import READY, Engine, EngineSettings
 from gui.painter import Painter, Painting, PaintOptions
 from gui.player import Player
 from gui.sample import SAMPLE
 from gui.save_menu import SaveMenu
 from gui.session import Factory, Setup, load
-from gui.sidebar import UNCERTAINTY
 from gui.surface import Turn
 from gui.window import Window, set_text
 
@@ -106,9 +104,14 @@ class App:
             [
                 ("Load Video", self.ask_open),
                 ("Camera", lambda: self.open("camera:0")),
-                ("Model …", self.ask_model),
             ],
-            self.save_menu.entries(),
+            {
+                "Model": [
+                    ("Another model …", self.ask_model),
+                    ("The model that ships", lambda: self.load_model(None)),
+                ],
+                "Save": self.save_menu.entries(),
+            },
             on_theme=self.switch_theme,
             on_help=self.show_shortcuts,
         )
@@ -189,8 +192,8 @@ class App:
         self._chosen = None
         self.player.open(path, play=play)
 
-    def load_model(self, model_dir: str) -> None:
-        """Loads another exported model; the old one stays if it is refused."""
+    def load_model(self, model_dir: str | None) -> None:
+        """Loads a model, None = the one that ships; refused, the old one stays."""
         self.engine.load(dataclasses.replace(self.engine.loaded, model_dir=model_dir))
 
     def ask_open(self) -> None:
@@ -263,18 +266,12 @@ class App:
             return
         window, toggles = self.window, self.sidebar.values
         window.lay_tiles()
-        overlay = OverlayOptions(
-            points=toggles["points"],
-            edges=toggles["edges"],
-            boxes=toggles["boxes"],
-            uncertainty=UNCERTAINTY[self.sidebar.uncertainty.get()],
-        )
         self.painter.set_options(
             PaintOptions(
                 source_size=window.source_panel.extent,
                 tile_size=window.tile_size,
                 kinds=window.kinds,
-                overlay=overlay,
+                overlay=self.sidebar.overlay,
                 chosen=self._chosen,
                 turn=self._turn,
                 texture=toggles["texture"],
@@ -313,22 +310,23 @@ class App:
                 panel.show(picture)
             else:
                 panel.clear()
-                panel.set_hint("no face", muted)
+                panel.set_hint("no face" if painting.view.state == READY else "", muted)
 
     def _refresh_text(self) -> None:
         state, engine, painting = self.player.state, self.engine, self.painting
         window = self.window
         self.transport.refresh(state)
         view = painting.view if painting else None
+        if engine.state == READY and engine.error:  # refused; the one before works on
+            self.save_menu.tell(status.shortened(f"Model: {engine.error}"))
+            engine.error = ""
         current = status.describe(view, state, engine.state, engine.error)
         set_text(
             window.status_label, current.text, f"{current.mood.capitalize()}.TLabel"
         )
-        progress = self.save_menu.progress()
+        note = self.save_menu.progress() or self.save_menu.notice or state.note
         moved = status.difference(view) if view is not None else ""
-        set_text(
-            window.note_label, progress or self.save_menu.notice or state.note or moved
-        )
+        set_text(window.note_label, note or moved)
         set_text(window.model_label, f"model: {engine.model}" if engine.model else "")
         if view is not None and painting is not None:
             set_text(window.stages_label, status.stages(view, painting.milliseconds))
@@ -349,8 +347,9 @@ class App:
             path,
             self.engine.loaded,
             self.sidebar.degradation,
+            kinds=self.window.kinds,
+            overlay=self.sidebar.overlay,
             smoothing=self.sidebar.values["smoothing"],
-            uncertainty=UNCERTAINTY[self.sidebar.uncertainty.get()],
         )
 
     def _remember(self) -> None:
@@ -362,7 +361,7 @@ class App:
                 self.settings,
                 theme=self.window.palette.name,
                 geometry=self.root.geometry(),
-                uncertainty=UNCERTAINTY[self.sidebar.uncertainty.get()],
+                uncertainty=self.sidebar.overlay.uncertainty,
                 loop=state.loop,
                 speed=state.speed,
                 # One that was refused must not be asked for again at each start.

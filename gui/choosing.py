@@ -10,7 +10,9 @@ from gui.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 def ask_video(root: tk.Tk, folder: str) -> str:
     """Path of a video or image, "" if the dialog was cancelled; starts in `folder`."""
-    patterns = " ".join(f"*{s}" for s in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES))
+    # Cameras write IMG_0001.MOV, and Tk minds the difference.
+    suffixes = (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)
+    patterns = " ".join(f"*{s} *{s.upper()}" for s in suffixes)
     return filedialog.askopenfilename(
         parent=root,
         title="Load a video",

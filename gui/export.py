@@ -24,6 +24,9 @@ from gui.tracker import TrackedFace
 
 TABLE_SUFFIXES: Final = (".csv", ".json", ".npz")
 
+STILLS: Final = "stills.json"
+"""Lies in every folder of stills, and in no other that ETHOS would replace."""
+
 DEPTH_STEPS: Final = 65534
 """Levels of a 16-bit depth PNG; level 0 is no depth."""
 
@@ -55,20 +58,65 @@ def aside(path: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def folder_aside(path: str) -> Iterator[str]:
-    """A temporary folder that gets its name when all went well."""
-    temporary = f"{os.path.normpath(path)}.part"
+def stills_aside(path: str, facts: dict[str, Any]) -> Iterator[str]:
+    """A temporary folder of stills that gets its name when all went well.
+
+    An earlier folder of stills of this name is replaced.
+
+    Args:
+      path: of the folder.
+      facts: of what the stills are, for the STILLS file in it.
+
+    Raises:
+      EthosError: it cannot be written, or holds what ETHOS did not put there.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    temporary = os.path.join(folder, f".{name}.part")
+    for place in (path, temporary):
+        if not _may_replace(place):
+            raise EthosError(
+                f"{place}: is no folder of stills (no {STILLS} in it), so it is not "
+                "replaced; name another one"
+            )
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         os.makedirs(temporary)
+        with open(os.path.join(temporary, STILLS), "w", encoding="utf-8") as file:
+            json.dump(facts, file, indent=2)
     except OSError as error:
         raise EthosError(f"{path}: cannot be written ({error.strerror})") from None
     try:
         yield temporary
         shutil.rmtree(path, ignore_errors=True)
         os.replace(temporary, path)
+    except OSError as error:
+        raise EthosError(f"{path}: cannot be written ({error.strerror})") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _may_replace(folder: str) -> bool:
+    """Whether a folder is not there, empty, or one of stills."""
+    try:
+        inside = os.listdir(folder)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return not inside or STILLS in inside
+
+
+@contextlib.contextmanager
+def table_aside(path: str) -> Iterator[str]:
+    """`aside` for a landmark table.
+
+    Raises:
+      EthosError: another suffix, or the place cannot be written.
+    """
+    if os.path.splitext(path)[1].lower() not in TABLE_SUFFIXES:
+        raise EthosError(f"{path}: landmarks are saved as .csv, .json or .npz")
+    with aside(path) as temporary:
+        yield temporary
 
 
 class LandmarkTable:
@@ -96,12 +144,13 @@ class LandmarkTable:
         Raises:
           EthosError: another suffix, or the place cannot be written.
         """
-        suffix = os.path.splitext(path)[1].lower()
+        with table_aside(path) as temporary:
+            self.write(temporary)
+
+    def write(self, path: str) -> None:
+        """Writes into a file of `table_aside`."""
         writers = {".csv": self._csv, ".json": self._json, ".npz": self._npz}
-        if suffix not in writers:
-            raise EthosError(f"{path}: landmarks are saved as .csv, .json or .npz")
-        with aside(path) as temporary:
-            writers[suffix](temporary)
+        writers[os.path.splitext(path)[1].lower()](path)
 
     def _csv(self, path: str) -> None:
         header = ["frame", "time_s", "face", "unsure", "score"]

@@ -28,6 +28,10 @@ UNSURE_COLOR: Final = (255, 170, 60)
 REFERENCE_COLOR: Final = (90, 160, 255)
 
 
+DRAWN: Final = ("points", "edges", "boxes")
+"""What can be drawn or left out, by the names of OverlayOptions."""
+
+
 @dataclasses.dataclass(frozen=True)
 class OverlayOptions:
     """What is drawn.

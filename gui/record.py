@@ -25,8 +25,8 @@ LONGEST_GAP: Final = 10.0
 class VideoRecorder:
     """A video file that appears under its name when it is whole.
 
-    Its frame rate is constant. Frames are repeated so that each is shown at its time;
-    none is dropped.
+    Its frame rate is constant. Frames are repeated, or left out where they come faster,
+    so that each is shown at its time.
     """
 
     def __init__(self, path: str, fps: float) -> None:
@@ -40,7 +40,7 @@ class VideoRecorder:
         self._temporary = self._stack.enter_context(aside(path))
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
-        self._start: float | None = None
+        self._start = 0.0
         self._last: np.ndarray = np.zeros((0, 0, 3), np.uint8)
         self.frames = 0
 
@@ -57,16 +57,20 @@ class VideoRecorder:
             self._start = timestamp
         if (image_rgb.shape[1], image_rgb.shape[0]) != self._size:
             image_rgb = cv2.resize(image_rgb, self._size, interpolation=cv2.INTER_AREA)
-        due = round((timestamp - (self._start or 0.0)) * self._fps)
+        due = round((timestamp - self._start) * self._fps)
         missing = due - self.frames
-        # Jitter in time stamps, of less than a frame, must not double frames.
-        if 1 < missing < LONGEST_GAP * self._fps:
+        if missing >= LONGEST_GAP * self._fps:
+            self._start += missing / self._fps  # cut out; what follows is in step
+            missing = 0
+        # Jitter in time stamps, of less than a frame, must not double or drop frames.
+        if missing > 1:
             for _ in range(missing):
                 self._writer.write(self._last)
             self.frames += missing
         self._last = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
-        self._writer.write(self._last)
-        self.frames += 1
+        if missing >= -1:
+            self._writer.write(self._last)
+            self.frames += 1
 
     def __enter__(self) -> VideoRecorder:
         return self
@@ -79,9 +83,24 @@ class VideoRecorder:
     ) -> None:
         if self._writer is not None:
             self._writer.release()
+        if kind is None and self.frames and not self._is_whole():
+            broken = EthosError(
+                f"{self._path}: cannot be written whole; is the disk full?"
+            )
+            self._stack.__exit__(EthosError, broken, None)
+            raise broken
         if kind is None and self.frames == 0:
             # Nothing to keep: an empty file would not be a video.
             with contextlib.suppress(EthosError):
                 self._stack.__exit__(EthosError, EthosError(), None)
             return
         self._stack.__exit__(kind, error, trace)
+
+    def _is_whole(self) -> bool:
+        """Whether what was written can be read: OpenCV does not tell of a full disk."""
+        capture = cv2.VideoCapture(self._temporary)
+        try:
+            count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+            return bool(capture.read()[0]) and count >= self.frames - 1
+        finally:
+            capture.release()

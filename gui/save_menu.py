@@ -89,11 +89,13 @@ class SaveMenu:
         self._ask_later("Save an annotated video", (".mp4", ".mkv", ".avi"))
 
     def _ask(self, title: str, suffixes: Sequence[str]) -> str:
-        name = os.path.basename(os.path.normpath(self._name() or "ethos"))
+        folder, name = os.path.split(os.path.abspath(self._name() or "ethos"))
         return filedialog.asksaveasfilename(
             parent=self._root,
             title=title,
-            initialfile=f"{os.path.splitext(name)[0]}{suffixes[0]}",
+            # Beside the video, and not under its own name.
+            initialdir=folder if os.access(folder, os.W_OK) else None,
+            initialfile=f"{os.path.splitext(name)[0]}_faces{suffixes[0]}",
             defaultextension=suffixes[0],
             filetypes=[(s[1:].upper(), f"*{s}") for s in suffixes],
         )

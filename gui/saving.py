@@ -13,10 +13,12 @@ import numpy as np
 from ethos_data.errors import EthosError
 from gui import export
 from gui.degradation import Degradation
+from gui.overlay import DRAWN, OverlayOptions
 from gui.painter import Painting
 from gui.session import Setup
 
-ANNOTATE: Final = (sys.executable, "-m", "gui.annotate")
+ANNOTATE: Final = (sys.executable, "-P", "-m", "gui.annotate")
+"""-P: a folder `gui` where the viewer was started is not ours."""
 
 
 def save_picture(path: str, painting: Painting) -> None:
@@ -57,8 +59,9 @@ def annotate_flags(
     setup: Setup,
     degradation: Degradation,
     *,
+    kinds: Sequence[str],
+    overlay: OverlayOptions,
     smoothing: bool,
-    uncertainty: str,
 ) -> list[str]:
     """Arguments of ethos-annotate that give what the window shows."""
     suffix = path.lower().rsplit(".", 1)[-1]
@@ -66,7 +69,9 @@ def annotate_flags(
     flags = [video, kind, path, "--detector", setup.detector, "--overwrite"]
     if setup.model_dir:
         flags += ["--model", setup.model_dir]
-    flags += ["--uncertainty", uncertainty]
+    drawn = [name for name in DRAWN if getattr(overlay, name)]
+    flags += ["--beside", *kinds, "--draw", *drawn]
+    flags += ["--uncertainty", overlay.uncertainty]
     if not smoothing:
         flags.append("--no_smoothing")
     return flags + degradation.flags()

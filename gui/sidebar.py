@@ -8,6 +8,7 @@ from tkinter import ttk
 from typing import Final
 
 from gui.degradation import SLIDERS, Degradation
+from gui.overlay import DRAWN, OverlayOptions
 from gui.scale import JumpScale
 from gui.settings import Settings
 
@@ -119,6 +120,14 @@ class Sidebar(ttk.Frame):
     def values(self) -> dict[str, bool]:
         """The toggles as they stand."""
         return {name: variable.get() for name, variable in self.toggles.items()}
+
+    @property
+    def overlay(self) -> OverlayOptions:
+        """What is drawn over the video."""
+        return OverlayOptions(
+            **{name: self.toggles[name].get() for name in DRAWN},
+            uncertainty=UNCERTAINTY[self.uncertainty.get()],
+        )
 
     def next_uncertainty(self) -> None:
         """Shows uncertainty in the next way."""

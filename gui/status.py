@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
 
 import numpy as np
 
@@ -24,9 +26,9 @@ def describe(
 ) -> Status:
     """The most important thing to say now."""
     if player.error:
-        return Status(player.error, "warning")
-    if engine_state == NO_MODEL or (engine_error and engine_state != LOADING):
-        return Status(f"Model: {engine_error}", "warning")
+        return Status(shortened(player.error), "warning")
+    if engine_state == NO_MODEL:
+        return Status(shortened(f"Model: {engine_error}"), "warning")
     if engine_state == LOADING:
         return Status("Loading model …", "busy")
     if player.opening:
@@ -43,6 +45,16 @@ def describe(
     if unsure:
         return Status(f"{faces}, {unsure} unsure", "warning")
     return Status(faces, "good")
+
+
+def shortened(text: str) -> str:
+    """A message that fits into a line: of the path that it names only the last part."""
+    parts = text.split(": ")
+    for number, part in enumerate(parts[:-1]):
+        if os.sep in part:
+            parts[number] = os.path.basename(os.path.normpath(part))
+            break
+    return ": ".join(parts)
 
 
 def difference(view: View) -> str:
@@ -88,7 +100,7 @@ def parse_clock(text: str) -> float | None:
         parts = [float(part) for part in text.strip().split(":")]
     except ValueError:
         return None
-    if not 1 <= len(parts) <= 3 or any(part < 0 or part != part for part in parts):
+    if not 1 <= len(parts) <= 3 or not all(0 <= part < math.inf for part in parts):
         return None
     seconds = 0.0
     for part in parts:

@@ -305,7 +305,10 @@ class FaceTracker:
         detections = self._detector.detect(frame_rgb)
         self.timings["detect"] += 1000 * (time.perf_counter() - started)
         self._detected_at = timestamp
-        free = list(detections)
+        # The largest first: only so many are followed.
+        free = sorted(
+            detections, key=lambda found: -np.prod(found.box[2:] - found.box[:2])
+        )
         kept = []
         for track in self._tracks:
             overlaps = [iou(track.box, found.box) for found in free]

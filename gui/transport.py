@@ -128,7 +128,7 @@ class Transport(ttk.Frame):
         self.winfo_toplevel().focus_set()  # or the space bar would be the box's
 
     def _enter_frame(self, _: tk.Event) -> None:
-        if self.frame_entry.get().strip().isdigit():
+        if self.frame_entry.get().strip().isdecimal():
             self._player.seek(int(self.frame_entry.get()))
         self._leave()
 

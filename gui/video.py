@@ -48,7 +48,9 @@ class VideoError(EthosError):
     """A source of frames that cannot be read."""
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        # A name that is no text must not keep the reason from being printed.
+        name = path.encode("utf-8", "backslashreplace").decode()
+        super().__init__(f"{name}: {reason}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +139,9 @@ class VideoFile(Source):
     def __init__(self, path: str) -> None:
         if not os.path.exists(path):
             raise VideoError(path, "there is no such file")
-        self._path = path
+        if path != path.encode("utf-8", "ignore").decode():
+            raise VideoError(path, "OpenCV opens names in UTF-8 only; rename it")
+        self._path = os.path.abspath(path)  # "12:30.mp4" alone looks like an address
         self._times: list[
             float
         ] = []  # of the frames 0, 1, ... as far as they are known
@@ -312,7 +316,8 @@ class Images(Source):
         self._next = 0
         if not files:
             raise VideoError(path, "a folder without images")
-        first = _read_image(files[0])
+        readable = (image for image in map(_read_image, files) if image is not None)
+        first = next(readable, None)
         if first is None:
             raise VideoError(files[0], "not an image that OpenCV can read")
         height, width = first.shape[:2]

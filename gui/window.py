@@ -9,7 +9,7 @@ status      state · note                                    ms per stage
 from __future__ import annotations
 
 import tkinter as tk
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from tkinter import ttk
 from typing import Final
 
@@ -57,7 +57,7 @@ class Window:
         self.palette = theme.PALETTES.get(settings.theme, theme.DARK)
         self.tile_size = 0
         self._on_change = on_change
-        self._menus: list[tk.Menu] = []
+        self.menus: dict[str, tk.Menu] = {}
         root, px = self.root, self.px
         root.title("ETHOS")
         root.columnconfigure(0, weight=1)
@@ -143,11 +143,11 @@ class Window:
     def fill_toolbar(
         self,
         buttons: Sequence[tuple[str, Callable[[], None]]],
-        save_entries: Sequence[tuple[str, Callable[[], None]]],
+        menus: Mapping[str, Sequence[tuple[str, Callable[[], None]]]],
         on_theme: Callable[[], None],
         on_help: Callable[[], None],
     ) -> None:
-        """Buttons at the left, the first of them the main one, and the Save menu."""
+        """Buttons at the left, the first of them the main one, then the menus."""
         bar, px = self.toolbar, self.px
         self.buttons: dict[str, ttk.Button] = {}
         for text, command in buttons:
@@ -157,13 +157,13 @@ class Window:
             )
             button.pack(side="left", padx=(0, px(6)))
             self.buttons[text] = button
-        save = ttk.Menubutton(bar, text="Save", takefocus=False)
-        save.pack(side="left")
-        self.save_menu = tk.Menu(save)
-        self._menus.append(self.save_menu)
-        for text, command in save_entries:
-            self.save_menu.add_command(label=text, command=command)
-        save.configure(menu=self.save_menu)
+        for text, entries in menus.items():
+            opener = ttk.Menubutton(bar, text=text, takefocus=False)
+            opener.pack(side="left", padx=(0, px(6)))
+            menu = self.menus[text] = tk.Menu(opener)
+            for entry, command in entries:
+                menu.add_command(label=entry, command=command)
+            opener.configure(menu=menu)
         ttk.Button(bar, text="?", width=2, command=on_help, takefocus=False).pack(
             side="right"
         )
@@ -176,7 +176,7 @@ class Window:
         """Puts on a theme."""
         self.palette = palette
         theme.apply(self.root, palette, self.ratio)
-        for menu in self._menus:
+        for menu in self.menus.values():
             theme.style_menu(menu, palette)
         for panel in (self.source_panel, *self.tiles.values()):
             panel.configure(background=palette.panel)

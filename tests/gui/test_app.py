@@ -9,7 +9,7 @@ import time
 import cv2
 import numpy as np
 
-from gui import saving
+from gui import annotate, saving
 from tests.gui import fakes
 
 
@@ -197,6 +197,32 @@ def test_saves_the_whole_video_in_another_process(start, clip, tmp_path, warning
     assert warnings == []
 
 
+def test_a_saved_video_shows_what_the_window_does(start, clip):
+    drive = start(clip, paused=True)
+    drive.ready()
+    app = drive.app
+    for name in ("points", "restored", "depth"):
+        app.sidebar.toggle(name)
+    args = annotate.parser().parse_args(app._annotate_flags("out.mp4"))
+    assert args.videos == [clip]
+    assert args.beside == ["surface"]
+    assert args.draw == ["edges", "boxes"]
+
+
+def test_the_dialog_proposes_another_name_than_the_videos(
+    start, clip, tmp_path, monkeypatch
+):
+    drive = start(clip, paused=True)
+    drive.ready()
+    asked = {}
+    monkeypatch.setattr(
+        "gui.save_menu.filedialog.asksaveasfilename", lambda **o: asked.update(o) or ""
+    )
+    drive.app.save_menu.ask_video()
+    assert asked["initialfile"] == "clip_faces.mp4"
+    assert asked["initialdir"] == os.path.dirname(clip)
+
+
 def test_what_the_dialogs_choose_is_opened(start, clip, tmp_path, monkeypatch):
     drive = start(paused=True)
     drive.ready()
@@ -205,7 +231,7 @@ def test_what_the_dialogs_choose_is_opened(start, clip, tmp_path, monkeypatch):
         monkeypatch.setattr(f"gui.choosing.filedialog.{name}", lambda a=answer, **_: a)
     drive.app.window.buttons["Load Video"].invoke()
     drive.until(lambda: drive.app.root.title().startswith("clip.avi"))
-    drive.app.window.buttons["Model …"].invoke()
+    drive.app.window.menus["Model"].invoke("Another model …")
     drive.until(lambda: "not an exported ETHOS model" in drive.says())
     saved = str(tmp_path / "picture.png")
     monkeypatch.setattr("gui.save_menu.filedialog.asksaveasfilename", lambda **_: saved)

@@ -51,6 +51,7 @@ def test_a_folder_that_is_no_model_is_refused_and_the_old_one_works(
     drive.ready()
     drive.app.load_model(str(tmp_path))
     drive.until(lambda: "not an exported ETHOS model" in drive.says())
+    drive.until(lambda: "1 face" in drive.says())  # the reason does not hide it
     drive.app.player.seek(12)
     drive.show(12)
     drive.until(lambda: len(drive.app.painting.view.faces) == 1)
@@ -59,6 +60,9 @@ def test_a_folder_that_is_no_model_is_refused_and_the_old_one_works(
     (good / "fake.txt").write_text("")
     drive.app.load_model(str(good))
     drive.until(lambda: drive.app.engine.model == "good")
+    drive.until(lambda: "1 face" in drive.says())
+    drive.app.window.menus["Model"].invoke("The model that ships")
+    drive.until(lambda: drive.app.engine.loaded.model_dir is None)
     drive.until(lambda: "1 face" in drive.says())
 
 

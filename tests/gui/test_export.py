@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import resource
 
 import cv2
 import numpy as np
@@ -141,4 +142,46 @@ def test_a_recording_that_fails_leaves_nothing(tmp_path):
 
     with pytest.raises(RuntimeError):
         fail()
+    assert os.listdir(tmp_path) == []
+
+
+def recorded(path, frames, fps):
+    """Shades of the frames of a video that was written from (time, shade)."""
+    with VideoRecorder(path, fps) as recorder:
+        for time, shade in frames:
+            recorder.write(np.full((32, 48, 3), shade, np.uint8), time)
+    with open_source(path) as source:
+        return [round(float(f.image.mean())) for f in iter(source.read, None)]
+
+
+def test_frames_that_come_faster_do_not_make_a_video_longer(tmp_path):
+    slow = [(k / 5, 60) for k in range(15)]
+    fast = [(3 + k / 60, 180) for k in range(120)]  # two seconds
+    seen = recorded(str(tmp_path / "v.avi"), slow + fast, 12.5)
+    assert len(seen) == pytest.approx(5 * 12.5, abs=3)
+    assert seen.index(next(s for s in seen if s > 120)) == pytest.approx(37.5, abs=2)
+
+
+def test_what_follows_a_long_gap_is_in_step_again(tmp_path):
+    times = [0, 0.1, 0.2, 60.2, 60.3, 60.8]  # a minute, then half a second
+    seen = recorded(str(tmp_path / "v.avi"), [(t, 90) for t in times], 10)
+    assert len(seen) == 10
+
+
+def test_a_full_disk_leaves_no_broken_video(tmp_path):
+    path = str(tmp_path / "v.mp4")
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+
+    def record():
+        with VideoRecorder(path, 25) as recorder:
+            for k in range(30):
+                recorder.write(np.roll(noise, 9 * k, axis=0), k / 25)
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))
+    try:
+        with pytest.raises(EthosError, match=r"v\.mp4: cannot be written whole"):
+            record()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert os.listdir(tmp_path) == []

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gui import status
-from gui.engine import LOADING, READY, View
+from gui.engine import LOADING, NO_MODEL, READY, View
 from gui.player import Player, PlayerState
 from gui.slot import Latest
 from gui.video import Frame, Info
@@ -143,8 +143,8 @@ INFO = Info("clip.mp4", (4, 4), 25.0, 10)
         ((None, PlayerState(), READY, ""), "Load a video to begin", "busy"),
         ((view(), PlayerState(info=INFO), LOADING, ""), "Loading model …", "busy"),
         ((view(), PlayerState(info=INFO), READY, ""), "No face", "warning"),
-        ((view(), PlayerState(info=INFO), READY, "bad"), "Model: bad", "warning"),
-        ((view(), PlayerState(error="x: no"), READY, ""), "x: no", "warning"),
+        ((view(), PlayerState(info=INFO), NO_MODEL, "bad"), "Model: bad", "warning"),
+        ((view(), PlayerState(error="a/b/x: no"), READY, ""), "x: no", "warning"),
     ],
 )
 def test_states_are_said_plainly(arguments, text, mood):
@@ -157,5 +157,5 @@ def test_stages_and_times_in_words():
     assert status.clock(59.999) == "1:00.00"
     for text, seconds in (("1:02.5", 62.5), ("7", 7.0), ("1:00:03", 3603.0)):
         assert status.parse_clock(text) == seconds
-    for text in ("", "a:b", "-3", "1:2:3:4", "nan"):
+    for text in ("", "a:b", "-3", "1:2:3:4", "nan", "inf", "²"):
         assert status.parse_clock(text) is None

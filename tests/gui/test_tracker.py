@@ -51,6 +51,21 @@ def test_a_face_is_followed_without_the_detector(parts):
     assert detector.calls == 1  # 0.8 s: the next look is due after one second
 
 
+def test_where_there_are_too_many_the_largest_are_followed():
+    class Surer(fakes.FakeDetector):  # the smaller, the surer
+        def detect(self, frame_rgb):
+            found = super().detect(frame_rgb)
+            return sorted(found, key=lambda face: float(np.ptp(face.box)))
+
+    options = TrackerOptions(max_faces=2)
+    tracker = FaceTracker(fakes.FakePredictor(), Surer(), options)
+    sizes = (24, 26, 60, 28, 50)
+    boxes = [box_at(40 + 160 * k, 20, size) for k, size in enumerate(sizes)]
+    faces = tracker.update(picture(*boxes, size=(160, 800)), 0.0)
+    widths = sorted(face.box[2] - face.box[0] for face in faces)
+    np.testing.assert_allclose(widths, (50, 60), atol=2)
+
+
 def test_landmarks_follow_without_lag_when_smoothing_is_off():
     tracker = FaceTracker(
         fakes.FakePredictor(), fakes.FakeDetector(), TrackerOptions(smoothing=None)

@@ -1,3 +1,4 @@
+import os
 import pathlib
 
 import cv2
@@ -70,6 +71,27 @@ def test_folders_of_images_in_natural_order(tmp_path):
     info, frames = read_all(tmp_path)
     assert info.frame_count == 4
     assert [int(frame.image[0, 0, 0]) for frame in frames] == [20, 40, 200]
+
+
+def test_a_damaged_image_is_passed_over_also_the_first(tmp_path):
+    (tmp_path / "1.png").write_bytes(b"no image")
+    for number in (2, 3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((8, 12, 3), np.uint8))
+    with video.open_source(str(tmp_path)) as source:
+        assert source.info.size == (12, 8)
+        assert [frame.index for frame in iter(source.read, None)] == [1, 2]
+
+
+def test_names_that_mislead_opencv(tmp_path, monkeypatch):
+    clip = fakes.write_video(str(tmp_path / "clip.avi"), 3)
+    monkeypatch.chdir(tmp_path)
+    os.rename(clip, "12:30.avi")  # not a protocol called 12
+    with video.open_source("12:30.avi") as source:
+        assert source.info.name == "12:30.avi"
+    name = b"caf\xe9.avi".decode("utf-8", "surrogateescape")
+    os.rename("12:30.avi", name)  # OpenCV crashes on it
+    with pytest.raises(video.VideoError, match=r"caf\\udce9\.avi: .*rename it"):
+        video.open_source(name)
 
 
 def test_one_image_in_colour_whatever_its_kind(tmp_path):
