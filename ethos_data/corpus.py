@@ -19,6 +19,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
+from ethos_data import files
 from ethos_data.errors import EthosError
 from ethos_data.landmarks import NUM_LANDMARKS
 from ethos_data.npz import Header, Npz, NpzError
@@ -95,10 +96,9 @@ def person_id_of(video_id: str) -> str:
 def list_videos(corpus_dir: str) -> list[str]:
     """Paths of all npz files under a local folder, however deeply nested, sorted."""
     return sorted(
-        os.path.join(folder, name)
-        for folder, _, names in os.walk(corpus_dir, followlinks=True)
-        for name in names
-        if name.lower().endswith(SUFFIX)
+        os.path.join(corpus_dir, *entry.path.split("/"))
+        for entry in files.walk(corpus_dir)
+        if entry.path.lower().endswith(SUFFIX)
     )
 
 
@@ -196,7 +196,7 @@ def _opened(path: str, file: BinaryIO | None):
     if file is not None:
         yield file
     else:
-        with open(path, "rb") as opened:
+        with files.opened(path) as opened:
             yield opened
 
 

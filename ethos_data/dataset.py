@@ -11,6 +11,7 @@ seed alone, so a run that is resumed with `start_step` sees what it would have s
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -22,7 +23,15 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from ethos_data import augment, callbacks, decoded, examples, records, remote
+from ethos_data import (
+    augment,
+    callbacks,
+    decoded,
+    examples,
+    records,
+    remote,
+    tfrecord,
+)
 from ethos_data.errors import EthosError
 from ethos_data.landmarks import NUM_LANDMARKS
 
@@ -52,8 +61,12 @@ def version_dir(data_dir: str | os.PathLike[str]) -> str:
       EthosError: there is no converted data set.
     """
     data_dir = remote.local(os.fspath(data_dir))
-    pattern = os.path.join(data_dir, records.NAME, "*", "dataset_info.json")
-    found = [os.path.dirname(path) for path in tf.io.gfile.glob(pattern)]
+    versions = os.path.join(data_dir, records.NAME)
+    found = [
+        os.path.join(versions, name)
+        for name in _names(versions)
+        if tf.io.gfile.exists(os.path.join(versions, name, "dataset_info.json"))
+    ]
     if tf.io.gfile.exists(os.path.join(data_dir, "dataset_info.json")):
         found = [data_dir]
     if not found:
@@ -61,9 +74,48 @@ def version_dir(data_dir: str | os.PathLike[str]) -> str:
     return max(found, key=_version)
 
 
+def _names(folder: str) -> list[str]:
+    """What lies in a folder, sorted. No glob: a folder may be called "data [v2]"."""
+    if not tf.io.gfile.isdir(folder):
+        return []
+    return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
+
+
 def _version(path: str) -> tuple[int, ...]:
     numbers = os.path.basename(path).split(".")
     return tuple(int(n) if n.isdigit() else -1 for n in numbers)
+
+
+@contextlib.contextmanager
+def naming_damage(*data_dirs: str | os.PathLike[str]) -> Iterator[None]:
+    """Names the shard where TensorFlow says no more than that one is damaged.
+
+    Args:
+      data_dirs: all that are read inside of it.
+
+    Raises:
+      EthosError: instead of `tf.errors.DataLossError`.
+    """
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        for data_dir in data_dirs:
+            folder = version_dir(data_dir)
+            for name in _names(folder):
+                if ".tfrecord-" not in name:
+                    continue
+                path = os.path.join(folder, name)
+                try:
+                    with tf.io.gfile.GFile(path, "rb") as file:
+                        for _ in tfrecord.read(file):
+                            pass
+                except tfrecord.TFRecordError as reason:
+                    raise EthosError(
+                        f"{path}: damaged: {reason} (ethos-inspect --verify lists all "
+                        "such shards; deleted, ethos-convert makes them again)"
+                    ) from None
+        places = ", ".join(os.fspath(data_dir) for data_dir in data_dirs)
+        raise EthosError(f"{places}: damaged: {error.message}") from None
 
 
 def shards(data_dir: str | os.PathLike[str], split: str) -> list[str]:
@@ -73,8 +125,9 @@ def shards(data_dir: str | os.PathLike[str], split: str) -> list[str]:
       EthosError: the split does not exist, or shards are missing.
     """
     folder = version_dir(data_dir)
-    prefix = os.path.join(folder, f"{records.NAME}-{split}.tfrecord-")
-    paths = sorted(tf.io.gfile.glob(f"{prefix}*-of-*"))
+    prefix = f"{records.NAME}-{split}.tfrecord-"
+    names = [n for n in _names(folder) if n.startswith(prefix) and "-of-" in n]
+    paths = [os.path.join(folder, name) for name in names]
     if not paths:
         raise EthosError(
             f"{folder}: no split {split!r}; there is {', '.join(counts(folder))}"
@@ -173,7 +226,7 @@ def load(
     if augmentation is None:
         augmentation = augment.Augmentation() if training else augment.NONE
     paths = shards(data_dir, split)
-    if training and not counts(data_dir)[split]:
+    if training and not counts(data_dir).get(split):
         raise EthosError(f"{data_dir}: the {split} split has no images")
     # Pictures of a hundred pixels are not worth waking threads for.
     cv2.setNumThreads(1)

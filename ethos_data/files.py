@@ -11,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import errno
 import os
 import posixpath
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
@@ -102,10 +104,14 @@ def _beam():
     return FileSystems
 
 
-def walk(folder: str) -> Iterator[Entry]:
+def walk(folder: str, *, follow: bool = True) -> Iterator[Entry]:
     """All files under a folder, however deep, in no particular order.
 
     A local file that cannot be looked at (a broken link) has size 0.
+
+    Args:
+      folder: to list.
+      follow: also what links to folders lead to, each folder once.
     """
     if not is_local(folder):
         pattern = folder.rstrip("/") + "/**"
@@ -114,7 +120,14 @@ def walk(folder: str) -> Iterator[Entry]:
             modified = found.last_updated_in_seconds or 0.0
             yield Entry(path, found.size_in_bytes, modified)
         return
-    for parent, _, names in os.walk(folder, followlinks=True):
+    seen: set[tuple[int, int]] = set()
+    for parent, folders, names in os.walk(folder, followlinks=follow):
+        status = os.stat(parent)
+        place = status.st_dev, status.st_ino
+        if place in seen:  # a link led to where the walk has been
+            folders.clear()
+            continue
+        seen.add(place)
         for name in names:
             path = os.path.join(parent, name)
             relative = os.path.relpath(path, folder).replace(os.sep, "/")
@@ -130,6 +143,8 @@ def walk(folder: str) -> Iterator[Entry]:
 def opened(path: str) -> Iterator[BinaryIO]:
     """A file to read, uncompressed as it lies there, seekable."""
     if is_local(path):
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            raise OSError(errno.EINVAL, "not a file", path)
         with open(path, "rb") as file:
             yield file
         return

@@ -8,6 +8,7 @@ again only when they have changed. Keys and endpoints are those of the environme
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -35,22 +36,31 @@ def local(data_dir: str) -> str:
     name = hashlib.blake2b(data_dir.encode(), digest_size=8).hexdigest()
     target = os.path.join(base, name)
     try:
-        found = {e.path: e for e in files.walk(data_dir) if _is_wanted(e.path)}
-        # Last, so that the copy is known as a data set only when all of it is there.
-        order = sorted(found, key=lambda path: (path.endswith("_info.json"), path))
-        if not order or not order[-1].endswith("dataset_info.json"):
-            raise EthosError(f"{data_dir}: no data set here; ethos-convert writes one")
-        for path in order:
-            _fetch(files.join(data_dir, path), found[path], os.path.join(target, path))
+        os.makedirs(base, exist_ok=True)
+        with open(f"{target}.lock", "wb") as lock:
+            # Who comes second waits, and finds all of it there. The system drops the
+            # lock with the process, however it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _fetch_all(data_dir, target)
     except EthosError:
         raise
     except Exception as error:  # each store's client raises errors of its own
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise EthosError(f"{data_dir}: cannot be fetched ({reason})") from error
+    return target
+
+
+def _fetch_all(data_dir: str, target: str) -> None:
+    found = {e.path: e for e in files.walk(data_dir) if _is_wanted(e.path)}
+    # Last, so that the copy is known as a data set only when all of it is there.
+    order = sorted(found, key=lambda path: (path.endswith("_info.json"), path))
+    if not order or not order[-1].endswith("dataset_info.json"):
+        raise EthosError(f"{data_dir}: no data set here; ethos-convert writes one")
+    for path in order:
+        _fetch(files.join(data_dir, path), found[path], os.path.join(target, path))
     for entry in list(files.walk(target)):
         if entry.path not in found:
             files.delete(os.path.join(target, entry.path))
-    return target
 
 
 def _is_wanted(path: str) -> bool:

@@ -66,6 +66,8 @@ class Options:
         for name in ("num_people", "videos_per_person", "frames_per_video"):
             if getattr(self, name) < 1:
                 raise errors.EthosError(f"{name} must be at least 1")
+        if self.seed < 0:
+            raise errors.EthosError(f"seed must not be negative: {self.seed}")
         if self.size < 48:
             raise errors.EthosError(
                 f"size must be at least 48 pixels. Received: size={self.size}"
@@ -125,6 +127,8 @@ def synthesize(
     ]
     for folder in sorted({os.path.dirname(path) for path in paths}):
         os.makedirs(folder, exist_ok=True)
+    if num_workers is not None and num_workers < 1:
+        raise errors.EthosError(f"num_workers must be at least 1, not {num_workers}")
     workers = min(num_workers or os.cpu_count() or 1, num_people)
     report = progress or (lambda done, total: None)
     if workers == 1:

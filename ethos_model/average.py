@@ -57,6 +57,8 @@ def average(
     path = os.path.join(os.path.expanduser(workdir), checkpoint.BEST)
     if os.path.exists(path) and not overwrite:
         raise EthosError(f"{path}: exists; --overwrite replaces it")
+    if os.path.exists(os.path.join(os.path.dirname(path), checkpoint.LAST)):
+        raise EthosError(f"{workdir}: holds a run; name another --workdir")
     total: list[np.ndarray] = []
     metas: list[dict[str, Any]] = []
     for source, share in zip(checkpoints, shares, strict=True):

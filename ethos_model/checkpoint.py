@@ -43,7 +43,7 @@ def write(
         for index, value in enumerate(values)
     }
     arrays[_META] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    partial = f"{path}.partial-{os.getpid()}"
+    partial = f"{path}.partial"  # one of a killed run is written over
     try:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         with open(partial, "wb") as file:
@@ -52,11 +52,12 @@ def write(
             os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.remove(partial)
         kept = "the one before it is kept" if os.path.exists(path) else "none was there"
         reason = error.strerror or error
         raise EthosError(f"{path}: checkpoint not written: {reason}; {kept}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(partial)
 
 
 def read(path: str) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import typing
 from typing import Any, Final
@@ -17,6 +18,8 @@ from typing import Any, Final
 from ethos_data.errors import EthosError
 
 LANDMARK_LOSSES: Final = ("gaussian", "laplace", "mse", "wing")
+
+_HIGHEST_FLOOR: Final = 100.0  # dB: equal pictures, see metrics.psnr
 
 PRETRAINED: Final = "pretrained"
 """--initial_weights of the model that ships."""
@@ -145,7 +148,17 @@ class TrainConfig:
 
     def validate(self) -> None:
         """Raises EthosError for values that cannot be meant."""
-        for name in ("batch_size", "epochs", "steps_per_epoch", "validation_images"):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise EthosError(f"--{field.name} must be finite, not {value}")
+        for name in (
+            "batch_size",
+            "epochs",
+            "steps_per_epoch",
+            "validation_images",
+            "picture_epochs",
+        ):
             if getattr(self, name) < 1:
                 raise EthosError(
                     f"--{name} must be at least 1, not {getattr(self, name)}"
@@ -157,6 +170,7 @@ class TrainConfig:
             "clip_norm",
             "depth_weight",
             "restored_weight",
+            "restored_floor",
             "spoilt_weight",
             "profile_steps",
             "pictures",
@@ -173,8 +187,20 @@ class TrainConfig:
             raise EthosError(f"--extra_share must be in [0, 1), not {self.extra_share}")
         if not 0 <= self.graded_share <= 1:
             raise EthosError(f"--graded_share must be in [0, 1]: {self.graded_share}")
-        if not 0 <= self.ema_decay < 1:
-            raise EthosError(f"--ema_decay must be in [0, 1), not {self.ema_decay}")
+        for name in ("ema_decay", "batch_norm_momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise EthosError(
+                    f"--{name} must be in [0, 1), not {getattr(self, name)}"
+                )
+        if self.alpha <= 0:
+            raise EthosError(f"--alpha must be positive, not {self.alpha}")
+        if self.restored_floor > _HIGHEST_FLOOR:
+            raise EthosError(
+                f"--restored_floor is at most {_HIGHEST_FLOOR:g} dB, not "
+                f"{self.restored_floor:g}"
+            )
+        if not 0 <= self.seed < 2**31:
+            raise EthosError(f"--seed must be in [0, 2**31), not {self.seed}")
         if self.landmark_loss not in LANDMARK_LOSSES:
             raise EthosError(
                 f"--landmark_loss must be one of {', '.join(LANDMARK_LOSSES)}, "
@@ -207,6 +233,14 @@ def load(path: str) -> dict[str, Any]:
     if not isinstance(values, dict) or not set(values) <= known:
         unknown = sorted(set(values) - known) if isinstance(values, dict) else values
         raise EthosError(f"{path}: unknown settings: {unknown}")
+    types = typing.get_type_hints(TrainConfig)
+    for name, value in values.items():
+        wanted = types[name]
+        # A whole number is a float too, and True no number.
+        fits = type(value) is wanted or (wanted is float and type(value) is int)
+        if not fits:
+            raise EthosError(f"{path}: {name} must be {wanted.__name__}, not {value!r}")
+        values[name] = wanted(value)
     return values
 
 

@@ -36,7 +36,7 @@ from ethos_data.quiet import import_tensorflow
 from ethos_model import predict
 from ethos_model.evaluation import baseline, page, samples, summary, tables
 from ethos_model.evaluation.conditions import select
-from ethos_model.evaluation.gather import Network, gather
+from ethos_model.evaluation.gather import BATCH, Network, gather
 from ethos_model.evaluation.results import Report
 
 SOURCE = ("source",)
@@ -74,23 +74,26 @@ def evaluate(
       progress: called now and then with the frames done and all frames.
     """
     import_tensorflow()
+    from ethos_data import dataset
+
     chosen = select(conditions)
     total = samples.count(data_dir, split, limit=limit)
     network = load(model_dir, backend, label_shift)
     other = None
     if baseline_model is not None:
         other = load(baseline_model, backend, label_shift)
-    mean = baseline.mean_face(data_dir, split)
-    found = gather(
-        network,
-        samples.read_samples(data_dir, split, limit=limit),
-        chosen,
-        mean,
-        total=total,
-        baseline=other,
-        seed=seed,
-        progress=progress,
-    )
+    with dataset.naming_damage(data_dir):
+        mean = baseline.mean_face(data_dir, split)
+        found = gather(
+            network,
+            samples.read_samples(data_dir, split, limit=limit),
+            chosen,
+            mean,
+            total=total,
+            baseline=other,
+            seed=seed,
+            progress=progress,
+        )
     return summary.report(
         found, mean, network, data_dir=os.fspath(data_dir), split=split, baseline=other
     )
@@ -196,6 +199,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = _parser().parse_args(argv)
     if flags.limit is not None and flags.limit < 1:
         raise EthosError(f"--limit must be at least 1, not {flags.limit}")
+    if flags.seed < 0:
+        raise EthosError(f"--seed must not be negative: {flags.seed}")
+    if flags.output_dir is not None:  # hours later it would be late to learn of it
+        os.makedirs(flags.output_dir, exist_ok=True)
     report = evaluate(
         flags.model,
         flags.data_dir,
@@ -219,10 +226,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _show_progress(stream: Any, done: int, total: int) -> None:
-    """One line that is written over on a terminal, a few lines in a log."""
+    """One line that is written over on a terminal, one for each tenth in a log."""
     if stream.isatty():
         stream.write(f"\r{done:,} of {total:,} frames" + "\n" * (done == total))
-    elif done == total or done % (10 * max(1, total // 10)) == 0:
+    elif done == total or 10 * done // total > 10 * (done - BATCH) // total:
         stream.write(f"{done:,} of {total:,} frames\n")
     stream.flush()
 

@@ -64,7 +64,8 @@ def export(
       The output directory.
 
     Raises:
-      EthosError: no checkpoint, an output that exists, or LiteRT disagrees.
+      EthosError: no checkpoint, an output that exists or cannot be written, or LiteRT
+        disagrees.
     """
     path = checkpoint_path or os.path.join(workdir, checkpoint.BEST)
     if not os.path.exists(path):
@@ -77,8 +78,11 @@ def export(
             raise EthosError(f"{output}: not a model's directory, so not replaced")
     groups, meta = checkpoint.read(path)
     import_tensorflow()
+    import tensorflow as tf
+
     partial = f"{output}.partial-{os.getpid()}"
     try:
+        os.makedirs(partial)
         _write_saved_model(partial, path, groups["average"], meta)
         if litert:
             _write_litert(partial)
@@ -88,6 +92,9 @@ def export(
         if os.path.exists(output):
             shutil.rmtree(output)
         os.replace(partial, output)
+    except (OSError, tf.errors.OpError) as error:
+        text = getattr(error, "strerror", None) or str(error)
+        raise EthosError(f"{output}: not written: {text.splitlines()[0]}") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return output
@@ -243,7 +250,7 @@ def _card(
     config = meta["config"]
     rows = meta["history"]
     empty: dict[str, float] = {}
-    best = min(rows, key=lambda r: r["val_nme"] + r["val_degraded_nme"], default=empty)
+    last = rows[-1] if rows else empty  # of the weights themselves, as in best.npz
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -276,15 +283,19 @@ def _card(
         "training_data": meta.get("data", {}),
         "training": {
             # Files by their names: where they lay is nobody else's business.
-            name: os.path.basename(value) if name.endswith("_weights") else value
+            name: _file_name(value) if name.endswith("_weights") else value
             for name, value in config.items()
             if name not in ("data_dir", "extra_data_dir", "cache_dir", "workdir")
         },
         "trained_steps": meta["step"],
         "uncertainty_factor": _uncertainty_factor(meta),
-        "validation": {k: v for k, v in best.items() if k.startswith("val_")},
+        "validation": {k: v for k, v in last.items() if k.startswith("val_")},
         "metrics": metrics or {},
     }
+
+
+def _file_name(path: str) -> str:
+    return os.path.basename(os.path.normpath(path)) if path else path
 
 
 @cli
@@ -300,7 +311,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--name", default="ethos", help="of the model (default: ethos)")
     parser.add_argument(
-        "--metrics", default=None, help="report.json of ethos-evaluate, for the card"
+        "--metrics", default=None, help="card.json of ethos-evaluate, for the card"
     )
     parser.add_argument(
         "--litert",
@@ -320,6 +331,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                 metrics = json.load(file)
         except ValueError as error:
             raise EthosError(f"{flags.metrics}: not JSON: {error}") from None
+        if not isinstance(metrics, dict) or "worst" in metrics:  # names people
+            raise EthosError(
+                f"{flags.metrics}: not for a model's card; ethos-evaluate writes "
+                "card.json for it, without paths and people's names"
+            )
     output = export(
         flags.workdir,
         flags.output,

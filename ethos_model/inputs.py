@@ -186,7 +186,10 @@ def validation_batches(config: TrainConfig) -> list[dict[str, Any]]:
     batches = dataset.load(
         config.data_dir, "validation", image_size=config.image_size, batch_size=size
     )
-    kept = list(batches.map(_select).take(-(-config.validation_images // size)))
+    left, kept = config.validation_images, []
+    for batch in batches.map(_select).take(-(-config.validation_images // size)):
+        kept.append({name: value[:left] for name, value in batch.items()})
+        left -= size
     if not kept:
         raise EthosError(f"{config.data_dir}: the validation split has no images")
     return kept

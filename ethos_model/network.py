@@ -172,9 +172,11 @@ def _refined(points: Any, features: Any, norm: dict[str, Any]) -> Any:
     prior = -0.5 * ops.square(away)  # (N, 68, 2, C), x and y
     logits = evidence + prior[:, :, 0, None, :] + prior[:, :, 1, :, None]
     flat = ops.reshape(logits, (-1, NUM_LANDMARKS, cells * cells))
-    x, y = np.meshgrid(center, center)
-    places = np.stack([x.ravel(), y.ravel()], axis=-1)
-    found = ops.matmul(ops.softmax(flat), ops.convert_to_tensor(places))
+    share = ops.reshape(ops.softmax(flat), (-1, NUM_LANDMARKS, cells, cells))
+    # By columns and rows: few constants, which an export keeps in full precision.
+    found = ops.stack(
+        [ops.sum(ops.sum(share, axis=axis) * center, axis=-1) for axis in (-2, -1)], -1
+    )
     # Where the mean would be without evidence: not quite the point itself, for cells
     # are few and end at the border.
     start = ops.sum(ops.softmax(prior) * center, axis=-1)

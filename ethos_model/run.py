@@ -199,6 +199,11 @@ class Run:
         self.history.append(row)
         self._sums = dict.fromkeys(self._sums, 0.0)
         nme = (row["val_nme"] + row["val_degraded_nme"]) / 2
+        if not math.isfinite(nme):
+            raise EthosError(
+                f"the validation error is {nme} after epoch {epoch}; checkpoints in "
+                f"{self.config.workdir} are from before"
+            )
         better = nme < self.best_nme
         self.best_nme = min(nme, self.best_nme)
         if better:

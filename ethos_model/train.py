@@ -69,6 +69,7 @@ def fit(
       KeyboardInterrupt: after the state was saved.
     """
     import_tensorflow()
+    from ethos_data import dataset
     from ethos_model import inputs, loop
     from ethos_model import run as runs
 
@@ -84,14 +85,17 @@ def fit(
         degradation = inputs.training_mix()
     trainer = loop.Trainer(config, strategy, degradation if config.degrade else None)
     run = runs.Run(config, trainer, data, progress or following.ProgressBar())
-    run.start()
-    if config.profile_steps:
-        from ethos_model import profile
+    places = [place for place in (config.data_dir, config.extra_data_dir) if place]
+    with dataset.naming_damage(*places):
+        run.start()
+        if config.profile_steps:
+            from ethos_model import profile
 
-        print(profile.report(profile.measure(config, trainer, config.profile_steps)))
-        return FitResult([], "", math.nan, time.monotonic() - began)
-    with runs.between_steps(run):
-        run.train()
+            times = profile.measure(config, trainer, config.profile_steps)
+            print(profile.report(times))
+            return FitResult([], "", math.nan, time.monotonic() - began)
+        with runs.between_steps(run):
+            run.train()
     seconds = time.monotonic() - began
     return FitResult(run.history, run.path(checkpoint.BEST), run.best_nme, seconds)
 

@@ -20,9 +20,11 @@ import dataclasses
 import os
 import re
 import shlex
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from ethos_data import depth as depth_lib
@@ -42,6 +44,10 @@ _RUNNERS: Final = {
 
 _FRAMES_FOR_PROCESSES: Final = 10_000
 """From here on every core gets a process, which takes 3 s to start."""
+
+_INTERRUPTED: Final = ("-2", "130")  # statuses of a process that Ctrl-C ended
+
+_WORKER_DIED: Final = signal.SIGUSR1  # SIGINT is ignored in background jobs
 
 _SHOWN_REJECTS: Final = 20
 
@@ -79,7 +85,13 @@ def convert(
     beam_args = list(beam_args)
     if not (files.is_local(corpus_dir) and files.is_local(data_dir)):
         files.set_options(beam_args)
+    if not 0 <= max_bad_fraction <= 1:
+        raise EthosError(f"--max_bad_fraction is from 0 to 1, not {max_bad_fraction}")
     job = Job(corpus_dir, data_dir, options)
+    # Before anything is deleted or done, all that can be wrong with the command.
+    job.find_videos()
+    if beam_args or runner != DEFAULT_RUNNER:
+        make_engine(runner, beam_args)
     with job.folder(overwrite):
         made = job.make_plan()
         todo = job.unfinished(made)
@@ -90,21 +102,13 @@ def convert(
         return job.finish(made, len(todo), max_bad_fraction, begun)
 
 
-def run_beam(
-    shards: Sequence[plan.Shard], job: Job, runner: str, beam_args: list[str]
-) -> None:
-    """Writes shards on any Beam runner.
+def make_engine(runner: str, beam_args: list[str]) -> Any:
+    """A Beam runner by its name.
 
     Raises:
-      EthosError: a flag is unknown, or a shard cannot be written.
+      EthosError: there is none of this name, or a flag is unknown.
     """
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from apache_beam.runners.runner import create_runner
-    from apache_beam.transforms import environments
-
-    from pipelines import worker
 
     try:
         engine = create_runner(_RUNNERS.get(runner, runner))
@@ -112,6 +116,26 @@ def run_beam(
         raise EthosError(f"--runner {runner}: {shard.reason_of(error)}") from error
     # After the runner is imported, which may bring flags of its own.
     reject_unknown(beam_args)
+    return engine
+
+
+def run_beam(
+    shards: Sequence[plan.Shard], job: Job, runner: str, beam_args: list[str]
+) -> None:
+    """Writes shards on any Beam runner.
+
+    Raises:
+      EthosError: a flag is unknown, a shard cannot be written, or a worker died.
+      KeyboardInterrupt: Ctrl-C, however the runner wrapped it.
+    """
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.transforms import environments
+
+    from pipelines import worker
+
+    engine = make_engine(runner, beam_args)
     flags = PipelineOptions(with_defaults(runner, beam_args, shards))
     direct = flags.view_as(DirectOptions)
     if runner == DEFAULT_RUNNER and direct.direct_running_mode == "multi_processing":
@@ -127,12 +151,15 @@ def run_beam(
     worker.build(pipeline, tasks, beam_args)
     client = None
     try:
-        running: Any = pipeline.run()
-        client = getattr(running, "client", None)
-        running.wait_until_finish()
+        with watched_workers():
+            running: Any = pipeline.run()
+            client = getattr(running, "client", None)
+            running.wait_until_finish()
     except Exception as error:
         # Runners wrap, copy and print the exceptions of their workers.
         text = f"{type(error).__name__}: {error}"
+        if "KeyboardInterrupt" in text or "with an exception set" in text:
+            raise KeyboardInterrupt from None
         told = re.search(r"ShardError: (.+?)(?: \[while running.*)?$", text, re.M)
         if told:
             raise EthosError(told.group(1)) from error
@@ -140,6 +167,54 @@ def run_beam(
     finally:
         if client is not None:  # Dask's, which Beam leaves open
             client.close()
+
+
+class _WorkerDied(BaseException):
+    """Nothing that handles errors on the way may handle this one."""
+
+
+@contextlib.contextmanager
+def watched_workers() -> Iterator[None]:
+    """Ends the job when a process of it dies, which Beam would wait for for ever.
+
+    Raises:
+      EthosError: one did, by the system's hand (out of memory) or another's.
+    """
+    main = threading.main_thread()
+    if threading.current_thread() is not main:  # signals belong to the main thread
+        yield
+        return
+    died: list[str] = []
+    before = threading.excepthook
+
+    def hook(args: Any) -> None:
+        """Hears of what nobody catches in Beam's threads, one for each process."""
+        code = re.search(
+            r"Worker subprocess exited with .*?(-?\d+)", f"{args.exc_value}"
+        )
+        if code is None:
+            before(args)
+        # Ctrl-C goes to all of them, and one ends the job but once.
+        elif code[1] not in _INTERRUPTED and not died:
+            died.append(code[1])
+            signal.pthread_kill(main.ident or 0, _WORKER_DIED)
+
+    def end(*_: Any) -> None:
+        raise _WorkerDied
+
+    threading.excepthook = hook
+    handler = signal.signal(_WORKER_DIED, end)
+    try:
+        yield
+    except _WorkerDied:
+        raise EthosError(
+            f"a worker process died (status {died[0]}; 137 is often a lack of memory): "
+            "run the same command again, finished shards stay; --direct_num_workers 1 "
+            "takes the least memory"
+        ) from None
+    finally:
+        threading.excepthook = before
+        signal.signal(_WORKER_DIED, handler)
 
 
 def with_defaults(

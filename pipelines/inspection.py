@@ -165,6 +165,8 @@ def samples(data: DataSet, count: int, seed: int) -> list[tuple[str, records.Rec
     """Random records with their splits, from as many shards as there are."""
     rng = random.Random(seed)
     shards = [(split, s) for split, s in data.shards() if s["frames"]]
+    if not shards:
+        raise EthosError(f"{data.folder}: holds no frame to draw")
     rng.shuffle(shards)
     wanted: dict[int, list[int]] = {}
     for number in range(count):

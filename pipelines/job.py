@@ -80,6 +80,23 @@ class Job:
         self._plan_path = files.join(self._state_dir, PLAN)
         self.options = options
         self._previous: plan.Plan | None = None
+        self._found: list[files.Entry] = []
+
+    def find_videos(self) -> None:
+        """Lists the corpus. Nothing is changed yet.
+
+        Raises:
+          EthosError: there is no npz file.
+        """
+        if files.is_local(self.corpus_dir) and not os.path.isdir(self.corpus_dir):
+            raise EthosError(f"{self.corpus_dir}: is not a folder")
+        self._found = [
+            entry
+            for entry in files.walk(self.corpus_dir)
+            if entry.path.lower().endswith(corpus.SUFFIX)
+        ]
+        if not self._found:
+            raise EthosError(f"{self.corpus_dir}: holds no {corpus.SUFFIX} file")
 
     @contextlib.contextmanager
     def folder(self, overwrite: bool) -> Iterator[None]:
@@ -94,7 +111,7 @@ class Job:
         """
         files.make_folder(self._state_dir)
         with self._locked():
-            present = [entry.path for entry in files.walk(self.version_dir)]
+            present = [entry.path for entry in self._written()]
             state = f"{shard_lib.STATE}/{PLAN}"
             foreign = [path for path in present if files.TEMPORARY not in path]
             if foreign and state not in present:
@@ -161,26 +178,26 @@ class Job:
         return previous
 
     def make_plan(self) -> plan.Plan:
-        """Lists the corpus and plans its shards, and saves the plan.
-
-        Raises:
-          EthosError: there is no npz file.
-        """
-        if files.is_local(self.corpus_dir) and not os.path.isdir(self.corpus_dir):
-            raise EthosError(f"{self.corpus_dir}: is not a folder")
-        found = [
-            entry
-            for entry in files.walk(self.corpus_dir)
-            if entry.path.lower().endswith(corpus.SUFFIX)
-        ]
-        if not found:
-            raise EthosError(f"{self.corpus_dir}: holds no {corpus.SUFFIX} file")
-        made = plan.make(self._sources(found), self.options, self._previous)
+        """Plans the shards of what `find_videos` found, and saves the plan."""
+        made = plan.make(self._sources(self._found), self.options, self._previous)
+        if self._previous and self._previous.to_json() != made.to_json():
+            # They are not those of the shards that are there from now on.
+            self._hide(metadata.DATASET_INFO, metadata.FEATURES, metadata.MANIFEST)
         self._adopt(made)
         saved = {"corpus_dir": self.corpus_dir, "plan": made.to_json()}
         metadata.write_json(self._plan_path, saved)
         self._tidy(made)
         return made
+
+    def _written(self) -> Iterator[files.Entry]:
+        """What lies in the folder; links lead to what is not ours."""
+        return files.walk(self.version_dir, follow=False)
+
+    def _hide(self, *names: str) -> None:
+        """Deletes files by which readers know a data set."""
+        present = {entry.path for entry in self._written()}
+        for name in present.intersection(names):
+            files.delete(files.join(self.version_dir, name))
 
     def _sources(self, found: list[files.Entry]) -> list[plan.Source]:
         """Asks every new file for its number of frames."""
@@ -212,7 +229,7 @@ class Job:
         if self._previous is None:
             return
         before = {s.key: s.name for s in self._previous.shards}
-        present = {entry.path for entry in files.walk(self.version_dir)}
+        present = {entry.path for entry in self._written()}
         for shard in made.shards:
             old = before.get(shard.key)
             if old and old != shard.name and old in present:
@@ -227,7 +244,7 @@ class Job:
         wanted |= {f"{shard_lib.STATE}/{s.key}.json" for s in made.shards}
         wanted |= {metadata.MANIFEST, metadata.DATASET_INFO, metadata.FEATURES}
         wanted.add(f"{shard_lib.STATE}/{PLAN}")
-        for entry in list(files.walk(self.version_dir)):
+        for entry in list(self._written()):
             ours = (
                 entry.path.startswith((f"{records.NAME}-", f"{shard_lib.STATE}/"))
                 or files.TEMPORARY in entry.path
@@ -240,7 +257,7 @@ class Job:
 
         As long as there are any, the files by which readers know a data set are gone.
         """
-        sizes = {entry.path: entry.size for entry in files.walk(self.version_dir)}
+        sizes = {entry.path: entry.size for entry in self._written()}
         todo = set()
         present = [s for s in made.shards if f"{shard_lib.STATE}/{s.key}.json" in sizes]
         receipts = {
@@ -256,9 +273,7 @@ class Job:
             ):
                 todo.add(shard.key)
         if todo:
-            for name in (metadata.DATASET_INFO, metadata.FEATURES, metadata.MANIFEST):
-                if name in sizes:
-                    files.delete(files.join(self.version_dir, name))
+            self._hide(metadata.DATASET_INFO, metadata.FEATURES, metadata.MANIFEST)
             for shard in made.shards:
                 name = f"{shard_lib.STATE}/{shard.key}.json"
                 if shard.key in todo and name in sizes:
@@ -306,6 +321,7 @@ class Job:
         if len(rejected) > max_bad_fraction * manifest["found"] or not any(
             frames.values()
         ):
+            self._hide(metadata.DATASET_INFO, metadata.FEATURES)
             first = rejected[0]
             raise EthosError(
                 f"{self.corpus_dir}: {len(rejected)} of {manifest['found']} files were "

@@ -7,6 +7,7 @@ from typing import Final
 
 _OF_NO_USE: Final = (
     "ShardError",
+    "KeyboardInterrupt",
     "apitools not found",
     "No semi_persistent_directory found",
     "If direct_num_workers is not equal to 1",
@@ -16,8 +17,9 @@ _OF_NO_USE: Final = (
 def quieten() -> None:
     """Drops some messages in this process.
 
-    A client library of BigQuery that is missing; the traceback of an error that ends
-    the command with one line anyway; the life story of a worker process.
+    A client library of BigQuery that is missing; the traceback of an error, or of
+    Ctrl-C, that ends the command with one line anyway; the life story of a worker
+    process.
     """
     root = logging.getLogger()
     if not root.handlers:

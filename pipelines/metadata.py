@@ -124,8 +124,8 @@ def manifest_json(
             "bytes": sum(r["bytes"] for r, _ in mine),
             "videos": len(videos),
             "people": len({v["person_id"] for v in videos}),
-            "face_sizes": _sum([r["face_sizes"] for r, _ in mine]),
-            "yaws": _sum([r["yaws"] for r, _ in mine]),
+            "face_sizes": _sum(shard_lib.FACE_SIZE_EDGES, mine, "face_sizes"),
+            "yaws": _sum(shard_lib.YAW_EDGES, mine, "yaws"),
             "shards": [
                 {
                     "name": n,
@@ -169,7 +169,11 @@ def manifest_json(
     }
 
 
-def _sum(histograms: Sequence[Sequence[int]]) -> list[int]:
+def _sum(
+    edges: Sequence[int], mine: Sequence[tuple[Mapping[str, Any], str]], name: str
+) -> list[int]:
+    """A bin for each edge, of all receipts; zeros where there are none."""
+    histograms = [[0] * len(edges), *(receipt[name] for receipt, _ in mine)]
     return [sum(column) for column in zip(*histograms, strict=True)]
 
 

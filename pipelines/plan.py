@@ -15,6 +15,7 @@ import dataclasses
 import hashlib
 import heapq
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -38,6 +39,9 @@ _WINDOW_OF_FRAME: Final = 0.8
 
 _OTHER_BYTES_PER_FRAME: Final = 6_000
 """Depth map and landmarks of a record, upper estimate."""
+
+
+_SMALLEST_SHARD_MB: Final = 0.001
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Options:
             raise EthosError(f"--splits must name each split once. Received: {names}")
         if any(not name.isidentifier() for name in names):
             raise EthosError(f"--splits: names must be plain words. Received: {names}")
-        if min(shares) <= 0:
+        if not all(0 < share < math.inf for share in shares):
             raise EthosError(f"--splits: shares must be positive. Received: {shares}")
         for name in (
             "num_shards",
@@ -85,8 +89,9 @@ class Options:
             "max_frames_per_video",
         ):
             value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise EthosError(f"--{name} must be positive. Received: {value}")
+            least = _SMALLEST_SHARD_MB if name == "max_shard_size_mb" else 1
+            if value is not None and not least <= value < math.inf:
+                raise EthosError(f"--{name} must be at least {least}, not {value}")
         if not 16 <= self.image_size <= 4096:
             raise EthosError(f"--image_size: 16 to 4096. Received: {self.image_size}")
         if not 1 <= self.jpeg_quality <= 100:

@@ -130,7 +130,7 @@ class _Receipt:
             video = read_video(path, member, options)
         except corpus.CorpusError as error:
             entry["rejected"] = error.reason
-            entry["retry"] = isinstance(error.__cause__, OSError)
+            entry["retry"] = isinstance(error.__cause__, (OSError, MemoryError))
             return []
         examples = []
         points = []

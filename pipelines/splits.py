@@ -50,17 +50,19 @@ def assign(
             place -= share
             if place < 0:
                 break
-    count = collections.Counter(assigned.values())
+    # Of those who are there: people who have left fill no split.
+    there = set(people)
+    count = collections.Counter(assigned[person] for person in there)
     movable = {name: [p for p in new if assigned[p] == name] for name in shares}
-    enough = len(assigned) >= len(shares)
+    enough = len(there) >= len(shares)
     floor = {
-        name: max(int(enough), int(len(assigned) * share / 2))
+        name: max(int(enough), int(len(there) * share / 2))
         for name, share in shares.items()
     }
     for name in shares:
         while count[name] < floor[name]:
             surplus = {
-                other: count[other] - len(assigned) * shares[other]
+                other: count[other] - len(there) * shares[other]
                 for other in shares
                 if movable[other] and count[other] > floor[other]
             }

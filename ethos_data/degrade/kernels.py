@@ -53,7 +53,7 @@ def convolve(images: Any, kernels: Any) -> Any:
 
     Args:
       images: float32 (B, H, W, 3).
-      kernels: float32 (B, 2 * R + 1, 2 * R + 1), R less than H and W.
+      kernels: float32 (B, 2 * R + 1, 2 * R + 1).
 
     Returns:
       float32 (B, H, W, 3).
@@ -61,8 +61,7 @@ def convolve(images: Any, kernels: Any) -> Any:
     height, width = images.shape[1:3]
     radius = kernels.shape[1] // 2
     rows, columns = (fast_length(n + 2 * radius) for n in (height, width))
-    wide = ops.pad(images, ((0, 0), (radius, radius), (radius, radius), (0, 0)),
-                   mode="reflect")  # fmt: skip
+    wide = _reflected(images, radius)
     wide = ops.transpose(wide, (0, 3, 1, 2))
     wide = _fill(wide, rows, columns)
     # A complex transform carries two real channels; a real kernel keeps them apart.
@@ -78,6 +77,18 @@ def convolve(images: Any, kernels: Any) -> Any:
     imaginary = imaginary[:, :1, top : top + height, top : top + width]
     blurred = ops.stack([real[:, 0], imaginary[:, 0], real[:, 1]], axis=-1)
     return ops.cast(blurred, "float32")
+
+
+def _reflected(images: Any, radius: int) -> Any:
+    """(B, H, W, C) to (B, H + 2 * radius, W + 2 * radius, C)."""
+    if radius < min(images.shape[1:3]):
+        around = ((0, 0), (radius, radius), (radius, radius), (0, 0))
+        return ops.pad(images, around, mode="reflect")
+    # To and fro more than once, which backends do not know.
+    for axis in (1, 2):
+        places = np.pad(np.arange(images.shape[axis]), radius, mode="reflect")
+        images = ops.take(images, places, axis=axis)
+    return images
 
 
 def _fill(planes: Any, rows: int, columns: int) -> Any:

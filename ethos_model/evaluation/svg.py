@@ -29,7 +29,10 @@ class _Axes:
     def __init__(
         self, x_range: tuple[float, float], y_range: tuple[float, float]
     ) -> None:
-        self.x_range, self.y_range = x_range, y_range
+        low, high = x_range
+        # Where there is one value only, something must be to its sides.
+        self.x_range = x_range if high > low else (low - 0.5, high + 0.5)
+        self.y_range = y_range
         self.parts: list[str] = []
 
     def x(self, value: float) -> float:

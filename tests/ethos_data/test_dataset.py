@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import re
+import shutil
 
 import cv2
 import numpy as np
@@ -344,3 +347,16 @@ def test_the_network_size_is_free(data_dir):
     assert batch["image"].shape == (2, 96, 96, 3)
     assert batch["depth"].shape == (2, 96, 96, 1)
     assert isinstance(ds, tf.data.Dataset)
+
+
+def test_a_damaged_shard_is_named(data_dir, tmp_path):
+    copy = shutil.copytree(data_dir, tmp_path / "copy")
+    path = dataset.shards(copy, "train")[-1]
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 2)
+        file.write(b"not what stood here")
+    with (
+        pytest.raises(EthosError, match=rf"{re.escape(path)}: damaged: record \d+: "),
+        dataset.naming_damage(data_dir, copy),
+    ):
+        list(dataset.load(copy, "train", image_size=32, batch_size=4))

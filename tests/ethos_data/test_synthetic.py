@@ -206,6 +206,8 @@ def test_the_command_says_what_it_wrote_and_what_to_do_next(
         ("--head_model", "absent.npz", "absent.npz"),
         ("--num_people", "0", "num_people must be at least 1"),
         ("--size", "20", "size must be at least 48"),
+        ("--seed", "-1", "seed must not be negative"),
+        ("--num_workers", "-1", "num_workers must be at least 1"),
     ],
 )
 def test_expected_failures_are_one_line(

@@ -126,3 +126,9 @@ def test_a_data_set_that_is_gone_is_said(runs, tmp_path):
     with pytest.raises(EthosError, match="nowhere"):
         average.average(runs[0], str(tmp_path), data_dir=str(tmp_path / "nowhere"))
     assert not (tmp_path / "best.npz").exists()
+
+
+def test_a_run_that_goes_on_there_is_no_place_for_a_mean(runs, tmp_path):
+    (tmp_path / "last.npz").write_bytes(b"of a run's first epoch")
+    with pytest.raises(EthosError, match="holds a run"):
+        average.average(runs[0], str(tmp_path), overwrite=True)

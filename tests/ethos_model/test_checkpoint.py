@@ -54,6 +54,17 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path):
     assert os.listdir(tmp_path) == ["last.npz"]
 
 
+def test_an_interrupted_one_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(file, **arrays):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.np, "savez", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.write(str(tmp_path / "last.npz"), GROUPS, META)
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("damage", ["cut", "text", "empty", "pickle"])
 def test_a_damaged_checkpoint_is_named(tmp_path, damage):
     path = tmp_path / "last.npz"

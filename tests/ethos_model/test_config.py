@@ -63,12 +63,26 @@ def test_a_saved_configuration_repeats_the_run_and_flags_override_it(tmp_path):
     )
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"learning_speed": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", "[]", '{"learning_speed": 1}', '{"batch_size": "16"}'),
+        *('{"pictures": null}', '{"epochs": true}', '{"degrade": 1}'),
+    ],
+)
 def test_a_damaged_configuration_is_named(tmp_path, text):
     path = tmp_path / "run.json"
     path.write_text(text)
     with pytest.raises(EthosError, match=r"run\.json"):
         parse("--config", str(path))
+
+
+def test_a_whole_number_is_a_fraction_too(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text('{"data_dir": "d", "workdir": "w", "alpha": 1}')
+    alpha = parse("--config", str(path)).alpha
+    assert isinstance(alpha, float)
+    assert alpha == 1
 
 
 @pytest.mark.parametrize(
@@ -79,6 +93,13 @@ def test_a_damaged_configuration_is_named(tmp_path, text):
         ("--image_size", "16"),
         ("--learning_rate", "-1"),
         ("--ema_decay", "1"),
+        ("--batch_norm_momentum", "1"),
+        ("--picture_epochs", "0"),
+        ("--seed", "-1"),
+        ("--seed", "4294967296"),
+        ("--alpha", "0"),
+        ("--restored_floor", "4000"),
+        ("--learning_rate", "nan"),
     ],
 )
 def test_impossible_values_are_refused_by_name(flags):

@@ -106,11 +106,11 @@ def test_a_disagreeing_litert_file_is_noticed(exported, monkeypatch):
 
 def test_a_failed_export_leaves_nothing(workdir, tmp_path, monkeypatch):
     def fail(folder, *args):
-        os.makedirs(folder)
+        open(os.path.join(folder, "half"), "w").close()
         raise OSError("No space left on device")
 
     monkeypatch.setattr(export, "_write_saved_model", fail)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(EthosError, match="model: not written: No space"):
         export.export(str(workdir), str(tmp_path / "model"))
     assert os.listdir(tmp_path) == []
 
@@ -214,12 +214,34 @@ def test_a_card_names_files_without_their_folders():
         "cache_dir": "/scratch/me",
         "workdir": "/home/me/run",
         "backbone_weights": "/home/me/backbone.h5",
-        "initial_weights": "/home/me/first/best.npz",
+        "initial_weights": "/home/me/first/best/",
     }
     meta = {"config": config, "history": [], "step": 7}
     training = export._card("model", meta, None)["training"]
     assert training == {
         "image_size": 96,
         "backbone_weights": "backbone.h5",
-        "initial_weights": "best.npz",
+        "initial_weights": "best",
     }
+
+
+def test_a_card_has_the_errors_of_the_weights_themselves():
+    rows = [{"val_nme": nme, "val_degraded_nme": 2 * nme} for nme in (2.0, 9.0)]
+    meta = {"config": {"image_size": 96}, "history": rows, "step": 7}
+    assert export._card("of last.npz", meta, None)["validation"] == rows[1]
+
+
+def test_a_place_that_cannot_be_written_is_said(workdir, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    output = str(tmp_path / "file" / "model")
+    assert export.main(["--workdir", str(workdir), "--output", output]) == 1
+    assert f"error: {output}: not written: " in capsys.readouterr().err
+
+
+def test_names_of_people_do_not_go_out_with_a_model(workdir, tmp_path, capsys):
+    report = tmp_path / "report.json"
+    report.write_text('{"data_dir": "/home/me", "worst": [{"video_id": "A_Person_0"}]}')
+    flags = ["--workdir", str(workdir), "--output", str(tmp_path / "model")]
+    assert export.main([*flags, "--metrics", str(report)]) == 1
+    assert "report.json: not for a model's card" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["report.json"]

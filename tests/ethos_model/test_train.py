@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -314,3 +316,23 @@ def test_missing_data_is_one_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert str(tmp_path) in error
     assert "Traceback" not in error
+
+
+def test_a_damaged_shard_is_named(data_dir, tmp_path):
+    copy = shutil.copytree(data_dir, tmp_path / "copy")
+    path = dataset.shards(copy, "train")[0]
+    with open(path, "r+b") as file:
+        file.truncate(os.path.getsize(path) - 100)
+    with pytest.raises(EthosError, match=rf"{re.escape(path)}: damaged: ends inside"):
+        run(str(copy), tmp_path / "run")
+
+
+def test_exactly_so_many_images_judge_an_epoch(data_dir, monkeypatch, tmp_path):
+    monkeypatch.setattr(inputs, "_EVALUATION_BATCH", 4)
+    config = TrainConfig(data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS)
+    every = inputs.validation_batches(config)
+    config = dataclasses.replace(config, validation_images=5)
+    five = inputs.validation_batches(config)
+    assert [len(batch["image"]) for batch in every] == [4, 2]
+    assert [len(batch["image"]) for batch in five] == [4, 1]
+    np.testing.assert_array_equal(five[1]["image"], every[1]["image"][:1])

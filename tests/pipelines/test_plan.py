@@ -7,7 +7,7 @@ import random
 import pytest
 
 from ethos_data.errors import EthosError
-from pipelines import plan
+from pipelines import plan, splits
 
 
 def make_sources(people=60, videos=3, seed=0):
@@ -169,6 +169,16 @@ def test_while_the_number_of_shards_stays_no_file_takes_anothers_name():
     assert all(names.get(s.key, s.name) == s.name for s in after.shards)
 
 
+def test_people_who_have_left_fill_no_split():
+    names = dict.fromkeys(("train", "validation", "test"), 1 / 3)
+    splits_of = tuple(names.items())
+    known = {"a": "train", "b": "validation", "c": "test"}
+    people = ["a", "c", *"defghi"]  # b has left
+    assigned = splits.assign(people, splits_of, 0, known)
+    assert assigned["b"] == "validation"  # should b come back
+    assert {assigned[person] for person in people} == set(names)
+
+
 def test_a_plan_survives_json():
     made = plan.make(make_sources(), plan.Options(max_examples_per_split=99))
     assert plan.Plan.from_json(json.loads(json.dumps(made.to_json()))) == made
@@ -180,6 +190,9 @@ def test_a_plan_survives_json():
         {"frame_stride": 0},
         {"num_shards": -1},
         {"image_size": 3},
+        {"max_shard_size_mb": 1e-7},
+        {"max_shard_size_mb": float("nan")},
+        {"splits": (("train", float("nan")), ("test", 1.0))},
         {"jpeg_quality": 101},
         {"splits": (("train", 1.0), ("train", 1.0))},
         {"splits": (("train", 0.0),)},

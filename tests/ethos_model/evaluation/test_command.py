@@ -1,5 +1,6 @@
 """The command and its Python twin, on a SavedModel whose answers are known."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -175,3 +176,23 @@ def test_help_does_not_wait_for_tensorflow():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_a_log_has_a_line_for_each_tenth():
+    log = io.StringIO()
+    for done in [*range(32, 3020, 32), 3020]:
+        evaluate._show_progress(log, done, 3020)
+    lines = log.getvalue().splitlines()
+    assert len(lines) == 10
+    assert lines[0] == "320 of 3,020 frames"
+    assert lines[-1] == "3,020 of 3,020 frames"
+
+
+def test_a_place_for_the_report_is_tried_before_the_work(
+    model_dir, data_dir, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(evaluate, "evaluate", None)  # not reached
+    (tmp_path / "file").write_text("")
+    places = ["--model", str(model_dir), "--data_dir", str(data_dir)]
+    assert evaluate.main([*places, "--output_dir", str(tmp_path / "file")]) == 1
+    assert "file" in capsys.readouterr().err

@@ -33,3 +33,8 @@ def test_no_mark_crosses_a_bars_value():
     assert len(values) == 2
     width = 32  # pixels of "20.00"
     assert all(float(x) - width > right for x in values)
+
+
+def test_a_single_value_is_drawn_too():
+    plot = svg.lines({"clean": ((1.5,), (2.0,))}, x_label="stated, %", y_label="RMS, %")
+    assert 'points="226.0,' in plot  # in the middle
