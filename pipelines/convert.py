@@ -213,6 +213,7 @@ def watched_workers() -> Iterator[None]:
             "takes the least memory"
         ) from None
     finally:
+        died.append("")  # too late: without its handler the signal would end all
         threading.excepthook = before
         signal.signal(_WORKER_DIED, handler)
 
