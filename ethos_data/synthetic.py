@@ -109,6 +109,8 @@ def synthesize(
     Returns:
       The paths of the files, in order of people and videos.
     """
+    if num_workers is not None and num_workers < 1:
+        raise errors.EthosError(f"num_workers must be at least 1, not {num_workers}")
     options = Options(
         out_dir=os.fspath(out_dir),
         num_people=num_people,
@@ -127,8 +129,6 @@ def synthesize(
     ]
     for folder in sorted({os.path.dirname(path) for path in paths}):
         os.makedirs(folder, exist_ok=True)
-    if num_workers is not None and num_workers < 1:
-        raise errors.EthosError(f"num_workers must be at least 1, not {num_workers}")
     workers = min(num_workers or os.cpu_count() or 1, num_people)
     report = progress or (lambda done, total: None)
     if workers == 1:
