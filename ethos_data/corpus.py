@@ -93,13 +93,16 @@ def person_id_of(video_id: str) -> str:
     return video_id.rpartition("_")[0] or video_id
 
 
+def find_videos(corpus_dir: str) -> list[files.Entry]:
+    """All npz files under a folder, however deeply nested, in no particular order."""
+    every = files.walk(corpus_dir)
+    return [entry for entry in every if entry.path.lower().endswith(SUFFIX)]
+
+
 def list_videos(corpus_dir: str) -> list[str]:
-    """Paths of all npz files under a local folder, however deeply nested, sorted."""
-    return sorted(
-        os.path.join(corpus_dir, *entry.path.split("/"))
-        for entry in files.walk(corpus_dir)
-        if entry.path.lower().endswith(SUFFIX)
-    )
+    """Paths of all npz files under a folder, however deeply nested, sorted."""
+    found = find_videos(corpus_dir)
+    return sorted(files.join(corpus_dir, *one.path.split("/")) for one in found)
 
 
 def chosen_frames(total: int, stride: int, max_frames: int | None) -> np.ndarray:

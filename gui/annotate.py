@@ -91,10 +91,10 @@ def annotate(
     started = time.monotonic()
     frames = with_face = 0
     table = LandmarkTable(job.video, model_name)
-    with contextlib.ExitStack() as tables, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as outer, contextlib.ExitStack() as stack:
         source = stack.enter_context(video.open_source(job.video))
         # Begun now: hours later it would be late to learn of a place that is not there.
-        written = [tables.enter_context(table_aside(path)) for path in job.tables]
+        tables = [outer.enter_context(table_aside(path)) for path in job.tables]
         info = source.info
         recorder = None
         if job.output is not None:
@@ -137,17 +137,16 @@ def annotate(
                 bar.update(frames, with_face)
         if bar is not None:
             bar.close()
-        for path in written:
+        stack.close()  # a table that cannot be written takes no video with it
+        for path in tables:
             table.write(path)
     return Result(frames, with_face, time.monotonic() - started)
 
 
 def _frames(source: video.Source) -> Iterator[video.Frame]:
     """All frames; a camera's end with Ctrl-C, and what came before is kept."""
-    main = (
-        threading.current_thread() is threading.main_thread()
-    )  # others get no signals
-    if not (source.info.live and main):
+    hears = threading.current_thread() is threading.main_thread()  # of signals
+    if not (source.info.live and hears):
         yield from iter(source.read, None)
         return
     stopped = threading.Event()

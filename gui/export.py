@@ -138,15 +138,6 @@ class LandmarkTable:
         # Depth and restored pictures of a long video would fill the memory.
         self._rows += [(index, timestamp, _slim(face)) for face in faces]
 
-    def save(self, path: str) -> None:
-        """Writes .csv, .json or .npz.
-
-        Raises:
-          EthosError: another suffix, or the place cannot be written.
-        """
-        with table_aside(path) as temporary:
-            self.write(temporary)
-
     def write(self, path: str) -> None:
         """Writes into a file of `table_aside`."""
         writers = {".csv": self._csv, ".json": self._json, ".npz": self._npz}

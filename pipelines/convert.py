@@ -89,11 +89,11 @@ def convert(
         raise EthosError(f"--max_bad_fraction is from 0 to 1, not {max_bad_fraction}")
     job = Job(corpus_dir, data_dir, options)
     # Before anything is deleted or done, all that can be wrong with the command.
-    job.find_videos()
+    found = job.find_videos()
     if beam_args or runner != DEFAULT_RUNNER:
         make_engine(runner, beam_args)
     with job.folder(overwrite):
-        made = job.make_plan()
+        made = job.make_plan(found)
         todo = job.unfinished(made)
         with Monitor(made, todo, job.version_dir, progress):
             if todo:
@@ -157,9 +157,9 @@ def run_beam(
             running.wait_until_finish()
     except Exception as error:
         # Runners wrap, copy and print the exceptions of their workers.
-        text = f"{type(error).__name__}: {error}"
-        if "KeyboardInterrupt" in text or "with an exception set" in text:
+        if is_interrupt(error):
             raise KeyboardInterrupt from None
+        text = f"{type(error).__name__}: {error}"
         told = re.search(r"ShardError: (.+?)(?: \[while running.*)?$", text, re.M)
         if told:
             raise EthosError(told.group(1)) from error
@@ -167,6 +167,13 @@ def run_beam(
     finally:
         if client is not None:  # Dask's, which Beam leaves open
             client.close()
+
+
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether an error came of Ctrl-C, which Beam and numba wrap as others."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 class _WorkerDied(BaseException):

@@ -80,9 +80,8 @@ class Job:
         self._plan_path = files.join(self._state_dir, PLAN)
         self.options = options
         self._previous: plan.Plan | None = None
-        self._found: list[files.Entry] = []
 
-    def find_videos(self) -> None:
+    def find_videos(self) -> list[files.Entry]:
         """Lists the corpus. Nothing is changed yet.
 
         Raises:
@@ -90,13 +89,10 @@ class Job:
         """
         if files.is_local(self.corpus_dir) and not os.path.isdir(self.corpus_dir):
             raise EthosError(f"{self.corpus_dir}: is not a folder")
-        self._found = [
-            entry
-            for entry in files.walk(self.corpus_dir)
-            if entry.path.lower().endswith(corpus.SUFFIX)
-        ]
-        if not self._found:
+        found = corpus.find_videos(self.corpus_dir)
+        if not found:
             raise EthosError(f"{self.corpus_dir}: holds no {corpus.SUFFIX} file")
+        return found
 
     @contextlib.contextmanager
     def folder(self, overwrite: bool) -> Iterator[None]:
@@ -177,9 +173,9 @@ class Job:
             )
         return previous
 
-    def make_plan(self) -> plan.Plan:
+    def make_plan(self, found: list[files.Entry]) -> plan.Plan:
         """Plans the shards of what `find_videos` found, and saves the plan."""
-        made = plan.make(self._sources(self._found), self.options, self._previous)
+        made = plan.make(self._sources(found), self.options, self._previous)
         if self._previous and self._previous.to_json() != made.to_json():
             # They are not those of the shards that are there from now on.
             self._hide(metadata.DATASET_INFO, metadata.FEATURES, metadata.MANIFEST)

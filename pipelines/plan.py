@@ -42,6 +42,7 @@ _OTHER_BYTES_PER_FRAME: Final = 6_000
 
 
 _SMALLEST_SHARD_MB: Final = 0.001
+"""MiB: a record takes more, so that any shard is over it."""
 
 
 @dataclasses.dataclass(frozen=True)

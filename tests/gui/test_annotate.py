@@ -275,3 +275,16 @@ def test_what_is_drawn_can_be_chosen(clip, tmp_path):
     with open_source(clip) as source, open_source(out) as result:
         large = annotate.compose.enlarged(source.read().image, 3.0)
         assert np.abs(large.astype(int) - result.read().image).mean() < 3
+
+
+def test_a_table_that_cannot_be_written_takes_no_video_with_it(
+    clip, tmp_path, monkeypatch, capsys
+):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(annotate.LandmarkTable, "_csv", full)
+    flags = ["--output", str(tmp_path / "v.avi"), "--csv", str(tmp_path / "t.csv")]
+    assert annotate.main([clip, *flags]) == 1
+    assert "t.csv: cannot be written (No space left" in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == ["clip.avi", "v.avi"]

@@ -13,19 +13,10 @@ import pytest
 
 from ethos_data import dataset, files, records
 from ethos_data.errors import EthosError
-from pipelines import convert, inspection, plan
+from pipelines import inspection, plan
 from tests.ethos_data import videos
 from tests.pipelines.test_convert import tree
-
-OPTIONS = plan.Options(num_shards=1, depth_method="delaunay")
-
-
-def run(corpus_dir, data_dir, **more):
-    return convert.convert(
-        corpus_dir=str(corpus_dir),
-        data_dir=str(data_dir),
-        **({"options": OPTIONS} | more),
-    )
+from tests.pipelines.test_restart import run
 
 
 @pytest.fixture(scope="module")
