@@ -44,7 +44,7 @@ _FINE_REACH: Final = 0.8
 
 # A step of Adam moves each of a dense layer's 2,000 weights by the learning rate, so an
 # unscaled output would jump by a whole window side at 1e-3 (NME_box rose to 22 %).
-_POINT_SCALE: Final = 0.05  # window sides
+POINT_SCALE: Final = 0.05  # window sides
 _SIGMA_SCALE: Final = 0.1
 
 # log(sigma) lies in [-6, 0]: from 0.25 % to 100 % of the window's side. Without the
@@ -101,7 +101,7 @@ def set_mean_face(model: keras.Model, landmarks: np.ndarray) -> None:
       landmarks: (68, 3) normalised in the network's window.
     """
     bias = model.get_layer("landmark_points").bias
-    bias.assign(np.asarray(landmarks, np.float32).reshape(-1) / _POINT_SCALE)
+    bias.assign(np.asarray(landmarks, np.float32).reshape(-1) / POINT_SCALE)
 
 
 def _backbone(
@@ -140,7 +140,7 @@ def _landmark_head(features: Any, norm: dict[str, Any]) -> tuple[Any, Any]:
         NUM_LANDMARKS * 3, kernel_initializer=small, name="landmark_points"
     )(x)
     points = ops.reshape(ops.cast(points, "float32"), (-1, NUM_LANDMARKS, 3))
-    points = _POINT_SCALE * points
+    points = POINT_SCALE * points
     raw = layers.Dense(NUM_LANDMARKS, kernel_initializer=small, name="landmark_sigma")(
         x
     )
@@ -172,11 +172,9 @@ def _refined(points: Any, features: Any, norm: dict[str, Any]) -> Any:
     prior = -0.5 * ops.square(away)  # (N, 68, 2, C), x and y
     logits = evidence + prior[:, :, 0, None, :] + prior[:, :, 1, :, None]
     flat = ops.reshape(logits, (-1, NUM_LANDMARKS, cells * cells))
-    share = ops.reshape(ops.softmax(flat), (-1, NUM_LANDMARKS, cells, cells))
-    # By columns and rows: few constants, which an export keeps in full precision.
-    found = ops.stack(
-        [ops.sum(ops.sum(share, axis=axis) * center, axis=-1) for axis in (-2, -1)], -1
-    )
+    x, y = np.meshgrid(center, center)
+    places = np.stack([x.ravel(), y.ravel()], axis=-1)
+    found = ops.matmul(ops.softmax(flat), ops.convert_to_tensor(places))
     # Where the mean would be without evidence: not quite the point itself, for cells
     # are few and end at the border.
     start = ops.sum(ops.softmax(prior) * center, axis=-1)
