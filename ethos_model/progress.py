@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
+import sys
 from typing import Any, Protocol
 
 from ethos_data.errors import EthosError
@@ -29,23 +30,30 @@ class Progress(Protocol):
 
 
 class ProgressBar:
-    """Keras' progress bar: loss and the errors of both outputs at each step."""
+    """Keras' progress bar: loss and the errors of both outputs at each step.
+
+    In a log, where nothing can be written over, one line an epoch.
+    """
 
     def __init__(self) -> None:
         self._bar: Any = None
+        self._moving = sys.stdout.isatty()
 
     def epoch_begin(self, epoch: int, epochs: int, steps: int) -> None:
         import keras
 
-        print(f"Epoch {epoch}/{epochs}")
-        self._bar = keras.utils.Progbar(steps, stateful_metrics=_SHOWN)
+        print(f"Epoch {epoch}/{epochs}", flush=True)
+        self._bar = keras.utils.Progbar(
+            steps, verbose=1 if self._moving else 2, stateful_metrics=_SHOWN
+        )
 
     def step_end(self, step: int, means: dict[str, float]) -> None:
         values = [(name, means[name]) for name in _SHOWN]
         self._bar.update(step, values, finalize=step == self._bar.target)
 
     def break_off(self) -> None:
-        print(flush=True)  # off the bar's line
+        if self._moving:
+            print(flush=True)  # off the bar's line
 
     def epoch_end(self, row: dict[str, float]) -> None:
         print(
