@@ -97,9 +97,7 @@ def stages(path: str, setup: Setup) -> None:
             for name, spent in tracker.timings.items():
                 clock.add(f"  of it {name}", spent)
             found += bool(faces)
-            view = View(
-                frame, frame.image, faces, [], False, READY, "", "", "", {}, 0.0
-            )
+            view = View(frame, frame.image, faces, [], False, READY, {}, 0.0)
             clock.measure("draw", lambda view=view: paint(view, WINDOW))
     print(f"detector {loaded.detector.name}, face in {found} frames")
     clock.show()

@@ -44,9 +44,6 @@ class View:
       reference: found in the clean frame, when it is degraded and compared.
       compared: whether `reference` was looked for.
       state: LOADING, READY or NO_MODEL.
-      model: its name, "" while there is none.
-      detector: its name.
-      error: why there is no (other) model, or "".
       timings: ms by stage.
       fps: frames per second that came through lately.
     """
@@ -57,9 +54,6 @@ class View:
     reference: list[TrackedFace]
     compared: bool
     state: str
-    model: str
-    detector: str
-    error: str
     timings: dict[str, float]
     fps: float
 
@@ -86,7 +80,7 @@ class Engine(threading.Thread):
         self._jumped = False
         self._last: Frame | None = None
         self._finished: list[float] = []
-        self.state, self.model, self.detector, self.error = LOADING, "", "", ""
+        self.state, self.model, self.error = LOADING, "", ""
         self.loaded = setup
         """What works now, or is the first to be loaded."""
 
@@ -178,7 +172,7 @@ class Engine(threading.Thread):
     def _take(self, message: object) -> None:
         if isinstance(message, Ready):
             self.state, self.error = READY, ""
-            self.model, self.detector = message.model, message.detector
+            self.model = message.model
             self.loaded = message.setup
         elif isinstance(message, Failed):
             self.error = message.reason
@@ -224,9 +218,6 @@ class Engine(threading.Thread):
                 reference=reply.reference,
                 compared=compared,
                 state=self.state,
-                model=self.model,
-                detector=self.detector,
-                error=self.error,
                 timings=timings,
                 fps=(len(self._finished) - 1) / span if span else 0.0,
             )

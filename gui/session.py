@@ -66,7 +66,6 @@ class Ready:
 
     setup: Setup
     model: str
-    detector: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,8 +168,7 @@ def serve(connection: Connection, factory: Factory) -> None:
                     connection.send(Failed(message, reason))
                     continue
                 session = Session(loaded)
-                detector = loaded.detector.name
-                connection.send(Ready(message, loaded.model, detector))
+                connection.send(Ready(message, loaded.model))
             elif session is not None:
                 connection.send(session.process(message))
             else:

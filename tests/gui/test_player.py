@@ -126,9 +126,6 @@ def view(faces=(), reference=(), compared=False):
         list(reference),
         compared,
         READY,
-        "m",
-        "d",
-        "",
         {"predict": 12.3},
         24.6,
     )

@@ -91,7 +91,7 @@ def test_the_process_answers_until_the_line_is_cut(tmp_path):
     assert isinstance(failed, Failed)
     assert "not an exported" in failed.reason
     ours.send(Setup())
-    assert ours.recv() == Ready(Setup(), "fake model", "fake detector")
+    assert ours.recv() == Ready(Setup(), "fake model")
     ours.send(request(picture(60)))
     assert len(ours.recv().faces) == 1
     ours.close()
