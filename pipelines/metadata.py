@@ -4,7 +4,8 @@
 would write for `records.features()`, built here without the six seconds and 500 MB that
 importing TensorFlow takes. `manifest.json` says where every record comes from and why
 every file that is not in it was rejected. It holds nothing that depends on the clock,
-the runner or the machine, so equal inputs give equal files.
+the runner or the machine, but for the versions of its tools, so equal inputs give equal
+files.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -156,7 +158,7 @@ def manifest_json(
         "version": records.VERSION,
         "corpus_dir": corpus_dir,
         "options": dataclasses.asdict(made.options),
-        "tools": {tool: _version(tool) for tool in _TOOLS},
+        "tools": _tools(),
         "found": len(inputs) + len(rejected) + len(made.left_out),
         "written": len(inputs),
         "face_size_edges": list(shard_lib.FACE_SIZE_EDGES),
@@ -175,6 +177,12 @@ def _sum(
     """A bin for each edge, of all receipts; zeros where there are none."""
     histograms = [[0] * len(edges), *(receipt[name] for receipt, _ in mine)]
     return [sum(column) for column in zip(*histograms, strict=True)]
+
+
+def _tools() -> dict[str, str | None]:
+    """Whatever the bytes of a shard depend on, Python's own zlib included."""
+    packages = {tool: _version(tool) for tool in _TOOLS}
+    return packages | {"zlib": zlib.ZLIB_RUNTIME_VERSION}
 
 
 def _version(tool: str) -> str | None:

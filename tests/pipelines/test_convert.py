@@ -7,7 +7,9 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import zlib
 
+import numpy as np
 import pytest
 
 from ethos_data import records, tfrecord
@@ -149,6 +151,9 @@ def test_the_manifest_accounts_for_every_input(converted):
     assert [entry["path"] for entry in manifest["inputs"]] == paths
     assert all(entry["fingerprint"] for entry in manifest["inputs"])
     assert {e["written"] for e in manifest["inputs"]} == {3}
+    tools = manifest["tools"]
+    assert tools["numpy"] == np.__version__
+    assert tools["zlib"] == zlib.ZLIB_RUNTIME_VERSION
     for split in manifest["splits"].values():
         assert sum(split["face_sizes"]) == sum(split["yaws"]) == split["frames"]
 
