@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     batch = fake_batch(flags.batch_size, flags.image_size)
     strategy = tf.distribute.get_strategy()
     bare = loop.Trainer(config, strategy, None)
-    degraded = loop.Trainer(config, strategy, inputs.training_mix())
+    degraded = loop.Trainer(config, strategy, inputs.training_mix(config.mix))
     runs = {
         "backbone and landmark head": landmarks_only(config, batch),
         "and decoder, averaging, reports": lambda: bare.train(batch),

@@ -7,6 +7,11 @@ Runs that began at the same weights often lie in one basin: the mean of their ne
 errs less than each ("model soups", Wortsman et al. 2022), for the cost of one. The
 workdir gets best.npz, judged on the validation faces of the first checkpoint's run, so
 that ethos-export finds what it finds in any run.
+
+A run that starts from an exported model (--initial_weights pretrained) begins at
+kernels of a size of its own, which its seed and mix decide: start the others from a
+checkpoint of it. To average it with where it began, take the checkpoint of a run of one
+step with the same seed and mix and --learning_rate 1e-9.
 """
 
 from __future__ import annotations
@@ -119,7 +124,7 @@ def _judge(
     batches = inputs.validation_batches(config)  # before anything that takes time
     # The weights are there: nothing is to be downloaded.
     config = dataclasses.replace(config, backbone_weights="none", mixed_precision=False)
-    degradation = inputs.training_mix() if config.degrade else None
+    degradation = inputs.training_mix(config.mix) if config.degrade else None
     trainer = loop.Trainer(config, inputs.strategy(), degradation)
     checkpoint.assign(trainer.average.variables, weights, path)
     return trainer.validate(batches)

@@ -19,6 +19,9 @@ from ethos_data.errors import EthosError
 
 LANDMARK_LOSSES: Final = ("gaussian", "laplace", "mse", "wing")
 
+MIXES: Final = ("standard", "motion_blur")
+"""Names of `ethos_data.degrade.training_mix`."""
+
 _HIGHEST_FLOOR: Final = 100.0  # dB: equal pictures, see metrics.psnr
 
 PRETRAINED: Final = "pretrained"
@@ -108,6 +111,12 @@ class TrainConfig:
         0.0, "the same of --extra_data_dir, whose labels are moved to --label_shift"
     )
     degrade: bool = _flag(True, "degrade the training images")
+    mix: str = _flag(
+        "standard",
+        "of degradations: motion_blur for a short last stage, to be averaged with the "
+        "stage before it (ethos-average)",
+        choices=MIXES,
+    )
     learning_rate: float = _flag(1e-3, "highest learning rate (AdamW, cosine decay)")
     warmup_steps: int = _flag(200, "steps over which the learning rate rises from zero")
     weight_decay: float = _flag(1e-3, "decoupled weight decay of kernels")
@@ -205,6 +214,10 @@ class TrainConfig:
             raise EthosError(
                 f"--landmark_loss must be one of {', '.join(LANDMARK_LOSSES)}, "
                 f"not {self.landmark_loss!r}"
+            )
+        if self.mix not in MIXES:
+            raise EthosError(
+                f"--mix must be one of {', '.join(MIXES)}, not {self.mix!r}"
             )
 
     def to_json(self) -> str:

@@ -89,11 +89,11 @@ def be_deterministic() -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def training_mix() -> Any:
-    """The library's mix of degradations, as the training step calls it."""
+def training_mix(name: str) -> Any:
+    """A mix of degradations of the library's, as the training step calls it."""
     from ethos_data import degrade
 
-    mix = degrade.training_mix()
+    mix = degrade.training_mix(name)
     return lambda images, face_size, seed: mix(images, face_size=face_size, seed=seed)
 
 

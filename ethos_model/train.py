@@ -82,7 +82,7 @@ def fit(
     data = inputs.describe(config)  # before anything that takes time
     _seed(config)
     if config.degrade and degradation is None:
-        degradation = inputs.training_mix()
+        degradation = inputs.training_mix(config.mix)
     trainer = loop.Trainer(config, strategy, degradation if config.degrade else None)
     run = runs.Run(config, trainer, data, progress or following.ProgressBar())
     places = [place for place in (config.data_dir, config.extra_data_dir) if place]

@@ -35,6 +35,9 @@ TRAINING: Final = (
 )
 """What training sees. The others are kept back for the evaluation."""
 
+_LENGTHS: Final = {"standard": (0.03, 0.45), "motion_blur": (0.08, 0.22)}
+"""Of motion blur, face sizes, by the name of the mix."""
+
 
 @keras.saving.register_keras_serializable("ethos")
 class Mixture(keras.layers.Layer):
@@ -137,24 +140,34 @@ class Mixture(keras.layers.Layer):
         }
 
 
-def training_mix() -> Mixture:
-    """The mix that `ethos-train` applies in its train step: 9 % stay clean.
+def training_mix(name: str = "standard") -> Mixture:
+    """The mix that `ethos-train` applies in its train step.
 
     Ranges hold the severity table and the published conditions on small faces, too: 15
     pixels of motion on a face of 35 pixels are 0.43 face sizes. The order is light's
     own way: what stands before the face, haze, lens, sensor, scaler, coder.
+
+    Args:
+      name: "standard", where 9 % stay clean, or "motion_blur", where 95 % are blurred
+        by motion of middling length and the rest is rarer: for a short last stage.
     """
+    if name not in _LENGTHS:
+        raise ValueError(f"The mix must be one of {set(_LENGTHS)}. Received: {name!r}")
+
+    def share(standard: float, motion_blur: float) -> float:
+        return motion_blur if name == "motion_blur" else standard
+
     return Mixture(
         [
-            Occlusion((0.02, 0.25), share=0.15),
-            ContrastLoss((0.13, 0.8), share=0.12),
-            Defocus((0.01, 0.08), share=0.12),
-            MotionBlur((0.03, 0.45), share=0.5),
-            Overexposure((1.2, 4.0), share=0.1),
-            LowLight((0.06, 0.6), share=0.3),
-            SensorNoise((2, 30), share=0.2),
-            LowResolution((8, 60), share=0.3),
-            Jpeg((5, 60), share=0.2),
+            Occlusion((0.02, 0.25), share=share(0.15, 0.08)),
+            ContrastLoss((0.13, 0.8), share=share(0.12, 0.1)),
+            Defocus((0.01, 0.08), share=share(0.12, 0.05)),
+            MotionBlur(_LENGTHS[name], share=share(0.5, 0.95)),
+            Overexposure((1.2, 4.0), share=share(0.1, 0.08)),
+            LowLight((0.06, 0.6), share=share(0.3, 0.25)),
+            SensorNoise((2, 30), share=share(0.2, 0.1)),
+            LowResolution((8, 60), share=share(0.3, 0.1)),
+            Jpeg((5, 60), share=share(0.2, 0.1)),
         ],
         name="training_mix",
     )

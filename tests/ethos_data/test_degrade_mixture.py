@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from ethos_data import degrade
 from ethos_data.degrade import source
+from ethos_model.config import MIXES
 from tests.ethos_data import pictures
 
 
@@ -81,6 +82,20 @@ def test_the_mix_leaves_about_one_in_eight_clean():
     assert 0.08 < (~touched.any(axis=2)).mean() < 0.18
     # No place of the batch is spared, none is favoured.
     assert touched.any(axis=2).mean(axis=0).min() > 0.5
+
+
+def test_the_mix_of_a_last_stage_blurs_nearly_all_and_forgets_nothing():
+    standard, blurred = (degrade.training_mix(name) for name in MIXES)
+    kinds = [type(layer) for layer in standard.layers]
+    assert [type(layer) for layer in blurred.layers] == kinds
+    for layer, one in zip(standard.layers, blurred.layers, strict=True):
+        if isinstance(layer, degrade.MotionBlur):
+            assert one.share > 0.9
+            assert layer.length[0] < one.length[0] < one.length[1] < layer.length[1]
+        else:
+            assert 0 < one.share < layer.share
+    with pytest.raises(ValueError, match="fog"):
+        degrade.training_mix("fog")
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])

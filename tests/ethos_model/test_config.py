@@ -38,6 +38,8 @@ def test_every_field_is_a_flag():
         value = changed[type(field.default)](field.default)
         if field.name == "landmark_loss":
             value = "wing"
+        if field.name == "mix":
+            value = "motion_blur"
         if field.name in ("data_dir", "workdir"):
             continue
         flag = [f"--{field.name}", str(value)]

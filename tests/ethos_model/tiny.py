@@ -118,7 +118,7 @@ def build(
     )
 
 
-def darken() -> Any:
+def darken(_: str = "standard") -> Any:
     """Stands in for `inputs.training_mix`: some light for each image. The library's mix
     takes seconds to compile."""
     import tensorflow as tf
