@@ -57,14 +57,22 @@ def main() -> None:
             costs.setdefault(title, []).append(slow(function, corpus_dir, files, args))
         for title, workers in OURS.items():
             costs.setdefault(title, []).append(ours(workers, corpus_dir, args))
-    base = statistics.median(cpu for _, cpu, _ in costs[next(iter(SLOW))])
+    medians = {
+        title: [statistics.median(column) for column in zip(*results, strict=True)]
+        for title, results in costs.items()
+    }
+    plain, tfds = (medians[title][0] for title in list(SLOW)[:2])
     print(f"depth_method {args.depth_method}, {args.rounds} rounds\n")
-    print("| writer | frames/s | frames per CPU second | times plain loop | peak MB |")
-    print("| --- | --- | --- | --- | --- |")
-    for title, results in costs.items():
-        columns = zip(*results, strict=True)
-        rate, cpu, peak = (statistics.median(column) for column in columns)
-        print(f"| {title} | {rate:.0f} | {cpu:.0f} | {cpu / base:.1f} | {peak:.0f} |")
+    print(
+        "| writer | frames/s | frames per CPU second | times plain loop | times TFDS "
+        "| peak MB |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for title, (rate, cpu, peak) in medians.items():
+        print(
+            f"| {title} | {rate:,.0f} | {cpu:,.0f} | {rate / plain:.1f} | "
+            f"{rate / tfds:.1f} | {peak:,.0f} |"
+        )
     print()
     print(floor(corpus_dir, args))
 
