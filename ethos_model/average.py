@@ -8,10 +8,9 @@ errs less than each ("model soups", Wortsman et al. 2022), for the cost of one. 
 workdir gets best.npz, judged on the validation faces of the first checkpoint's run, so
 that ethos-export finds what it finds in any run.
 
-A run that starts from an exported model (--initial_weights pretrained) begins at
-kernels of a size of its own, which its seed and mix decide: start the others from a
-checkpoint of it. To average it with where it began, take the checkpoint of a run of one
-step with the same seed and mix and --learning_rate 1e-9.
+To average a run that started from an exported model (--initial_weights pretrained) with
+that model, take the checkpoint of another such run, of one step with --learning_rate
+1e-9, on the same data.
 """
 
 from __future__ import annotations

@@ -49,7 +49,15 @@ def start(trainer: Trainer, config: TrainConfig) -> None:
     elif path == PRETRAINED or os.path.isdir(path):
         folder = predict.find(None if path == PRETRAINED else path)
         checkpoint.assign(model.variables, exported_weights(folder, model), folder)
-        batch_norm.unfold(model, _images(trainer, config))
+        # Sized on faces as they are, whichever the seed and the degradations: runs that
+        # begin here can be averaged.
+        batches = list(_batches(config))
+        batch_norm.normalize_kernels(model, [batch["image"] for batch in batches])
+        degraded = [
+            trainer.degrade(batch, "train", tf.constant(step))
+            for step, batch in enumerate(batches)
+        ]
+        batch_norm.unfold(model, degraded)
     else:
         groups, _ = checkpoint.read(path)
         checkpoint.assign(model.variables, groups.get("average", []), path)
@@ -118,10 +126,9 @@ def _constants(path: str, names: set[str]) -> dict[tuple[str, str], np.ndarray]:
     return constants
 
 
-def _images(trainer: Trainer, config: TrainConfig) -> Iterator[Any]:
-    """Batches of training images as the network will see them."""
+def _batches(config: TrainConfig) -> Iterator[dict[str, Any]]:
+    """The first training images, always the same."""
     batches = dataset.load(
         config.data_dir, "train", image_size=config.image_size, batch_size=_BATCH
     )
-    for step, batch in enumerate(batches.take(_MEASURED_IMAGES // _BATCH)):
-        yield trainer.degrade(batch, "train", tf.constant(step))
+    yield from batches.take(_MEASURED_IMAGES // _BATCH)
