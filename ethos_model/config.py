@@ -117,6 +117,11 @@ class TrainConfig:
         "stage before it (ethos-average)",
         choices=MIXES,
     )
+    freeze_landmarks: bool = _flag(
+        False,
+        "train depth and restored image alone, what finds the landmarks stays as it "
+        "is: for a last stage after ethos-average",
+    )
     learning_rate: float = _flag(1e-3, "highest learning rate (AdamW, cosine decay)")
     warmup_steps: int = _flag(200, "steps over which the learning rate rises from zero")
     weight_decay: float = _flag(1e-3, "decoupled weight decay of kernels")
@@ -196,6 +201,8 @@ class TrainConfig:
             raise EthosError(f"--extra_share must be in [0, 1), not {self.extra_share}")
         if not 0 <= self.graded_share <= 1:
             raise EthosError(f"--graded_share must be in [0, 1]: {self.graded_share}")
+        if self.freeze_landmarks and not self.initial_weights:
+            raise EthosError("--freeze_landmarks wants --initial_weights to keep")
         for name in ("ema_decay", "batch_norm_momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise EthosError(

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from ethos_data import degrade
 from ethos_data.grey import LUMA
-from ethos_model import losses, network
+from ethos_model import batch_norm, losses, network
 from ethos_model.config import TrainConfig
 from ethos_model.metrics import SIGMA_RATIO
 
@@ -71,23 +71,17 @@ class Trainer:
             backbone = None if config.initial_weights else config.backbone_weights
             self.model = _network(config, backbone)
             self.average = _network(config, None)
+            if config.freeze_landmarks:
+                network.freeze_landmarks(self.model)
+                network.freeze_landmarks(self.average)
             self.optimizer = _optimizer(config)
             self.optimizer.build(self.model.trainable_variables)
         # Both networks list their variables in the same order.
+        networks = (self.average, self.model)
         self._averaged = list(
-            zip(
-                self.average.trainable_variables,
-                self.model.trainable_variables,
-                strict=True,
-            )
+            zip(*(one.trainable_variables for one in networks), strict=True)
         )
-        self._statistics = list(
-            zip(
-                self.average.non_trainable_variables,
-                self.model.non_trainable_variables,
-                strict=True,
-            )
-        )
+        self._statistics = list(zip(*map(_moving, networks), strict=True))
         self.step = 0
         self.start()
         self._compiled = tf.function(self._train_step)
@@ -95,7 +89,9 @@ class Trainer:
 
     def start(self) -> None:
         """Starts the average at the weights as they are."""
-        for average, value in (*self._averaged, *self._statistics):
+        for average, value in zip(
+            self.average.variables, self.model.variables, strict=True
+        ):
             average.assign(value.numpy())
         # From zero, moving statistics can be divided by the weight they have gathered,
         # and hold nothing of ImageNet's from the first step on. Otherwise those still
@@ -268,6 +264,16 @@ def _grey(images: Any) -> Any:
     """uint8 or float32 (N, S, S, 3) in 0..255 to (N, S, S, 1) in [0, 1]."""
     scaled = tf.cast(images, tf.float32) / 255
     return tf.reduce_sum(scaled * tf.constant(LUMA), axis=-1, keepdims=True)
+
+
+def _moving(model: keras.Model) -> list[Any]:
+    """The statistics that training moves: those of batch norm that is not frozen."""
+    return [
+        variable
+        for layer in batch_norm.norms(model)
+        if layer.trainable
+        for variable in (layer.moving_mean, layer.moving_variance)
+    ]
 
 
 def _network(config: TrainConfig, weights: str | None) -> keras.Model:

@@ -35,6 +35,9 @@ _LAST: Final = "block_16_project_BN"
 _DECODER_WIDTHS: Final = (32, 64, 64, 96)  # channels at strides 2, 4, 8 and 16
 _HEAD_WIDTH: Final = 128
 
+# Behind the features in which the landmark head looks for the points.
+_PICTURE_LAYERS: Final = ("decoder_2_", "decoder_maps")
+
 _PIXEL_STRIDE: Final = 4  # the coarsest at which the decoder sees the pixels again
 _FINE_STRIDE: Final = 4
 _FINE_WIDTH: Final = 64
@@ -102,6 +105,18 @@ def set_mean_face(model: keras.Model, landmarks: np.ndarray) -> None:
     """
     bias = model.get_layer("landmark_points").bias
     bias.assign(np.asarray(landmarks, np.float32).reshape(-1) / POINT_SCALE)
+
+
+def freeze_landmarks(model: keras.Model) -> None:
+    """Leaves nothing to train but what depth and restored alone depend on.
+
+    Batch norm that is frozen computes with its moving statistics.
+
+    Args:
+      model: from `build`.
+    """
+    for layer in model.layers:
+        layer.trainable = layer.name.startswith(_PICTURE_LAYERS)
 
 
 def _backbone(

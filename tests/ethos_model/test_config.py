@@ -49,9 +49,13 @@ def test_every_field_is_a_flag():
             flag, value = ["--backbone_weights", "none"], "none"
         if field.name == "initial_weights":
             flag, value = ["--initial_weights", "old.npz"], "old.npz"
+        others = {}
+        if field.name == "freeze_landmarks":
+            flag += ["--initial_weights", "old.npz"]
+            others = {"initial_weights": "old.npz"}
         config = parse(*PLACES, *flag)
         assert config == TrainConfig(
-            data_dir="data", workdir="run", **{field.name: value}
+            data_dir="data", workdir="run", **{field.name: value}, **others
         )
 
 
