@@ -19,7 +19,7 @@ from ethos_data.errors import EthosError
 
 LANDMARK_LOSSES: Final = ("gaussian", "laplace", "mse", "wing")
 
-MIXES: Final = ("standard", "motion_blur")
+MIXES: Final = ("standard", "motion_blur", "sparse")
 """Names of `ethos_data.degrade.training_mix`."""
 
 _HIGHEST_FLOOR: Final = 100.0  # dB: equal pictures, see metrics.psnr
@@ -114,7 +114,8 @@ class TrainConfig:
     mix: str = _flag(
         "standard",
         "of degradations: motion_blur for a short last stage, to be averaged with the "
-        "stage before it (ethos-average)",
+        "stage before it (ethos-average); sparse, fewer at a time, for a last stage of "
+        "the restored image (--freeze_landmarks)",
         choices=MIXES,
     )
     freeze_landmarks: bool = _flag(

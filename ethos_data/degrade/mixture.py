@@ -35,8 +35,16 @@ TRAINING: Final = (
 )
 """What training sees. The others are kept back for the evaluation."""
 
-_LENGTHS: Final = {"standard": (0.03, 0.45), "motion_blur": (0.08, 0.22)}
-"""Of motion blur, face sizes, by the name of the mix."""
+_SHARES: Final = {
+    "standard": (0.15, 0.12, 0.12, 0.5, 0.1, 0.3, 0.2, 0.3, 0.2),
+    "motion_blur": (0.0, 0.12, 0.0, 1.0, 0.1, 0.3, 0.0, 0.0, 0.0),
+    "sparse": (0.1, 0.08, 0.2, 0.35, 0.07, 0.2, 0.15, 0.2, 0.2),
+}
+"""Of the images that each of TRAINING touches, by the name of the mix."""
+
+_LENGTHS: Final = {"motion_blur": (0.08, 0.22), "sparse": (0.02, 0.35)}
+_RADII: Final = {"sparse": (0.005, 0.06)}
+"""Of motion blur and defocus, face sizes, where they are not those of the standard."""
 
 
 @keras.saving.register_keras_serializable("ethos")
@@ -148,26 +156,25 @@ def training_mix(name: str = "standard") -> Mixture:
     own way: what stands before the face, haze, lens, sensor, scaler, coder.
 
     Args:
-      name: "standard", where 9 % stay clean, or "motion_blur", where 95 % are blurred
-        by motion of middling length and the rest is rarer: for a short last stage.
+      name: "standard", where 9 % stay clean; "motion_blur", where all are blurred by
+        motion of middling length and little else happens, for a short last stage of
+        the landmarks; or "sparse", where 17 % stay clean and few meet more than one or
+        two, some hardly visible, for a last stage of the restored image.
     """
-    if name not in _LENGTHS:
-        raise ValueError(f"The mix must be one of {set(_LENGTHS)}. Received: {name!r}")
-
-    def share(standard: float, motion_blur: float) -> float:
-        return motion_blur if name == "motion_blur" else standard
-
+    if name not in _SHARES:
+        raise ValueError(f"The mix must be one of {set(_SHARES)}. Received: {name!r}")
+    share = dict(zip(TRAINING, _SHARES[name], strict=True))
     return Mixture(
         [
-            Occlusion((0.02, 0.25), share=share(0.15, 0.08)),
-            ContrastLoss((0.13, 0.8), share=share(0.12, 0.1)),
-            Defocus((0.01, 0.08), share=share(0.12, 0.05)),
-            MotionBlur(_LENGTHS[name], share=share(0.5, 0.95)),
-            Overexposure((1.2, 4.0), share=share(0.1, 0.08)),
-            LowLight((0.06, 0.6), share=share(0.3, 0.25)),
-            SensorNoise((2, 30), share=share(0.2, 0.1)),
-            LowResolution((8, 60), share=share(0.3, 0.1)),
-            Jpeg((5, 60), share=share(0.2, 0.1)),
+            Occlusion((0.02, 0.25), share=share["occlusion"]),
+            ContrastLoss((0.13, 0.8), share=share["contrast"]),
+            Defocus(_RADII.get(name, (0.01, 0.08)), share=share["defocus"]),
+            MotionBlur(_LENGTHS.get(name, (0.03, 0.45)), share=share["motion_blur"]),
+            Overexposure((1.2, 4.0), share=share["overexposure"]),
+            LowLight((0.06, 0.6), share=share["low_light"]),
+            SensorNoise((2, 30), share=share["noise"]),
+            LowResolution((8, 60), share=share["low_resolution"]),
+            Jpeg((5, 60), share=share["jpeg"]),
         ],
         name="training_mix",
     )

@@ -84,16 +84,18 @@ def test_the_mix_leaves_about_one_in_eight_clean():
     assert touched.any(axis=2).mean(axis=0).min() > 0.5
 
 
-def test_the_mix_of_a_last_stage_blurs_nearly_all_and_forgets_nothing():
-    standard, blurred = (degrade.training_mix(name) for name in MIXES)
-    kinds = [type(layer) for layer in standard.layers]
-    assert [type(layer) for layer in blurred.layers] == kinds
-    for layer, one in zip(standard.layers, blurred.layers, strict=True):
+def test_the_mixes_of_last_stages():
+    standard, blurred, sparse = (degrade.training_mix(name).layers for name in MIXES)
+    for others in (blurred, sparse):
+        assert list(map(type, others)) == list(map(type, standard))
+    for layer, one in zip(standard, blurred, strict=True):
         if isinstance(layer, degrade.MotionBlur):
-            assert one.share > 0.9
+            assert one.share == 1
             assert layer.length[0] < one.length[0] < one.length[1] < layer.length[1]
         else:
-            assert 0 < one.share < layer.share
+            assert one.share in (0, layer.share)
+    clean = [np.prod([1 - layer.share for layer in mix]) for mix in (standard, sparse)]
+    assert clean[1] > 1.7 * clean[0]
     with pytest.raises(ValueError, match="fog"):
         degrade.training_mix("fog")
 
