@@ -102,10 +102,10 @@ def restored_loss(
     The sum of four terms, (N,): the absolute error of the grey values and of their
     gradients, which brings light into the dark and keeps edges; the logarithm of the
     mean squared error, which is the PSNR up to a factor and minds a slightly degraded
-    face as much as a bad one; what the structural similarity lacks to 1; and, again in
-    units of 10 dB, by how much the picture is farther from the true one than what was
-    given. Without the first, clean faces outweigh dark ones: a network from scratch
-    changed nothing.
+    face as much as a bad one; what the structural similarity lacks to 1; and by how
+    much the picture is farther from the true one than what was given, again in units of
+    10 dB, and less similar. Without the first, clean faces outweigh dark ones: a
+    network from scratch changed nothing.
 
     Args:
       true: (N, D, D, 1) in [0, 1].
@@ -126,7 +126,8 @@ def restored_loss(
     before = ops.mean(ops.square(given - true), axis=(1, 2, 3))
     spoilt = ops.log((square + _SPOILT_FLOOR) / (before + _SPOILT_FLOOR)) / math.log(10)
     unlike = 1 - ssim(true, predicted)
-    spoilt = spoilt_weight * ops.relu(spoilt)
+    spoilt = ops.relu(spoilt) + ops.relu(unlike + ssim(true, given) - 1)
+    spoilt = spoilt_weight * spoilt
     return absolute / _RESTORED_SCALE + nearness + unlike + spoilt
 
 
