@@ -38,7 +38,7 @@ TRAINING: Final = (
 _SHARES: Final = {
     "standard": (0.15, 0.12, 0.12, 0.5, 0.1, 0.3, 0.2, 0.3, 0.2),
     "motion_blur": (0.0, 0.12, 0.0, 1.0, 0.1, 0.3, 0.0, 0.0, 0.0),
-    "sparse": (0.1, 0.08, 0.2, 0.35, 0.07, 0.2, 0.15, 0.2, 0.2),
+    "sparse": (0.15, 0.15, 0.2, 0.35, 0.08, 0.22, 0.15, 0.2, 0.2),
 }
 """Of the images that each of TRAINING touches, by the name of the mix."""
 
@@ -158,7 +158,7 @@ def training_mix(name: str = "standard") -> Mixture:
     Args:
       name: "standard", where 9 % stay clean; "motion_blur", where all are blurred by
         motion of middling length and little else happens, for a short last stage of
-        the landmarks; or "sparse", where 17 % stay clean and few meet more than one or
+        the landmarks; or "sparse", where 15 % stay clean and few meet more than one or
         two, some hardly visible, for a last stage of the restored image.
     """
     if name not in _SHARES:
