@@ -8,9 +8,10 @@ errs less than each ("model soups", Wortsman et al. 2022), for the cost of one. 
 workdir gets best.npz, judged on the validation faces of the first checkpoint's run, so
 that ethos-export finds what it finds in any run.
 
-To average a run that started from an exported model (--initial_weights pretrained) with
-that model, take the checkpoint of another such run, of one step with --learning_rate
-1e-9, on the same data.
+A run that started from an exported model (--initial_weights pretrained) can be averaged
+with that model: name it like there, after the run's checkpoint.
+
+    ethos-average --workdir runs/mean --checkpoints runs/own/best.npz pretrained
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ import dataclasses
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ethos_data.errors import EthosError, cli
 from ethos_data.quiet import import_tensorflow
 from ethos_model import checkpoint
-from ethos_model.config import TrainConfig
+from ethos_model.config import PRETRAINED, TrainConfig
+
+if TYPE_CHECKING:
+    from ethos_model.loop import Trainer
 
 _SAME: Final = ("image_size", "alpha", "label_shift")
 """What networks must have in common for their mean to mean anything."""
@@ -44,7 +48,8 @@ def average(
     """Writes the mean of the averaged weights of several checkpoints.
 
     Args:
-      checkpoints: paths; configuration and data of the first go into the mean.
+      checkpoints: paths; configuration and data of the first go into the mean. Those
+        after it may be exported models, "pretrained" for the one that ships.
       workdir: where best.npz is written.
       weights: of each checkpoint, positive; divided by their sum. None = equal.
       data_dir: whose validation faces judge it; None = those of the first run.
@@ -66,8 +71,7 @@ def average(
     total: list[np.ndarray] = []
     metas: list[dict[str, Any]] = []
     for source, share in zip(checkpoints, shares, strict=True):
-        groups, meta = checkpoint.read(source)
-        values = groups.get("average", [])
+        values, meta = _read(source, metas, data_dir)
         metas.append(meta)
         _require_like(checkpoints[0], metas[0], source, meta)
         if total and [v.shape for v in values] != [t.shape for t in total]:
@@ -75,11 +79,7 @@ def average(
         parts = [share * value.astype(np.float64) for value in values]
         total = [t + p for t, p in zip(total, parts, strict=True)] if total else parts
     mean = [value.astype(np.float32) for value in total]
-    known = {field.name for field in dataclasses.fields(TrainConfig)}
-    config = TrainConfig(**{k: v for k, v in metas[0]["config"].items() if k in known})
-    config = dataclasses.replace(
-        config, workdir=workdir, data_dir=data_dir or config.data_dir
-    )
+    config = dataclasses.replace(_config(metas[0], data_dir), workdir=workdir)
     row = {"epoch": 0, "step": metas[0]["step"]} | _judge(config, mean, checkpoints[0])
     meta = {
         "config": dataclasses.asdict(config),
@@ -114,17 +114,51 @@ def _require_like(
             raise EthosError(f"{source}: --{name} is {its!r}, {mine!r} in {first}")
 
 
+def _config(meta: dict[str, Any], data_dir: str | None) -> TrainConfig:
+    """That of a checkpoint, which may be of another version."""
+    known = {field.name for field in dataclasses.fields(TrainConfig)}
+    config = TrainConfig(**{k: v for k, v in meta["config"].items() if k in known})
+    return dataclasses.replace(config, data_dir=data_dir or config.data_dir)
+
+
+def _read(
+    source: str, before: list[dict[str, Any]], data_dir: str | None
+) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Averaged weights and meta of a checkpoint, or of an exported model as a run that
+    starts from it has them."""
+    if source != PRETRAINED and not os.path.isdir(os.path.expanduser(source)):
+        groups, meta = checkpoint.read(source)
+        return groups.get("average", []), meta
+    if not before:
+        raise EthosError(f"{source}: the first of --checkpoints must be a run's")
+    trainer = _trainer(_config(before[0], data_dir))
+    from ethos_model import initial, predict
+
+    config = dataclasses.replace(trainer.config, initial_weights=source)
+    card = predict.read_card(predict.find(None if source == PRETRAINED else source))
+    initial.start(trainer, config)
+    weights = [variable.numpy() for variable in trainer.average.variables]
+    return weights, {"config": card["training"]}
+
+
+def _trainer(config: TrainConfig) -> Trainer:
+    import_tensorflow()
+    from ethos_model import inputs, loop
+
+    # The weights are there: nothing is to be downloaded.
+    config = dataclasses.replace(config, backbone_weights="none", mixed_precision=False)
+    degradation = inputs.training_mix(config.mix) if config.degrade else None
+    return loop.Trainer(config, inputs.strategy(), degradation)
+
+
 def _judge(
     config: TrainConfig, weights: list[np.ndarray], path: str
 ) -> dict[str, float]:
     import_tensorflow()
-    from ethos_model import inputs, loop
+    from ethos_model import inputs
 
     batches = inputs.validation_batches(config)  # before anything that takes time
-    # The weights are there: nothing is to be downloaded.
-    config = dataclasses.replace(config, backbone_weights="none", mixed_precision=False)
-    degradation = inputs.training_mix(config.mix) if config.degrade else None
-    trainer = loop.Trainer(config, inputs.strategy(), degradation)
+    trainer = _trainer(config)
     checkpoint.assign(trainer.average.variables, weights, path)
     return trainer.validate(batches)
 
@@ -136,7 +170,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--checkpoints", nargs="+", required=True, help="best.npz or last.npz of runs"
+        "--checkpoints",
+        nargs="+",
+        required=True,
+        help="best.npz or last.npz of runs; after the first also exported models",
     )
     parser.add_argument(
         "--weights",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from ethos_data.errors import EthosError
-from ethos_model import checkpoint, initial, inputs, loop, network, predict
+from ethos_model import average, checkpoint, initial, inputs, loop, network, predict
 from ethos_model.config import TrainConfig
 from tests.ethos_model import tiny
 from tests.ethos_model.conftest import EXPORTED_ALPHA, EXPORTED_SIZE
@@ -70,6 +71,29 @@ def test_a_run_starts_from_an_exported_model(
     for layer in trainer.average.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             assert np.abs(layer.moving_mean.numpy()).max() > 0
+
+
+def test_a_run_is_averaged_with_the_model_that_it_started_from(exported, tmp_path):
+    config = TrainConfig(
+        data_dir=tiny.write_data(str(tmp_path / "data")),
+        workdir=str(tmp_path / "run"),
+        image_size=EXPORTED_SIZE,
+        alpha=EXPORTED_ALPHA,
+        initial_weights=exported,
+        degrade=False,
+    )
+    trainer = loop.Trainer(config, inputs.strategy(), None)
+    initial.start(trainer, config)
+    begun = [variable.numpy() for variable in trainer.average.variables]
+    path = str(tmp_path / "run" / "last.npz")
+    meta = {"config": dataclasses.asdict(config), "step": 3}
+    checkpoint.write(path, {"average": [value + 0.5 for value in begun]}, meta)
+    average.average([path, exported], str(tmp_path / "mean"), weights=(1, 4))
+    groups, _ = checkpoint.read(str(tmp_path / "mean" / "best.npz"))
+    for got, value in zip(groups["average"], begun, strict=True):
+        np.testing.assert_allclose(got, value + 0.1, atol=1e-5)
+    with pytest.raises(EthosError, match="the first of --checkpoints must be a run's"):
+        average.average([exported, path], str(tmp_path / "other"))
 
 
 def test_what_is_no_exported_model_is_named(exported, tmp_path):
