@@ -123,12 +123,14 @@ def restored_loss(
     square = ops.mean(ops.square(error), axis=(1, 2, 3))
     # One for each 10 dB that are missing to the floor.
     nearness = ops.log(square * 10 ** (floor / 10) + 1) / math.log(10)
+    unlike = 1 - ssim(true, predicted)
+    loss = absolute / _RESTORED_SCALE + nearness + unlike
+    if not spoilt_weight:
+        return loss
     before = ops.mean(ops.square(given - true), axis=(1, 2, 3))
     spoilt = ops.log((square + _SPOILT_FLOOR) / (before + _SPOILT_FLOOR)) / math.log(10)
-    unlike = 1 - ssim(true, predicted)
-    spoilt = ops.relu(spoilt) + ops.relu(unlike + ssim(true, given) - 1)
-    spoilt = spoilt_weight * spoilt
-    return absolute / _RESTORED_SCALE + nearness + unlike + spoilt
+    unlike_before = 1 - ssim(true, given)
+    return loss + spoilt_weight * (ops.relu(spoilt) + ops.relu(unlike - unlike_before))
 
 
 def ssim(true: Any, predicted: Any) -> Any:
