@@ -59,8 +59,9 @@ def average(
       Its validation errors, as in a row of history.csv.
 
     Raises:
-      EthosError: a checkpoint cannot be read or is of another network, weights that
-        cannot be meant, a workdir that holds a run, no validation faces.
+      EthosError: a checkpoint or model cannot be read or is of another network, no
+        checkpoint comes first, weights that cannot be meant, a workdir that holds a
+        run, no validation faces.
     """
     shares = _shares(len(checkpoints), weights)
     path = os.path.join(os.path.expanduser(workdir), checkpoint.BEST)
@@ -131,12 +132,12 @@ def _read(
         return groups.get("average", []), meta
     if not before:
         raise EthosError(f"{source}: the first of --checkpoints must be a run's")
-    trainer = _trainer(_config(before[0], data_dir))
+    import_tensorflow()
     from ethos_model import initial, predict
 
-    config = dataclasses.replace(trainer.config, initial_weights=source)
     card = predict.read_card(predict.find(None if source == PRETRAINED else source))
-    initial.start(trainer, config)
+    trainer = _trainer(_config(before[0], data_dir))
+    initial.start(trainer, dataclasses.replace(trainer.config, initial_weights=source))
     weights = [variable.numpy() for variable in trainer.average.variables]
     return weights, {"config": card["training"]}
 

@@ -7,7 +7,6 @@ anew on the faces that are to be learnt (`batch_norm.unfold`).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import keras
@@ -51,7 +50,7 @@ def start(trainer: Trainer, config: TrainConfig) -> None:
         checkpoint.assign(model.variables, exported_weights(folder, model), folder)
         # Sized on faces as they are, whichever the seed and the degradations: runs that
         # begin here can be averaged.
-        batches = list(_batches(config))
+        batches = _batches(config)
         batch_norm.normalize_kernels(model, [batch["image"] for batch in batches])
         degraded = [
             trainer.degrade(batch, "train", tf.constant(step))
@@ -126,9 +125,9 @@ def _constants(path: str, names: set[str]) -> dict[tuple[str, str], np.ndarray]:
     return constants
 
 
-def _batches(config: TrainConfig) -> Iterator[dict[str, Any]]:
-    """The first training images, always the same."""
+def _batches(config: TrainConfig) -> list[dict[str, Any]]:
+    """The first batches of training images, always the same; see `dataset.load`."""
     batches = dataset.load(
         config.data_dir, "train", image_size=config.image_size, batch_size=_BATCH
     )
-    yield from batches.take(_MEASURED_IMAGES // _BATCH)
+    return list(batches.take(_MEASURED_IMAGES // _BATCH))

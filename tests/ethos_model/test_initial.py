@@ -73,6 +73,35 @@ def test_a_run_starts_from_an_exported_model(
             assert np.abs(layer.moving_mean.numpy()).max() > 0
 
 
+def test_runs_begin_at_the_same_kernels_whatever_their_seed_and_degradations(
+    exported, tmp_path
+):
+    data_dir = tiny.write_data(str(tmp_path / "data"))
+    begun = []
+    for seed, degradation in ((0, None), (1, tiny.darken())):
+        config = TrainConfig(
+            data_dir=data_dir,
+            workdir=str(tmp_path / "run"),
+            image_size=EXPORTED_SIZE,
+            alpha=EXPORTED_ALPHA,
+            initial_weights=exported,
+            seed=seed,
+        )
+        trainer = loop.Trainer(config, inputs.strategy(), degradation)
+        initial.start(trainer, config)
+        begun.append({v.path: v.numpy() for v in trainer.average.variables})
+    one, other = begun
+    for path, value in one.items():
+        if path.endswith("kernel"):
+            np.testing.assert_array_equal(value, other[path], err_msg=path)
+    # Their statistics are those of what each will see.
+    assert any(
+        (value != other[path]).any()
+        for path, value in one.items()
+        if path.endswith("moving_mean")
+    )
+
+
 def test_a_run_is_averaged_with_the_model_that_it_started_from(exported, tmp_path):
     config = TrainConfig(
         data_dir=tiny.write_data(str(tmp_path / "data")),
