@@ -158,8 +158,8 @@ def training_mix(name: str = "standard") -> Mixture:
     Args:
       name: "standard", where 9 % stay clean; "motion_blur", where all are blurred by
         motion of middling length and little else happens, for a short last stage of
-        the landmarks; or "sparse", where 15 % stay clean, three in four meet two at most
-        and some are hardly visible, for a last stage of the restored image.
+        the landmarks; or "sparse", where 15 % stay clean, three in four meet two at
+        most and some are hardly visible, for a last stage of the restored image.
     """
     if name not in _SHARES:
         raise ValueError(f"The mix must be one of {set(_SHARES)}. Received: {name!r}")
