@@ -6,6 +6,7 @@ anew on the faces that are to be learnt (`batch_norm.unfold`).
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from ethos_model.loop import Trainer
 
 _BATCH: Final = 64
-_MEASURED_IMAGES: Final = 512
+_SIZING_IMAGES: Final = 512
+_MEASURED_IMAGES: Final = 1024
 
 # How Keras calls the operation of a layer that reads a variable.
 _READERS: Final = {
@@ -50,13 +52,10 @@ def start(trainer: Trainer, config: TrainConfig) -> None:
         checkpoint.assign(model.variables, exported_weights(folder, model), folder)
         # Sized on faces as they are, whichever the seed and the degradations: runs that
         # begin here can be averaged.
-        batches = _batches(config)
-        batch_norm.normalize_kernels(model, [batch["image"] for batch in batches])
-        degraded = [
-            trainer.degrade(batch, "train", tf.constant(step))
-            for step, batch in enumerate(batches)
-        ]
-        batch_norm.unfold(model, degraded)
+        batch_norm.normalize_kernels(model, _plain_images(config))
+        # Measured on what the steps will show, a second data set's images too: else the
+        # first of them would compute another function.
+        batch_norm.unfold(model, _shown_images(trainer, config))
     else:
         groups, _ = checkpoint.read(path)
         checkpoint.assign(model.variables, groups.get("average", []), path)
@@ -125,9 +124,19 @@ def _constants(path: str, names: set[str]) -> dict[tuple[str, str], np.ndarray]:
     return constants
 
 
-def _batches(config: TrainConfig) -> list[dict[str, Any]]:
-    """The first batches of training images, always the same; see `dataset.load`."""
+def _plain_images(config: TrainConfig) -> list[Any]:
+    """The first training images in batches, always the same; see `dataset.load`."""
     batches = dataset.load(
         config.data_dir, "train", image_size=config.image_size, batch_size=_BATCH
     )
-    return list(batches.take(_MEASURED_IMAGES // _BATCH))
+    return [batch["image"] for batch in batches.take(_SIZING_IMAGES // _BATCH)]
+
+
+def _shown_images(trainer: Trainer, config: TrainConfig) -> list[Any]:
+    """What the network sees in the first training steps, in batches."""
+    batches = inputs.training_batches(config, tf.distribute.get_strategy())
+    count = -(-_MEASURED_IMAGES // config.batch_size)
+    return [
+        trainer.shown(batch, tf.constant(step))[1]
+        for step, batch in enumerate(itertools.islice(batches, count))
+    ]

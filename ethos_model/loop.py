@@ -120,6 +120,15 @@ class Trainer:
         images = tf.cast(batch["image"], tf.float32)
         return self._degradation(images, batch["face_size"], self._seed(stream, step))
 
+    def shown(self, batch: dict[str, Any], step: Any) -> tuple[dict[str, Any], Any]:
+        """What a training step compares with, and the images that the network sees.
+
+        Args:
+          batch, step: see `degrade`.
+        """
+        batch = self._graded(batch, step)
+        return batch, self.degrade(batch, "train", step)
+
     def _graded(self, batch: dict[str, Any], step: Any) -> dict[str, Any]:
         """The batch with some images lit otherwise, restored ones to compare with too.
 
@@ -171,8 +180,7 @@ class Trainer:
 
     def _replica_step(self, batch: dict[str, Any], step: tf.Tensor) -> tf.Tensor:
         config, optimizer = self.config, self.optimizer
-        batch = self._graded(batch, step)
-        images = self.degrade(batch, "train", step)
+        batch, images = self.shown(batch, step)
         with tf.GradientTape() as tape:
             outputs = self.model(images, training=True)
             per_image = self._per_image(batch, outputs, images)

@@ -33,7 +33,9 @@ class Grading(Degradation):
       white: what white becomes, 1 = white: a number or (low, high), drawn evenly.
         Above 1, what is bright is lost.
       black: what black becomes, 0-1.
-      gamma: exponent of the values in between; drawn evenly in its logarithm.
+      gamma: exponent of the values in between; drawn evenly in its logarithm. Where
+        white is above 1, its inverse if that is larger: a picture of hard contrast,
+        not one with too much light, which would be there to be restored.
       saturation: distance from grey (BT.601), 0 = black and white, 1 = as it was.
       tint: how many times a channel may be strengthened or weakened, 1 = not; white
         keeps its grey value. 3 holds lamps, shade and the green of night vision.
@@ -41,7 +43,7 @@ class Grading(Degradation):
 
     def __init__(
         self,
-        white: Any = (0.4, 1.2),
+        white: Any = (0.4, 1.6),
         *,
         black: Any = (0.0, 0.1),
         gamma: Any = (0.5, 2.0),
@@ -59,10 +61,11 @@ class Grading(Degradation):
     def draw_parameters(
         self, uniform: Callable[..., Any], face_size: Any
     ) -> Parameters:
+        white, gamma = uniform(*self.white), log_uniform(uniform, self.gamma)
         parameters = {
-            "white": uniform(*self.white),
+            "white": white,
             "black": uniform(*self.black),
-            "gamma": log_uniform(uniform, self.gamma),
+            "gamma": ops.where(white > 1, ops.maximum(gamma, 1 / gamma), gamma),
             "saturation": uniform(*self.saturation),
         }
         strength = ops.log(log_uniform(uniform, self.tint))

@@ -37,12 +37,12 @@ TRAINING: Final = (
 
 _SHARES: Final = {
     "standard": (0.15, 0.12, 0.12, 0.5, 0.1, 0.3, 0.2, 0.3, 0.2),
-    "motion_blur": (0.0, 0.12, 0.0, 1.0, 0.1, 0.3, 0.0, 0.0, 0.0),
+    "motion_blur": (0.06, 0.12, 0.06, 1.0, 0.1, 0.3, 0.1, 0.1, 0.1),
     "sparse": (0.15, 0.15, 0.2, 0.35, 0.08, 0.22, 0.15, 0.2, 0.2),
 }
 """Of the images that each of TRAINING touches, by the name of the mix."""
 
-_LENGTHS: Final = {"motion_blur": (0.08, 0.22), "sparse": (0.02, 0.35)}
+_LENGTHS: Final = {"motion_blur": (0.08, 0.3), "sparse": (0.02, 0.35)}
 _RADII: Final = {"sparse": (0.005, 0.06)}
 """Of motion blur and defocus, face sizes, where they are not those of the standard."""
 
@@ -157,8 +157,8 @@ def training_mix(name: str = "standard") -> Mixture:
 
     Args:
       name: "standard", where 9 % stay clean; "motion_blur", where all are blurred by
-        motion of middling length and little else happens, for a short last stage of
-        the landmarks; or "sparse", where 15 % stay clean, three in four meet two at
+        motion of middling length and all else happens to fewer, for a short last stage
+        of the landmarks; or "sparse", where 15 % stay clean, three in four meet two at
         most and some are hardly visible, for a last stage of the restored image.
     """
     if name not in _SHARES:

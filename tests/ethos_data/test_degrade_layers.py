@@ -240,6 +240,16 @@ def test_grading_moves_black_and_white_and_bends_between():
     np.testing.assert_array_equal(same, images)
 
 
+def test_grading_that_clips_is_hard_and_not_light():
+    parameters = draw(degrade.Grading((0.5, 1.5), gamma=(0.5, 2.0)), 256)
+    clips = parameters["white"] > 1
+    gamma = parameters["gamma"]
+    assert gamma[clips].min() >= 1
+    assert gamma[clips].max() <= 2
+    assert 0.5 <= gamma[~clips].min() < 0.6  # those below keep both sides
+    assert 1.8 < gamma[~clips].max() <= 2
+
+
 def test_grading_takes_colour_away_or_adds_a_cast_and_keeps_white_as_light():
     images = pictures.batch().astype(np.float32)
     plain = {"white": 1, "black": 0, "gamma": 1}

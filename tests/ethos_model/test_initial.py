@@ -9,6 +9,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ethos_data.errors import EthosError
 from ethos_model import average, checkpoint, initial, inputs, loop, network, predict
@@ -71,6 +72,31 @@ def test_a_run_starts_from_an_exported_model(
     for layer in trainer.average.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             assert np.abs(layer.moving_mean.numpy()).max() > 0
+
+
+def test_the_first_steps_compute_what_was_exported(exported, tmp_path, monkeypatch):
+    """Their batch norm sees all that a step shows, a second data set's images too."""
+    monkeypatch.setattr(initial, "_MEASURED_IMAGES", 16)
+    data_dir = tiny.write_data(str(tmp_path / "data"))
+    config = TrainConfig(
+        data_dir=data_dir,
+        extra_data_dir=data_dir,
+        extra_share=0.5,
+        workdir=str(tmp_path / "run"),
+        image_size=EXPORTED_SIZE,
+        alpha=EXPORTED_ALPHA,
+        initial_weights=exported,
+        graded_share=0.5,
+    )
+    trainer = loop.Trainer(config, inputs.strategy(), tiny.darken())
+    initial.start(trainer, config)
+    batch = next(inputs.training_batches(config, trainer.strategy))
+    graded, shown = trainer.shown(batch, tf.constant(0))
+    assert (graded["image"].numpy() != batch["image"].numpy()).any()
+    wanted = trainer.model(shown, training=False)
+    # One batch is all that was measured, so its own statistics are those measured.
+    for name, values in trainer.model(shown, training=True).items():
+        np.testing.assert_allclose(values, wanted[name], atol=1e-4, err_msg=name)
 
 
 def test_runs_begin_at_the_same_kernels_whatever_their_seed_and_degradations(
