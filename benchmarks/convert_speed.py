@@ -19,7 +19,9 @@ import time
 import numpy as np
 
 from benchmarks import corpora, measure
-from ethos_data import corpus, npz, records
+from ethos_data import records
+from ethos_data.corpora import npz_video
+from ethos_data.storage import npz
 from pipelines import plan, shard
 
 SLOW = {
@@ -132,10 +134,10 @@ def floor(corpus_dir: pathlib.Path, args: argparse.Namespace) -> str:
 
     def inflate(path):
         with open(path, "rb") as file:
-            return npz.Npz(file).read(corpus.IMAGES).shape
+            return npz.Npz(file).read(npz_video.IMAGES).shape
 
     clock("inflating", inflate, paths)
-    videos = clock("reading in all", lambda p: corpus.read_video(str(p)), paths)
+    videos = clock("reading in all", lambda p: npz_video.read_video(str(p)), paths)
     made_of(videos[0])  # compiles and loads
     made = [r for video in clock("cutting, depth", made_of, videos) for r in video]
     clock("of it depth", lambda r: _depth(r, options), made)

@@ -16,9 +16,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ethos_data import crop, degrade, render
-from ethos_data import landmarks as topology
+from ethos_data import crop, degrade, topology
 from ethos_data.errors import EthosError, cli
+from ethos_data.heads import render
 
 TILE: Final = 112  # pixels, the network's input
 LABEL: Final = 118
@@ -36,7 +36,7 @@ def faces(
     Returns:
       uint8 (N, 112, 112, 3) and their face sizes, float32 (N,), normalised.
     """
-    from ethos_data.head import HeadModel
+    from ethos_data.heads.model import HeadModel
 
     model = HeadModel.load(head_model) if head_model else None
     images, sizes = [], []

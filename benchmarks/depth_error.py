@@ -28,11 +28,11 @@ from collections.abc import Callable, Iterator, Sequence
 import cv2
 import numpy as np
 
-from ethos_data import crop, depth, raster
-from ethos_data import head as heads
-from ethos_data import landmarks as topology
+from ethos_data import crop, depth, topology
 from ethos_data.depth.prior import Prior
 from ethos_data.errors import cli
+from ethos_data.heads import model as heads
+from ethos_data.heads import raster
 
 HELD_OUT = 1_000_003
 """First part of the seeds here; `fit_depth_prior` counts from its own, small ones."""

@@ -21,10 +21,11 @@ import cv2
 import numpy as np
 
 from benchmarks.depth_error import normals
-from ethos_data import corpus, crop, depth, render
-from ethos_data import head as heads
-from ethos_data import landmarks as topology
+from ethos_data import crop, depth, topology
+from ethos_data.corpora import npz_video
 from ethos_data.errors import EthosError, cli
+from ethos_data.heads import model as heads
+from ethos_data.heads import render
 
 TILE: Final = 168  # pixels
 CONTEXT: Final = 1.5
@@ -75,11 +76,11 @@ def rendered(head_model: str) -> Iterator[Example]:
 
 def real(corpus_dir: str, count: int) -> Iterator[Example]:
     """First frames of videos spread over a corpus."""
-    paths = corpus.list_videos(corpus_dir)
+    paths = npz_video.list_videos(corpus_dir)
     if not paths:
         raise EthosError(f"{corpus_dir}: no npz files")
     for k in np.linspace(0, len(paths) - 1, count).astype(int):
-        video = corpus.read_video(paths[k], max_frames=1)
+        video = npz_video.read_video(paths[k], max_frames=1)
         yield example(video.frames[0], video.landmarks[0].astype(np.float64), None)
 
 

@@ -1,4 +1,4 @@
-"""Fits the maps from detectors' boxes to the face box that stand in gui/detect.py.
+"""Fits the maps from detectors' boxes to the face box (ethos_model/footage/finder.py).
 
     python -m benchmarks.detect_calibration CORPUS_DIR [--yunet FILE.onnx]
 
@@ -16,10 +16,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ethos_data import corpus
+from ethos_data.corpora import npz_video
 from ethos_data.errors import cli
-from ethos_data.landmarks import face_box
-from gui import detect
+from ethos_data.topology import face_box
+from ethos_model.footage import finder
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -31,17 +31,17 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def pairs(
-    detector: detect.MtcnnDetector | detect.YunetDetector,
+    detector: finder.MtcnnDetector | finder.YunetDetector,
     corpus_dir: str,
     max_videos: int | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Raw boxes (N, 4), face boxes (N, 4), whether to fit (N,), and frames searched."""
     raw, true, to_fit, frames = [], [], [], 0
-    videos = corpus.list_videos(corpus_dir)[:max_videos]
+    videos = npz_video.list_videos(corpus_dir)[:max_videos]
     people = sorted({path.rsplit("/", 1)[-1].rsplit("_", 1)[0] for path in videos})
     fitted_on = set(people[: len(people) // 2])
     for path in videos:
-        video = corpus.read_video(path)
+        video = npz_video.read_video(path)
         for index in sorted({0, len(video.frames) - 1}):
             frames += 1
             boxes, _ = detector.raw(video.frames[index])
@@ -54,7 +54,7 @@ def pairs(
     return np.array(raw), np.array(true), np.array(to_fit), frames
 
 
-def fit(raw: np.ndarray, true: np.ndarray) -> detect.BoxMap:
+def fit(raw: np.ndarray, true: np.ndarray) -> finder.BoxMap:
     """Least squares of centre and size, each in units of the detector's box.
 
     With one constant for each coordinate the least-squares answer is the mean.
@@ -63,15 +63,15 @@ def fit(raw: np.ndarray, true: np.ndarray) -> detect.BoxMap:
     shift = ((true[:, 2:] + true[:, :2]) - (raw[:, 2:] + raw[:, :2])) / 2 / extent
     scale = (true[:, 2:] - true[:, :2]) / extent
     values = np.concatenate([shift.mean(axis=0), scale.mean(axis=0)])
-    return detect.BoxMap(*(round(float(v), 3) for v in values))
+    return finder.BoxMap(*(round(float(v), 3) for v in values))
 
 
 def run(corpus_dir: str, *, yunet: str | None, max_videos: int | None) -> None:
     """Prints the fitted map and the overlap before and after for each detector."""
-    detectors: list[detect.MtcnnDetector | detect.YunetDetector] = []
+    detectors: list[finder.MtcnnDetector | finder.YunetDetector] = []
     if yunet is not None:
-        detectors.append(detect.YunetDetector(yunet))
-    detectors.append(detect.MtcnnDetector())
+        detectors.append(finder.YunetDetector(yunet))
+    detectors.append(finder.MtcnnDetector())
     for detector in detectors:
         raw, true, to_fit, frames = pairs(detector, corpus_dir, max_videos)
         box_map = fit(raw[to_fit], true[to_fit])

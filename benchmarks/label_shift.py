@@ -18,10 +18,10 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ethos_data import corpus
-from ethos_data import landmarks as topology
+from ethos_data import topology
+from ethos_data.corpora import npz_video
 from ethos_data.errors import EthosError, cli
-from gui import detect
+from ethos_model.footage import finder
 
 _RIGHT_EYE, _LEFT_EYE = topology.GROUPS["right_eye"], topology.GROUPS["left_eye"]
 _NAMES: Final = ("right eye", "left eye", "nose", "right corner", "left corner")
@@ -37,7 +37,7 @@ def five(labels: np.ndarray) -> np.ndarray:
 
 
 def unbiased(
-    detector: detect.YunetDetector, frame: np.ndarray, wanted: np.ndarray, near: float
+    detector: finder.YunetDetector, frame: np.ndarray, wanted: np.ndarray, near: float
 ) -> np.ndarray | None:
     """The mean of what is seen in a frame and in its mirror image.
 
@@ -72,14 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--max_videos", type=int, help="spread over the corpus")
     options = parser.parse_args(argv)
     cv2.setNumThreads(1)
-    detector = detect.YunetDetector(options.yunet)
-    paths = corpus.list_videos(options.corpus_dir)
+    detector = finder.YunetDetector(options.yunet)
+    paths = npz_video.list_videos(options.corpus_dir)
     if not paths:
         raise EthosError(f"{options.corpus_dir}: holds no npz file")
     step = -(-len(paths) // (options.max_videos or len(paths)))
     shifts, sizes = [], []
     for path in paths[::step]:
-        video = corpus.read_video(path, max_frames=1)
+        video = npz_video.read_video(path, max_frames=1)
         labels, frame = video.landmarks[0], video.frames[0]
         size = float(topology.face_size(topology.face_box(labels)))
         wanted = five(labels)

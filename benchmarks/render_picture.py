@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ethos_data import landmarks, render, scene
-from ethos_data.head import HeadModel
+from ethos_data import topology
+from ethos_data.heads import render, scene
+from ethos_data.heads.model import HeadModel
 
 
 def _tile(model: HeadModel, seed: int, size: int) -> np.ndarray:
@@ -21,7 +22,7 @@ def _tile(model: HeadModel, seed: int, size: int) -> np.ndarray:
     person = render.sample_figure(model, rng)
     clip = scene.sample_scene(person, rng, num_frames=1, size=300)
     frame = next(scene.frames(person, clip))
-    x0, y0, x1, y1 = landmarks.face_box(frame.landmarks)
+    x0, y0, x1, y1 = topology.face_box(frame.landmarks)
     half = 0.95 * max(x1 - x0, y1 - y0)
     scale = size / (2 * half)
     shift = np.array(((x0 + x1) / 2, (y0 + y1) / 2 - 0.12 * half)) - half
@@ -39,7 +40,7 @@ def _tile(model: HeadModel, seed: int, size: int) -> np.ndarray:
     image = cut(frame.image, cv2.BORDER_REPLICATE)
     marked = image.copy()
     points = np.round((frame.landmarks[:, :2] - shift) * scale).astype(int)
-    for a, b in landmarks.EDGES:
+    for a, b in topology.EDGES:
         cv2.line(marked, points[a].tolist(), points[b].tolist(), (80, 255, 120), 1, 16)
     for point, seen in zip(points.tolist(), frame.visible, strict=True):
         cv2.circle(marked, point, 2, (255, 255, 255) if seen else (255, 60, 60), -1, 16)

@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ethos_data import background, lighting, raster, render, synthetic
-from ethos_data.head import HeadModel
+from ethos_data.heads import background, lighting, raster, render, synthesize
+from ethos_data.heads.model import HeadModel
 
 
 def _milliseconds(action: Callable[[], object], repeats: int) -> float:
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     size = round(args.size / 2.25 / 0.44)
     with tempfile.TemporaryDirectory() as folder:
         started, busy = time.monotonic(), _busy()
-        paths = synthetic.synthesize(
+        paths = synthesize.synthesize(
             folder, num_people=8, frames_per_video=40, size=size, head_model=path
         )
         elapsed, busy = time.monotonic() - started, _busy() - busy

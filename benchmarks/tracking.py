@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 
 from ethos_data.errors import cli
-from ethos_data.landmarks import face_box, face_size
-from gui.detect import Detection, Detector
-from gui.session import Loaded, Setup, load
-from gui.smoothing import OneEuroOptions
-from gui.tracker import FaceTracker, TrackerOptions
-from gui.video import open_source
+from ethos_data.topology import face_box, face_size
+from ethos_model.footage.finder import Detection, Detector
+from ethos_model.footage.reader import open_source
+from ethos_model.footage.smoother import OneEuroOptions
+from ethos_model.footage.tracker import FaceTracker, TrackerOptions
+from gui.viewer.session import Loaded, Setup, load
 
 STILL_FRAMES = 50
 NOISE = 4.0

@@ -19,8 +19,9 @@ import numpy as np
 import tensorflow as tf
 
 from ethos_data.errors import cli
-from ethos_model import inputs, loop, losses, network
-from ethos_model.config import TrainConfig
+from ethos_model import network
+from ethos_model.training import inputs, loop, losses
+from ethos_model.training.config import TrainConfig
 
 Run = Callable[[], object]
 

@@ -22,13 +22,13 @@ import cv2
 import numpy as np
 
 from ethos_data.errors import cli
+from ethos_model.footage.reader import Frame, open_source
+from ethos_model.footage.tracker import FaceTracker
+from ethos_model.footage.writer import VideoRecorder
 from gui import sample
-from gui.engine import READY, View
-from gui.painter import PaintOptions, paint
-from gui.record import VideoRecorder
-from gui.session import Setup, load
-from gui.tracker import FaceTracker
-from gui.video import Frame, open_source
+from gui.viewer.engine import READY, View
+from gui.viewer.painter import PaintOptions, paint
+from gui.viewer.session import Setup, load
 
 WIDTH, HEIGHT = 640, 360
 FPS = 60.0

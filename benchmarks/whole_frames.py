@@ -21,15 +21,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ethos_data import corpus
-from ethos_data import landmarks as topology
+from ethos_data import topology
+from ethos_data.corpora import npz_video
 from ethos_data.degrade import source
 from ethos_data.errors import cli
 from ethos_model import metrics
 from ethos_model.evaluation import samples
 from ethos_model.evaluation.bootstrap import mean_interval
+from ethos_model.footage import finder
 from ethos_model.predict import FacePredictor
-from gui import detect
 
 
 def overlap(box: np.ndarray, other: np.ndarray) -> float:
@@ -41,7 +41,7 @@ def overlap(box: np.ndarray, other: np.ndarray) -> float:
 
 
 def found_box(
-    detector: detect.Detector, frame: np.ndarray, true: np.ndarray
+    detector: finder.Detector, frame: np.ndarray, true: np.ndarray
 ) -> np.ndarray | None:
     """The detection that overlaps the true face box most; None below 0.3."""
     boxes = [one.box for one in detector.detect(frame)]
@@ -59,21 +59,21 @@ def run(
     limit: int | None = None,
 ) -> list[str]:
     """Measures, and returns the lines of a table."""
-    paths = {pathlib.Path(p).stem: p for p in corpus.list_videos(corpus_dir)}
+    paths = {pathlib.Path(p).stem: p for p in npz_video.list_videos(corpus_dir)}
     predictor = FacePredictor(model)
-    finder = detect.make_detector(detector)
+    detect = finder.make_detector(detector)
     conditions = {"clean": lambda frame, seed: frame} | source.CONDITIONS
     errors = {name: np.zeros((0, 2)) for name in conditions}
     people = []
     for sample in samples.read_samples(data_dir, split, limit=limit):
-        video = corpus.read_video(paths[sample.video_id])
+        video = npz_video.read_video(paths[sample.video_id])
         frame, true = video.frames[sample.frame], video.landmarks[sample.frame]
         box = topology.face_box(true)
         people.append(sample.person_id)
         seed = zlib.crc32(f"{sample.video_id}/{sample.frame}".encode())
         for name, degrade in conditions.items():
             worse = degrade(frame, seed)
-            boxes = [box, found_box(finder, worse, box)]
+            boxes = [box, found_box(detect, worse, box)]
             row = [
                 np.nan
                 if one is None

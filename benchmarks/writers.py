@@ -19,8 +19,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from ethos_data import corpus, crop, landmarks, records
+from ethos_data import crop, records, topology
 from ethos_data import depth as depth_lib
+from ethos_data.corpora import npz_video
 
 IMAGE_SIZE = 256
 
@@ -29,9 +30,9 @@ def frames_of(path: str, method: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Key and features of each frame, as anybody would read an npz."""
     with np.load(path) as npz:
         images, points = npz["colorImages"], npz["landmarks3D"]
-    video_id = corpus.video_id_of(path)
+    video_id = npz_video.video_id_of(path)
     for t in range(images.shape[-1]):
-        box = landmarks.face_box(points[..., t])
+        box = topology.face_box(points[..., t])
         window = crop.window_around(box, crop.STORED_CONTEXT)
         image = crop.cut(images[..., t], window)
         if len(image) > IMAGE_SIZE:
@@ -44,12 +45,12 @@ def frames_of(path: str, method: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 "image": image,
                 "landmarks": normalized.astype(np.float32),
                 "depth": records.depth_to_values(depth)[..., None],
-                "person_id": corpus.person_id_of(video_id),
+                "person_id": npz_video.person_id_of(video_id),
                 "video_id": video_id,
                 "frame": t,
                 "source_size": np.array(images.shape[:2]),
                 "window": np.array([window.left, window.top, window.size], np.float32),
-                "face_size": np.float32(landmarks.face_size(box)),
+                "face_size": np.float32(topology.face_size(box)),
             },
         )
 

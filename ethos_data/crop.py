@@ -19,7 +19,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from ethos_data import landmarks as topology
+from ethos_data import topology
 
 STORED_CONTEXT: Final = 2.0
 """Side of a stored window over the longer side of the face box. Holds the network's

@@ -23,17 +23,11 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from ethos_data import (
-    augment,
-    callbacks,
-    decoded,
-    examples,
-    records,
-    remote,
-    tfrecord,
-)
+from ethos_data import records
+from ethos_data.batches import augment, cache, callbacks, examples, remote
 from ethos_data.errors import EthosError
-from ethos_data.landmarks import NUM_LANDMARKS
+from ethos_data.storage import tfrecord
+from ethos_data.topology import NUM_LANDMARKS
 
 SHUFFLE_BUFFER: Final = 4096
 """Examples, still encoded: about 15 kB each."""
@@ -239,7 +233,7 @@ def load(
         elif cache_dir is not None:
             name = f"{split}-{fingerprint(data_dir)[:32]}"
             folder = os.path.join(os.path.expanduser(os.fspath(cache_dir)), name)
-            kept = decoded.kept(folder, _decoded(ds, num_parallel_calls), size)
+            kept = cache.kept(folder, _decoded(ds, num_parallel_calls), size)
         if kept is None:
             parts = tf.data.Dataset.from_tensor_slices(paths)
             ds = _mixed(parts, tf.data.TFRecordDataset, seed)

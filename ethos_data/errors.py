@@ -1,33 +1,99 @@
-"""Expected failures: one clear line for a person, never a traceback."""
+"""Expected failures: one clear line instead of a traceback."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import sys
 from collections.abc import Callable, Sequence
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C: 128 plus the number of SIGINT, as in shells."""
+
+_EXTRAS = {
+    "apache_beam": "train",
+    "google.protobuf": "train",
+    "google_crc32c": "train",
+    "isal": "train",
+    "keras": "train",
+    "numba": "train",
+    "scipy": "train",
+    "tensorflow": "train",
+    "tensorflow_datasets": "train",
+    "threadpoolctl": "train",
+    "boto3": "aws",
+    "dask": "dask",
+    "distributed": "dask",
+    "tensorboard": "tensorboard",
+}
+"""The optional dependencies and the extra of this package that installs each."""
+
 
 class EthosError(Exception):
-    """Something the user can mend. Its text names the file and the reason."""
+    """A failure that the user can correct. The text names the file and the reason."""
 
 
 def cli(main: Callable[..., int]) -> Callable[..., int]:
-    """Decorates a command's ``main(argv=None) -> int``, which console scripts call.
+    """Decorates a command's `main(argv=None) -> int`, which the console script calls.
 
-    An expected failure (EthosError, OSError) becomes one line on stderr and status 1,
-    Ctrl-C status 130; anything else is a defect of ETHOS and keeps its traceback. So
-    ``sys.exit(main())`` is all that ``__main__`` needs.
+    | failure | stderr | exit status |
+    | --- | --- | --- |
+    | EthosError, OSError | `error: ` and one line | 1 |
+    | an optional package is missing | `error: ` and the command that installs it | 1 |
+    | Ctrl-C | `interrupted` | 130 |
+    | the reader of stdout has gone (`\\| head`) | nothing | 0 |
+
+    Any other exception is a defect of ETHOS and keeps its traceback.
     """
 
     @functools.wraps(main)
     def run(argv: Sequence[str] | None = None) -> int:
+        _print_any_text()
         try:
-            return main(argv)
+            status = main(argv)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard_stdout()
+            return 0
+        except ModuleNotFoundError as error:
+            print(f"error: {missing_package(error)}", file=sys.stderr)
+            return 1
         except (EthosError, OSError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
-            return 130
+            return INTERRUPTED
+        return status
 
     return run
+
+
+def missing_package(error: ModuleNotFoundError) -> str:
+    """One line that says how to install a missing optional package.
+
+    Raises:
+      ModuleNotFoundError: The module is not an optional dependency of this package.
+    """
+    name = error.name or ""
+    package = name if name in _EXTRAS else name.split(".", 1)[0]
+    if package not in _EXTRAS:
+        raise error
+    extra = _EXTRAS[package]
+    return f"the package {package} is not installed: pip install 'ethos-faces[{extra}]'"
+
+
+def _print_any_text() -> None:
+    """Makes print() escape characters that the output's encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _discard_stdout() -> None:
+    """Sends further output nowhere, so that Python's exit does not fail on it."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())

@@ -26,9 +26,9 @@ import cv2
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from ethos_data import npz
 from ethos_data.crop import Window
-from ethos_data.landmarks import NUM_LANDMARKS
+from ethos_data.storage import npz
+from ethos_data.topology import NUM_LANDMARKS
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds

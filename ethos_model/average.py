@@ -27,11 +27,11 @@ import numpy as np
 
 from ethos_data.errors import EthosError, cli
 from ethos_data.quiet import import_tensorflow
-from ethos_model import checkpoint
-from ethos_model.config import PRETRAINED, TrainConfig
+from ethos_model.training import checkpoint
+from ethos_model.training.config import PRETRAINED, TrainConfig
 
 if TYPE_CHECKING:
-    from ethos_model.loop import Trainer
+    from ethos_model.training.loop import Trainer
 
 _SAME: Final = ("image_size", "alpha", "label_shift")
 """What networks must have in common for their mean to mean anything."""
@@ -133,7 +133,8 @@ def _read(
     if not before:
         raise EthosError(f"{source}: the first of --checkpoints must be a run's")
     import_tensorflow()
-    from ethos_model import initial, predict
+    from ethos_model import predict
+    from ethos_model.training import initial
 
     card = predict.read_card(predict.find(None if source == PRETRAINED else source))
     trainer = _trainer(_config(before[0], data_dir))
@@ -144,7 +145,7 @@ def _read(
 
 def _trainer(config: TrainConfig) -> Trainer:
     import_tensorflow()
-    from ethos_model import inputs, loop
+    from ethos_model.training import inputs, loop
 
     # The weights are there: nothing is to be downloaded.
     config = dataclasses.replace(config, backbone_weights="none", mixed_precision=False)
@@ -156,7 +157,7 @@ def _judge(
     config: TrainConfig, weights: list[np.ndarray], path: str
 ) -> dict[str, float]:
     import_tensorflow()
-    from ethos_model import inputs
+    from ethos_model.training import inputs
 
     batches = inputs.validation_batches(config)  # before anything that takes time
     trainer = _trainer(config)

@@ -34,9 +34,10 @@ from ethos_data import crop
 from ethos_data.errors import EthosError, cli
 from ethos_data.quiet import import_tensorflow
 from ethos_model import predict
-from ethos_model.evaluation import baseline, page, samples, summary, tables
+from ethos_model.evaluation import baseline, samples, summary
 from ethos_model.evaluation.conditions import select
 from ethos_model.evaluation.gather import BATCH, Network, gather
+from ethos_model.evaluation.report import page, tables
 from ethos_model.evaluation.results import Report
 
 SOURCE = ("source",)

@@ -24,9 +24,9 @@ import numpy as np
 from ethos_data.crop import NETWORK_CONTEXT
 from ethos_data.errors import EthosError, cli
 from ethos_data.quiet import import_tensorflow, quiet_libraries
-from ethos_model import checkpoint
 from ethos_model.metrics import SIGMA_RATIO
 from ethos_model.predict import CARD, FORMAT_VERSION, LITE, SIGNATURE, load_network
+from ethos_model.training import checkpoint
 
 _SMALLEST_HALF: Final = 1024
 """Values of a constant from which on it is stored as float16: kernels, not biases."""
@@ -111,7 +111,8 @@ def _write_saved_model(
         convert_variables_to_constants_v2,
     )
 
-    from ethos_model import batch_norm, network
+    from ethos_model import network
+    from ethos_model.training import batch_norm
 
     keras.mixed_precision.set_dtype_policy("float32")
     size = meta["config"]["image_size"]

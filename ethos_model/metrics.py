@@ -22,7 +22,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ethos_data import landmarks as topology
+from ethos_data import topology
 
 FAILURE_LIMIT: Final = 8.0
 """NME_box in % above which a face counts as failed, and where the AUC ends."""

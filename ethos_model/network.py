@@ -18,7 +18,7 @@ from keras import layers, ops
 
 from ethos_data.errors import EthosError
 from ethos_data.grey import LUMA
-from ethos_data.landmarks import NUM_LANDMARKS
+from ethos_data.topology import NUM_LANDMARKS
 
 OUTPUTS: Final = ("landmarks", "uncertainty", "depth", "restored")
 

@@ -21,8 +21,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from ethos_data import crop
-from ethos_data import landmarks as topology
+from ethos_data import crop, topology
 from ethos_data.errors import EthosError
 from ethos_data.quiet import import_tensorflow, quiet_libraries
 

@@ -27,10 +27,10 @@ from typing import Any
 
 from ethos_data.errors import cli
 from ethos_data.quiet import import_tensorflow
-from ethos_model import checkpoint
-from ethos_model import config as configuration
-from ethos_model import progress as following
-from ethos_model.config import TrainConfig
+from ethos_model.training import checkpoint
+from ethos_model.training import config as configuration
+from ethos_model.training import progress as following
+from ethos_model.training.config import TrainConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +70,8 @@ def fit(
     """
     import_tensorflow()
     from ethos_data import dataset
-    from ethos_model import inputs, loop
-    from ethos_model import run as runs
+    from ethos_model.training import inputs, loop
+    from ethos_model.training import run as runs
 
     began = time.monotonic()
     config.validate()
@@ -89,10 +89,10 @@ def fit(
     with dataset.naming_damage(*places):
         run.start()
         if config.profile_steps:
-            from ethos_model import profile
+            from ethos_model.training import profiling
 
-            times = profile.measure(config, trainer, config.profile_steps)
-            print(profile.report(times))
+            times = profiling.measure(config, trainer, config.profile_steps)
+            print(profiling.report(times))
             return FitResult([], "", math.nan, time.monotonic() - began)
         with runs.between_steps(run):
             run.train()

@@ -22,16 +22,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from ethos_data.errors import EthosError, cli
-from gui import compose, export, video
+from ethos_model.footage import reader
+from ethos_model.footage.smoother import OneEuroOptions
+from ethos_model.footage.tracker import FaceTracker, TrackerOptions
+from ethos_model.footage.writer import VideoRecorder
 from gui.degradation import SLIDERS, Degradation
-from gui.export import LandmarkTable, stills_aside, table_aside
+from gui.drawing import compose, export
+from gui.drawing.export import LandmarkTable, stills_aside, table_aside
+from gui.drawing.overlay import DRAWN, OverlayOptions
 from gui.jobs import Job, expand, plan_jobs
-from gui.overlay import DRAWN, OverlayOptions
 from gui.progress import Progress
-from gui.record import VideoRecorder
-from gui.session import Setup, load
-from gui.smoothing import OneEuroOptions
-from gui.tracker import FaceTracker, TrackerOptions
+from gui.viewer.session import Setup, load
 
 SMALLEST_HEIGHT = 480
 """Smaller videos are enlarged to about so many lines: points would cover the face."""
@@ -92,7 +93,7 @@ def annotate(
     frames = with_face = 0
     table = LandmarkTable(job.video, model_name)
     with contextlib.ExitStack() as outer, contextlib.ExitStack() as stack:
-        source = stack.enter_context(video.open_source(job.video))
+        source = stack.enter_context(reader.open_source(job.video))
         # Begun now: hours later it would be late to learn of a place that is not there.
         tables = [outer.enter_context(table_aside(path)) for path in job.tables]
         info = source.info
@@ -143,7 +144,7 @@ def annotate(
     return Result(frames, with_face, time.monotonic() - started)
 
 
-def _frames(source: video.Source) -> Iterator[video.Frame]:
+def _frames(source: reader.Source) -> Iterator[reader.Frame]:
     """All frames; a camera's end with Ctrl-C, and what came before is kept."""
     hears = threading.current_thread() is threading.main_thread()  # of signals
     if not (source.info.live and hears):
@@ -284,7 +285,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         degradation=Degradation(**{s.name: getattr(args, s.name) for s in SLIDERS}),
     )
     if len(jobs) == 1:  # a name that is no video should not wait for TensorFlow
-        video.open_source(jobs[0].video).close()
+        reader.open_source(jobs[0].video).close()
 
     def make_tracker() -> FaceTracker:
         loaded = load(Setup(args.model, args.detector))

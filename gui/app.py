@@ -31,15 +31,16 @@ except ImportError:  # Debian and others ship Python without it
     sys.exit("error: this Python has no Tk (Debian, Ubuntu: apt install python3-tk)")
 
 from ethos_data.errors import cli
-from gui import choosing, saving, settings, shortcuts, status, theme
-from gui.engine import READY, Engine, EngineSettings
-from gui.painter import Painter, Painting, PaintOptions
-from gui.player import Player
+from gui.drawing.surface import Turn
 from gui.sample import SAMPLE
-from gui.save_menu import SaveMenu
-from gui.session import Factory, Setup, load
-from gui.surface import Turn
-from gui.window import Window, set_text
+from gui.viewer import saving, settings, status
+from gui.viewer.engine import READY, Engine, EngineSettings
+from gui.viewer.painter import Painter, Painting, PaintOptions
+from gui.viewer.player import Player
+from gui.viewer.session import Factory, Setup, load
+from gui.widgets import choosing, shortcuts, theme
+from gui.widgets.save_menu import SaveMenu
+from gui.widgets.window import Window, set_text
 
 POLL_MS: Final = 10
 """Milliseconds between looks for news."""

@@ -8,8 +8,8 @@ import os
 from collections.abc import Sequence
 
 from ethos_data.errors import EthosError
-from gui import video
-from gui.export import STILLS
+from ethos_model.footage import reader
+from gui.drawing.export import STILLS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,11 +100,11 @@ def _in_folder(folder: str, output: str | None) -> list[Found]:
         inside += [
             os.path.join(place, name)
             for name in sorted(names)
-            if name.lower().endswith(video.VIDEO_SUFFIXES) and not name.startswith(".")
+            if name.lower().endswith(reader.VIDEO_SUFFIXES) and not name.startswith(".")
         ]
     if inside:
         return [Found(path, os.path.relpath(path, folder)) for path in inside]
-    if not video.images_in(folder):
+    if not reader.images_in(folder):
         raise EthosError(f"{folder}: no videos or images in this folder")
     return [Found(folder, os.path.basename(os.path.abspath(folder)))]
 

@@ -30,10 +30,10 @@ FPS: Final = 25.0
 
 def render(path: str) -> None:
     """Renders the sample: a few people, two seconds each, a cut between them."""
-    from ethos_data import background, scene
-    from ethos_data import render as rendering
-    from ethos_data.head import HeadModel
-    from gui.record import VideoRecorder
+    from ethos_data.heads import background, scene
+    from ethos_data.heads import render as rendering
+    from ethos_data.heads.model import HeadModel
+    from ethos_model.footage.writer import VideoRecorder
 
     model = HeadModel.builtin()
     with VideoRecorder(path, FPS) as recorder:

@@ -28,8 +28,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from ethos_data import depth as depth_lib
-from ethos_data import files
 from ethos_data.errors import EthosError, cli
+from ethos_data.storage import files
 from pipelines import logs, metadata, plan, shard
 from pipelines.job import Job, Result
 from pipelines.progress import Monitor, Progress, printer

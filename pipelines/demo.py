@@ -85,7 +85,7 @@ def demo(options: Options) -> Any:
         showcase.draw(
             corpus_dir, options.folder("data"), options.folder("model"), picture
         )
-    from ethos_model.evaluation import tables
+    from ethos_model.evaluation.report import tables
 
     print(f"\n{tables.table(report)}\n")
     print(f"picture  {picture}")
@@ -113,13 +113,13 @@ class _Steps:
 
 def _rendered(options: Options) -> str:
     """The rendered corpus, made once."""
-    from ethos_data import synthetic
+    from ethos_data.heads import synthesize
 
     folder = options.folder("corpus")
     if not os.path.isdir(folder):
         aside = f"{folder}.part"
         shutil.rmtree(aside, ignore_errors=True)
-        synthetic.synthesize(
+        synthesize.synthesize(
             aside,
             num_people=options.num_people,
             seed=options.seed,
@@ -142,8 +142,8 @@ def _convert(corpus_dir: str, options: Options) -> None:
 
 
 def _train(options: Options) -> None:
-    from ethos_model.config import TrainConfig
     from ethos_model.train import fit
+    from ethos_model.training.config import TrainConfig
 
     fit(
         TrainConfig(
@@ -181,8 +181,9 @@ def _evaluate(options: Options) -> Any:
 
 
 def _annotate(corpus_dir: str, options: Options) -> pathlib.Path:
+    from ethos_model.footage import finder, tracker
     from ethos_model.predict import FacePredictor
-    from gui import annotate, detect, tracker
+    from gui import annotate
 
     video = options.video
     if video is None:
@@ -195,7 +196,7 @@ def _annotate(corpus_dir: str, options: Options) -> pathlib.Path:
     result = annotate.annotate(
         annotate.Job(video, output, tables=(options.folder("landmarks.csv"),)),
         tracker.FaceTracker(
-            FacePredictor(options.folder("model")), detect.make_detector()
+            FacePredictor(options.folder("model")), finder.make_detector()
         ),
     )
     print(f"  {result.with_face} of {result.frames} frames with a face")

@@ -16,8 +16,10 @@ from collections.abc import Iterator, Sequence
 from concurrent import futures
 from typing import Any, Final
 
-from ethos_data import corpus, files, records
+from ethos_data import records
+from ethos_data.corpora import npz_video
 from ethos_data.errors import EthosError
+from ethos_data.storage import files
 from pipelines import metadata, plan
 from pipelines import shard as shard_lib
 
@@ -89,9 +91,9 @@ class Job:
         """
         if files.is_local(self.corpus_dir) and not os.path.isdir(self.corpus_dir):
             raise EthosError(f"{self.corpus_dir}: is not a folder")
-        found = corpus.find_videos(self.corpus_dir)
+        found = npz_video.find_videos(self.corpus_dir)
         if not found:
-            raise EthosError(f"{self.corpus_dir}: holds no {corpus.SUFFIX} file")
+            raise EthosError(f"{self.corpus_dir}: holds no {npz_video.SUFFIX} file")
         return found
 
     @contextlib.contextmanager
@@ -210,9 +212,9 @@ class Job:
             path = files.join(self.corpus_dir, *entry.path.split("/"))
             frames = height = width = 0
             # What is wrong with it is for the worker to say.
-            broken = contextlib.suppress(corpus.CorpusError, OSError)
+            broken = contextlib.suppress(npz_video.CorpusError, OSError)
             with broken, files.opened(path) as file:
-                frames, height, width = corpus.count_frames(path, file)
+                frames, height, width = npz_video.count_frames(path, file)
             return plan.Source(
                 entry.path, entry.size, entry.modified, frames, height, width
             )

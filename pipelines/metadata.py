@@ -17,7 +17,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ethos_data import files, landmarks, records
+from ethos_data import records, topology
+from ethos_data.storage import files
 from pipelines import plan
 from pipelines import shard as shard_lib
 
@@ -63,7 +64,7 @@ def features_json() -> dict[str, Any]:
                 "face_size": _tensor("float32"),
                 "frame": _tensor("int64"),
                 "image": _image("uint8", "jpeg", -1, -1, 3),
-                "landmarks": _tensor("float32", landmarks.NUM_LANDMARKS, 3),
+                "landmarks": _tensor("float32", topology.NUM_LANDMARKS, 3),
                 "person_id": text,
                 "source_size": _tensor("int64", 2),
                 "video_id": text,

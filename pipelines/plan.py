@@ -19,8 +19,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from ethos_data import corpus, records
 from ethos_data import depth as depth_lib
+from ethos_data import records
+from ethos_data.corpora import npz_video
 from ethos_data.errors import EthosError
 from pipelines import splits
 
@@ -123,11 +124,11 @@ class Source:
 
     @property
     def video_id(self) -> str:
-        return corpus.video_id_of(self.path)
+        return npz_video.video_id_of(self.path)
 
     @property
     def person_id(self) -> str:
-        return corpus.person_id_of(self.video_id)
+        return npz_video.person_id_of(self.video_id)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +144,7 @@ class Member:
     max_frames: int | None
 
     def frames(self, stride: int) -> int:
-        return len(corpus.chosen_frames(self.source.frames, stride, self.max_frames))
+        return len(npz_video.chosen_frames(self.source.frames, stride, self.max_frames))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Final, TextIO
 
-from ethos_data import files
+from ethos_data.storage import files
 from pipelines import plan
 from pipelines import shard as shard_lib
 

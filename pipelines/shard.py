@@ -21,10 +21,11 @@ import numpy as np
 import threadpoolctl
 from numpy.typing import ArrayLike
 
-from ethos_data import corpus, crop, files, records, tfrecord
+from ethos_data import crop, records, topology
 from ethos_data import depth as depth_lib
-from ethos_data import landmarks as topology
+from ethos_data.corpora import npz_video
 from ethos_data.errors import EthosError
+from ethos_data.storage import files, tfrecord
 from pipelines import plan
 
 STATE: Final = ".ethos"
@@ -128,7 +129,7 @@ class _Receipt:
         path = files.join(corpus_dir, *source.path.split("/"))
         try:
             video = read_video(path, member, options)
-        except corpus.CorpusError as error:
+        except npz_video.CorpusError as error:
             entry["rejected"] = error.reason
             entry["retry"] = isinstance(error.__cause__, (OSError, MemoryError))
             return []
@@ -181,7 +182,9 @@ def _counts(values: ArrayLike, edges: Sequence[float]) -> list[int]:
     return np.histogram(values, edges)[0].tolist()
 
 
-def read_video(path: str, member: plan.Member, options: plan.Options) -> corpus.Video:
+def read_video(
+    path: str, member: plan.Member, options: plan.Options
+) -> npz_video.Video:
     """Reads a planned file from wherever it lies.
 
     Raises:
@@ -189,7 +192,7 @@ def read_video(path: str, member: plan.Member, options: plan.Options) -> corpus.
     """
     try:
         with files.opened(path) as file:
-            video = corpus.read_video(
+            video = npz_video.read_video(
                 path,
                 file,
                 stride=options.frame_stride,
@@ -198,14 +201,14 @@ def read_video(path: str, member: plan.Member, options: plan.Options) -> corpus.
             video.video_id.encode()
             return video
     except UnicodeEncodeError as error:
-        raise corpus.CorpusError(path, "has a name that is not UTF-8") from error
+        raise npz_video.CorpusError(path, "has a name that is not UTF-8") from error
     except OSError as error:
         reason = f"cannot be read ({reason_of(error)})"
-        raise corpus.CorpusError(path, reason) from error
+        raise npz_video.CorpusError(path, reason) from error
 
 
 def make_records(
-    video: corpus.Video, options: plan.Options
+    video: npz_video.Video, options: plan.Options
 ) -> Iterator[records.Record | str]:
     """The record of each frame, or why there is none.
 
@@ -263,7 +266,7 @@ def _derived_depths(
 
 
 def _make_record(
-    video: corpus.Video,
+    video: npz_video.Video,
     index: int,
     window: crop.Window,
     normalized: np.ndarray,

@@ -11,8 +11,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ethos_data import corpus, crop
-from ethos_data import landmarks as topology
+from ethos_data import crop, topology
+from ethos_data.corpora import npz_video
 from ethos_data.degrade import source
 from ethos_data.errors import EthosError
 from pipelines import metadata
@@ -58,27 +58,29 @@ def held_out(data_dir: str) -> list[str]:
 
 def corpus_video(path: str, corpus_dir: str, data_dir: str, fps: float = 10) -> None:
     """Writes the longest video of the test split as a video file."""
-    frames = corpus.read_video(os.path.join(corpus_dir, held_out(data_dir)[0])).frames
+    frames = npz_video.read_video(
+        os.path.join(corpus_dir, held_out(data_dir)[0])
+    ).frames
     _write(path, frames, fps)
 
 
 def render_video(path: str, seed: int, seconds: float = 4, fps: float = 25) -> None:
     """Writes a moving head that is in no corpus."""
-    from ethos_data import synthetic
+    from ethos_data.heads import synthesize
 
     with tempfile.TemporaryDirectory() as folder:
-        (clip,) = synthetic.synthesize(
+        (clip,) = synthesize.synthesize(
             folder,
             num_people=1,
             videos_per_person=1,
             frames_per_video=round(seconds * fps),
             seed=seed + 1_000_000,
         )
-        _write(path, corpus.read_video(clip).frames, fps)
+        _write(path, npz_video.read_video(clip).frames, fps)
 
 
 def _write(path: str, frames: np.ndarray, fps: float) -> None:
-    from gui.record import VideoRecorder
+    from ethos_model.footage.writer import VideoRecorder
 
     with VideoRecorder(path, fps) as recorder:
         for number, frame in enumerate(frames):
@@ -100,7 +102,7 @@ def draw(corpus_dir: str, data_dir: str, model_dir: str, output: str) -> None:
     predictor = FacePredictor(model_dir)
     rows = []
     for path in held_out(data_dir)[:_PEOPLE]:
-        video = corpus.read_video(os.path.join(corpus_dir, path))
+        video = npz_video.read_video(os.path.join(corpus_dir, path))
         middle = len(video.frames) // 2
         box = topology.face_box(video.landmarks[middle])
         blocks = [
@@ -115,8 +117,8 @@ def draw(corpus_dir: str, data_dir: str, model_dir: str, output: str) -> None:
 
 def _block(predictor: object, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
     """Input with landmarks, restored face and shaded depth, side by side."""
-    from gui import compose, overlay
-    from gui.tracker import TrackedFace
+    from ethos_model.footage.tracker import TrackedFace
+    from gui.drawing import compose, overlay
 
     (face,) = predictor.predict(frame, [box])  # type: ignore[attr-defined]
     tracked = TrackedFace(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import apache_beam as beam
 import cv2
 
-from ethos_data import files
+from ethos_data.storage import files
 from pipelines import plan
 from pipelines import shard as shard_lib
 

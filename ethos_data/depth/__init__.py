@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from ethos_data import landmarks as topology
+from ethos_data import topology
 from ethos_data.depth import interpolate, prior
 
 DEFAULT_METHOD: Final = "prior"

@@ -1,7 +1,7 @@
 """The learned prior: what faces look like between the 68 points.
 
 A linear Gaussian model of a face's surface, learned from random heads by
-`python -m ethos_data.fit_depth_prior`: the 68 landmarks and some thousand points of the
+`python -m ethos_data.depth.learn`: the 68 landmarks and some thousand points of the
 surface (see `depth.template`) move together with K independent, standard normal
 coefficients. 68 points are explained by the most probable face (see `depth.fitting`),
 whose surface is then drawn with a z-buffer.
@@ -20,7 +20,7 @@ from typing import Final
 import numba
 import numpy as np
 
-from ethos_data import landmarks as topology
+from ethos_data import topology
 from ethos_data.depth import fitting, zbuffer
 from ethos_data.errors import EthosError
 

@@ -18,9 +18,10 @@ from typing import Final
 
 import numpy as np
 
-from ethos_data import head as heads
-from ethos_data import landmarks as topology
+from ethos_data import topology
 from ethos_data.depth.cylinder import Cylinder, Places
+from ethos_data.heads.model import HeadModel
+from ethos_data.heads.parts import EYE, FACE, HEAD, MOUTH, TEETH
 
 COLUMNS: Final = 65
 """Odd, so that the grid has a middle column and is its own mirror image."""
@@ -37,7 +38,7 @@ FOREHEAD: Final = 0.3
 TEETH_ROWS: Final = 6
 TEETH_COLUMNS: Final = 9
 
-_SKIN: Final = (heads.FACE, heads.HEAD, heads.EYE)
+_SKIN: Final = (FACE, HEAD, EYE)
 _SEAM_STEP: Final = 0.01  # cm
 
 
@@ -56,14 +57,14 @@ class Template:
     mirror: np.ndarray
 
 
-def build(model: heads.HeadModel) -> Template:
+def build(model: HeadModel) -> Template:
     """Lays the grids over the neutral head of a model."""
     neutral = np.asarray(model.neutral, np.float64)
     landmarks = neutral[model.landmarks68]
     # The axis runs between the jaw's ends, where the ears are: the sides of the face
     # are then seen from it as squarely as the front.
     cylinder = Cylinder(neutral, float(landmarks[[0, 16], 2].mean()))
-    skin_mesh, teeth_mesh = _skin(model), _of_parts(model, (heads.TEETH,))
+    skin_mesh, teeth_mesh = _skin(model), _of_parts(model, (TEETH,))
     angles, heights = _face_rays(model, cylinder, skin_mesh)
     skin = cylinder.cast(skin_mesh, angles, heights)
     triangles = grid_triangles(ROWS, COLUMNS)
@@ -102,19 +103,19 @@ def _grid_mirror(rows: int, columns: int) -> np.ndarray:
     return np.arange(rows * columns).reshape(rows, columns)[:, ::-1].ravel()
 
 
-def _of_parts(model: heads.HeadModel, parts: tuple[int, ...]) -> np.ndarray:
+def _of_parts(model: HeadModel, parts: tuple[int, ...]) -> np.ndarray:
     return model.triangles[np.isin(model.parts, parts)[model.triangles].all(axis=1)]
 
 
-def _skin(model: heads.HeadModel) -> np.ndarray:
+def _skin(model: HeadModel) -> np.ndarray:
     """Triangles of the skin, with the rim of the mouth, where the lips roll in."""
     parts = model.parts[model.triangles]
     skin = np.isin(parts, _SKIN)
-    rim = skin.any(axis=1) & (skin | (parts == heads.MOUTH)).all(axis=1)
+    rim = skin.any(axis=1) & (skin | (parts == MOUTH)).all(axis=1)
     return model.triangles[skin.all(axis=1) | rim]
 
 
-def _on_landmarks(model: heads.HeadModel) -> Places:
+def _on_landmarks(model: HeadModel) -> Places:
     return Places(
         np.repeat(model.landmarks68.astype(np.int32)[:, None], 3, axis=1),
         np.tile(np.eye(1, 3), (topology.NUM_LANDMARKS, 1)),
@@ -122,7 +123,7 @@ def _on_landmarks(model: heads.HeadModel) -> Places:
 
 
 def _face_rays(
-    model: heads.HeadModel, cylinder: Cylinder, mesh: np.ndarray
+    model: HeadModel, cylinder: Cylinder, mesh: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Angle (radians, 0 = forwards) and height (cm) of the face's grid, each (P,)."""
     landmarks = cylinder.vertices[model.landmarks68]
@@ -184,7 +185,7 @@ def _face_rays(
 
 
 def _lip_edges(
-    model: heads.HeadModel,
+    model: HeadModel,
     cylinder: Cylinder,
     mesh: np.ndarray,
     angle: np.ndarray,
@@ -209,9 +210,7 @@ def _lip_edges(
     return edges[0], edges[1]
 
 
-def _stretched(
-    model: heads.HeadModel, triangles: np.ndarray, skin: Places
-) -> np.ndarray:
+def _stretched(model: HeadModel, triangles: np.ndarray, skin: Places) -> np.ndarray:
     """bool (T,): triangles from lip to lip, which opening the mouth would stretch."""
     points, moved = skin.of(model.neutral), skin.of(model.expression)
     lips = model.neutral[model.landmarks68[48:60]]

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from ethos_data import crop, records, tfrecord
-from ethos_data import landmarks as topology
+from ethos_data import crop, records, topology
 from ethos_data.crop import Window
 from ethos_data.errors import EthosError
+from ethos_data.storage import tfrecord
 
 
 @dataclasses.dataclass(frozen=True)

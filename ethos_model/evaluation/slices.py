@@ -13,7 +13,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ethos_data import landmarks as topology
+from ethos_data import topology
 from ethos_model.evaluation.samples import Sample
 
 _JUDGED_SIZE: Final = 112

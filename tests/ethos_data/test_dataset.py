@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ethos_data import augment, crop, dataset, records, tfrecord
-from ethos_data import landmarks as topology
+from ethos_data import crop, dataset, records, topology
+from ethos_data.batches import augment
 from ethos_data.errors import EthosError
+from ethos_data.storage import tfrecord
 from tests.ethos_data import pictures
 from tests.ethos_data.videos import face_points
 

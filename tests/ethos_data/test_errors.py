@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from ethos_data import errors
@@ -27,3 +31,54 @@ def test_defects_keep_their_traceback():
 
     with pytest.raises(ZeroDivisionError):
         main([])
+
+
+def test_a_missing_optional_package_is_named_with_its_extra(capsys):
+    @errors.cli
+    def main(argv=None):
+        raise ModuleNotFoundError("No module named 'keras'", name="keras.layers")
+
+    assert main([]) == 1
+    assert capsys.readouterr().err == (
+        "error: the package keras is not installed: pip install 'ethos-faces[train]'\n"
+    )
+
+
+def test_another_missing_module_is_a_defect():
+    @errors.cli
+    def main(argv=None):
+        raise ModuleNotFoundError("No module named 'keyboard'", name="keyboard")
+
+    with pytest.raises(ModuleNotFoundError):
+        main([])
+
+
+def test_a_closed_pipe_ends_the_command_quietly():
+    code = (
+        "from ethos_data import errors\n"
+        "@errors.cli\n"
+        "def main(argv=None):\n"
+        "    for number in range(100_000): print(number)\n"
+        "    return 0\n"
+        "raise SystemExit(main())\n"
+    )
+    shell = f'"{sys.executable}" -c "$1" | head -1; exit "${{PIPESTATUS[0]}}"'
+    done = subprocess.run(
+        ["bash", "-c", shell, "bash", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+
+
+def test_text_that_the_terminal_cannot_show_is_escaped():
+    code = (
+        "from ethos_data import errors\n"
+        "@errors.cli\n"
+        "def main(argv=None):\n"
+        "    print('wrote ümlaut'); return 0\n"
+        "raise SystemExit(main())\n"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=environment, check=True
+    )
+    assert done.stdout == b"wrote \\xfcmlaut\n"

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ethos_data import npz, records, tfrecord
+from ethos_data import records
 from ethos_data.crop import Window
+from ethos_data.storage import npz, tfrecord
 
 
 def make_record(seed: int = 0, side: int = 40) -> records.Record:

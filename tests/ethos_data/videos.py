@@ -7,7 +7,7 @@ import pathlib
 import cv2
 import numpy as np
 
-from ethos_data import landmarks as topology
+from ethos_data import topology
 
 
 def face_points() -> np.ndarray:

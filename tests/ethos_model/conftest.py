@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from ethos_model import checkpoint, export, inputs, network
-from ethos_model.config import TrainConfig
+from ethos_model import export, network
+from ethos_model.training import checkpoint, inputs
+from ethos_model.training.config import TrainConfig
 from tests.ethos_model import tiny
 
 EXPORTED_SIZE = 48

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from ethos_data.errors import EthosError
-from ethos_model import average, checkpoint, export, inputs, losses
-from ethos_model.config import TrainConfig
+from ethos_model import average, export
+from ethos_model.training import checkpoint, inputs, losses
+from ethos_model.training.config import TrainConfig
 from tests.ethos_model import tiny
 
 pytestmark = pytest.mark.usefixtures("tiny_network")

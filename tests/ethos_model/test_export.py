@@ -13,8 +13,9 @@ import pytest
 
 from ethos_data import crop
 from ethos_data.errors import EthosError
-from ethos_data.landmarks import face_box
-from ethos_model import batch_norm, checkpoint, export, network, predict
+from ethos_data.topology import face_box
+from ethos_model import export, network, predict
+from ethos_model.training import batch_norm, checkpoint
 from tests.ethos_model.conftest import EXPORTED_SIZE, changed
 
 

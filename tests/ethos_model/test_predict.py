@@ -7,8 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from ethos_data import crop
-from ethos_data import landmarks as topology
+from ethos_data import crop, topology
 from ethos_model import predict
 
 SIZE = 48

@@ -16,11 +16,13 @@ import sys
 import numpy as np
 import pytest
 
-from ethos_data import augment, dataset
+from ethos_data import dataset
+from ethos_data.batches import augment
 from ethos_data.errors import EthosError
-from ethos_model import checkpoint, inputs, loop, network, progress, train
-from ethos_model import run as runs
-from ethos_model.config import TrainConfig
+from ethos_model import network, train
+from ethos_model.training import checkpoint, inputs, loop, progress
+from ethos_model.training import run as runs
+from ethos_model.training.config import TrainConfig
 from tests.ethos_model import tiny
 
 pytestmark = pytest.mark.usefixtures("tiny_network")

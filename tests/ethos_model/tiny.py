@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ethos_data import landmarks as topology
-from ethos_data import records, tfrecord
+from ethos_data import records, topology
 from ethos_data.crop import Window
+from ethos_data.storage import tfrecord
 
 SIZE = 32
 FLAGS = {
@@ -134,7 +134,7 @@ def _kill_at(moment: str) -> None:
     """Arranges a SIGKILL: "step N" after that step, "evaluate N" before the Nth
     evaluation (two an epoch), "save N" halfway through writing that epoch's last
     checkpoint."""
-    from ethos_model import checkpoint, loop, progress
+    from ethos_model.training import checkpoint, loop, progress
 
     kind, number = moment.split()
     left = int(number)
@@ -175,7 +175,7 @@ def _split_processor(count: int) -> None:
     """Lets the processor pass for so many devices of one machine."""
     import tensorflow as tf
 
-    from ethos_model import inputs
+    from ethos_model.training import inputs
 
     parts = [tf.config.LogicalDeviceConfiguration()] * count
     processor = tf.config.list_physical_devices("CPU")[0]
@@ -185,7 +185,8 @@ def _split_processor(count: int) -> None:
 
 
 def main() -> int:
-    from ethos_model import inputs, network, train
+    from ethos_model import network, train
+    from ethos_model.training import inputs
 
     if moment := os.environ.get("TINY_KILL_AT"):
         _kill_at(moment)

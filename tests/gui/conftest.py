@@ -50,7 +50,8 @@ def warnings(monkeypatch):
     """What message boxes said, instead of message boxes."""
     said = []
     monkeypatch.setattr(
-        "gui.save_menu.messagebox.showwarning", lambda _, text, **__: said.append(text)
+        "gui.widgets.save_menu.messagebox.showwarning",
+        lambda _, text, **__: said.append(text),
     )
     return said
 

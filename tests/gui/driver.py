@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from gui.app import App
-from gui.engine import READY
+from gui.viewer.engine import READY
 
 
 class Driver:

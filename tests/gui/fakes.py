@@ -14,8 +14,8 @@ import numpy as np
 
 from ethos_data.crop import NETWORK_CONTEXT, Window, window_around
 from ethos_data.errors import EthosError
-from gui.detect import Detection
-from gui.session import Loaded, Setup
+from ethos_model.footage.finder import Detection
+from gui.viewer.session import Loaded, Setup
 
 SKIN = (230, 170, 60)
 """RGB of drawn faces; nothing else in the test videos is near it."""

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ethos_data.errors import EthosError
+from ethos_model.footage.reader import Images, open_source
 from gui import annotate, jobs
-from gui.video import Images, open_source
 from tests.gui import fakes
 
 

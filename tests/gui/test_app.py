@@ -9,7 +9,8 @@ import time
 import cv2
 import numpy as np
 
-from gui import annotate, saving
+from gui import annotate
+from gui.viewer import saving
 from tests.gui import fakes
 
 
@@ -216,7 +217,8 @@ def test_the_dialog_proposes_another_name_than_the_videos(
     drive.ready()
     asked = {}
     monkeypatch.setattr(
-        "gui.save_menu.filedialog.asksaveasfilename", lambda **o: asked.update(o) or ""
+        "gui.widgets.save_menu.filedialog.asksaveasfilename",
+        lambda **o: asked.update(o) or "",
     )
     drive.app.save_menu.ask_video()
     assert asked["initialfile"] == "clip_faces.mp4"
@@ -228,13 +230,17 @@ def test_what_the_dialogs_choose_is_opened(start, clip, tmp_path, monkeypatch):
     drive.ready()
     answers = {"askopenfilename": clip, "askdirectory": str(tmp_path)}
     for name, answer in answers.items():
-        monkeypatch.setattr(f"gui.choosing.filedialog.{name}", lambda a=answer, **_: a)
+        monkeypatch.setattr(
+            f"gui.widgets.choosing.filedialog.{name}", lambda a=answer, **_: a
+        )
     drive.app.window.buttons["Load Video"].invoke()
     drive.until(lambda: drive.app.root.title().startswith("clip.avi"))
     drive.app.window.menus["Model"].invoke("Another model …")
     drive.until(lambda: "not an exported ETHOS model" in drive.says())
     saved = str(tmp_path / "picture.png")
-    monkeypatch.setattr("gui.save_menu.filedialog.asksaveasfilename", lambda **_: saved)
+    monkeypatch.setattr(
+        "gui.widgets.save_menu.filedialog.asksaveasfilename", lambda **_: saved
+    )
     drive.key("<Control-s>")
     drive.until(lambda: os.path.exists(saved))
     # A folder of images: the picture that was just saved.
@@ -269,7 +275,7 @@ def test_never_empty_and_keys_are_listed(start):
 
 
 def test_every_key_has_a_meaning(start):
-    from gui.shortcuts import SHORTCUTS
+    from gui.widgets.shortcuts import SHORTCUTS
 
     drive = start(paused=True)
     assert set(drive.app._actions()) == {s.action for s in SHORTCUTS}

@@ -1,6 +1,6 @@
 """What goes wrong is said in the window, and the window goes on."""
 
-from gui import saving
+from gui.viewer import saving
 from tests.gui import fakes
 from tests.gui.driver import left_behind
 

@@ -12,8 +12,9 @@ import zlib
 import numpy as np
 import pytest
 
-from ethos_data import records, tfrecord
+from ethos_data import records
 from ethos_data.errors import EthosError
+from ethos_data.storage import tfrecord
 from pipelines import convert, metadata, plan
 from tests.ethos_data import videos
 

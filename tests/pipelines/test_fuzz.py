@@ -6,7 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from ethos_data import corpus, depth, records
+from ethos_data import depth, records
+from ethos_data.corpora import npz_video
 from pipelines import plan, shard
 from tests.ethos_data import videos
 
@@ -78,7 +79,7 @@ def rewritten(data: bytes, rng: np.random.Generator) -> bytes:
 @pytest.mark.parametrize("mutate", [mutated, rewritten])
 def test_no_crash_no_hang_no_wrong_record(mutate):
     goods = good_files()
-    originals = [corpus.read_video("Some_One_1.npz", io.BytesIO(g)) for g in goods]
+    originals = [npz_video.read_video("Some_One_1.npz", io.BytesIO(g)) for g in goods]
     rng = np.random.default_rng(7)
     outcomes = {"read": 0, "refused": 0}
     reasons = []
@@ -87,13 +88,13 @@ def test_no_crash_no_hang_no_wrong_record(mutate):
         data = mutate(goods[which], rng)
         file = io.BytesIO(data)
         try:
-            video = corpus.read_video("Some_One_1.npz", file)
-        except corpus.CorpusError as error:
+            video = npz_video.read_video("Some_One_1.npz", file)
+        except npz_video.CorpusError as error:
             outcomes["refused"] += 1
             reasons.append(str(error))
             continue
         outcomes["read"] += 1
-        frames, height, width = corpus.count_frames("Some_One_1.npz", file)
+        frames, height, width = npz_video.count_frames("Some_One_1.npz", file)
         assert video.frames.shape == (frames, height, width, 3)
         assert video.landmarks.shape == (frames, 68, 3)
         for record in shard.make_records(video, OPTIONS):
@@ -116,7 +117,7 @@ def test_no_crash_no_hang_no_wrong_record(mutate):
 def test_landmarks_of_any_shape_have_a_record_or_a_reason(method, tmp_path):
     """Points that collapse, fold, mirror or scatter: depth is finite or none."""
     videos.write_video(tmp_path / "Some_One_1.npz", frames=1)
-    video = corpus.read_video(str(tmp_path / "Some_One_1.npz"))
+    video = npz_video.read_video(str(tmp_path / "Some_One_1.npz"))
     options = plan.Options(depth_method=method)
     rng = np.random.default_rng(3)
     face = video.landmarks[0].copy()

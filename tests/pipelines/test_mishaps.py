@@ -11,9 +11,10 @@ import time
 
 import pytest
 
-from ethos_data import dataset, files, records
+from ethos_data import dataset, records
 from ethos_data.errors import EthosError
-from pipelines import inspection, plan
+from ethos_data.storage import files
+from pipelines import inspect, plan
 from tests.ethos_data import videos
 from tests.pipelines.test_convert import tree
 from tests.pipelines.test_restart import run
@@ -136,7 +137,7 @@ def test_ctrl_c_is_said_in_one_word(slow):
 def test_a_data_set_of_one_person_is_inspected(tmp_path, capsys):
     corpus_dir = videos.write_corpus(tmp_path / "one", people=1, videos=1, frames=2)
     run(corpus_dir, tmp_path / "data")
-    assert inspection.main([str(tmp_path / "data")]) == 0
+    assert inspect.main([str(tmp_path / "data")]) == 0
     assert "1 found, 1 written" in capsys.readouterr().out
 
 
@@ -147,9 +148,9 @@ def test_a_run_that_wrote_nothing_is_inspected(tmp_path, capsys):
     with pytest.raises(EthosError, match="1 of 1 files were rejected"):
         run(corpus_dir, tmp_path / "data")
     data = str(tmp_path / "data")
-    assert inspection.main([data]) == 0
+    assert inspect.main([data]) == 0
     assert "NOT COMPLETE" in capsys.readouterr().out
-    assert inspection.main([data, "--contact_sheet", str(tmp_path / "s.png")]) == 1
+    assert inspect.main([data, "--contact_sheet", str(tmp_path / "s.png")]) == 1
     assert "holds no frame to draw" in capsys.readouterr().err
 
 
@@ -174,7 +175,7 @@ def test_a_lack_of_memory_is_no_verdict_on_a_file(corpus_dir, tmp_path, monkeypa
         raise MemoryError
 
     with monkeypatch.context() as patched:
-        patched.setattr("ethos_data.corpus.Npz", lacking)
+        patched.setattr("ethos_data.corpora.npz_video.Npz", lacking)
         with pytest.raises(EthosError, match="does not fit into memory"):
             run(corpus_dir, tmp_path)
     assert run(corpus_dir, tmp_path).rejected == ()

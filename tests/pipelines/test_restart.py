@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from ethos_data import files, records
+from ethos_data import records
+from ethos_data.storage import files
 from pipelines import convert, plan
 from tests.ethos_data import videos
 from tests.pipelines.test_convert import tree

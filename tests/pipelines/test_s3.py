@@ -4,8 +4,9 @@ import pathlib
 
 import pytest
 
-from ethos_data import files, records
+from ethos_data import records
 from ethos_data.errors import EthosError
+from ethos_data.storage import files
 from pipelines import convert, plan
 from tests.ethos_data import videos
 from tests.pipelines.test_convert import tree
@@ -102,7 +103,8 @@ def test_a_bucket_to_a_bucket_gives_the_bytes_of_a_folder(
 def test_training_reads_what_was_written_to_a_bucket(
     endpoint, corpus_dir, tmp_path, monkeypatch
 ):
-    from ethos_data import dataset, remote
+    from ethos_data import dataset
+    from ethos_data.batches import remote
 
     flags, _ = endpoint
     args = {"corpus_dir": str(corpus_dir), "options": OPTIONS}

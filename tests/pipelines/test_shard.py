@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ethos_data import corpus, depth, landmarks
+from ethos_data import depth, topology
+from ethos_data.corpora import npz_video
 from pipelines import plan, shard
 from tests.ethos_data import videos
 
@@ -14,7 +15,7 @@ def make_video(tmp_path, depth=None, **sizes):
     if depth is not None:
         arrays["depth"] = depth
     np.savez(tmp_path / "Some_One_1.npz", **arrays)
-    return corpus.read_video(str(tmp_path / "Some_One_1.npz"))
+    return npz_video.read_video(str(tmp_path / "Some_One_1.npz"))
 
 
 def test_the_stored_points_lie_on_the_same_pixels(tmp_path):
@@ -36,8 +37,8 @@ def test_the_stored_points_lie_on_the_same_pixels(tmp_path):
         video.landmarks[0, :, :2],
         atol=1e-3,
     )
-    assert abs(record.landmarks[landmarks.EYES, 2].mean()) < 1e-6
-    box = landmarks.face_box(video.landmarks[0].astype(np.float64))
+    assert abs(record.landmarks[topology.EYES, 2].mean()) < 1e-6
+    box = topology.face_box(video.landmarks[0].astype(np.float64))
     expected = np.sqrt((box[2] - box[0]) * (box[3] - box[1]))
     assert record.face_size == pytest.approx(expected)
     assert record.source_size == (200, 240)
@@ -63,7 +64,7 @@ def test_true_depth_is_resampled_in_the_frame_of_the_landmarks(tmp_path):
     centre = (np.arange(96) + 0.5) / 96
     px = record.window.left + centre * record.window.size
     py = record.window.top + centre * record.window.size
-    eyes = video.landmarks[0, landmarks.EYES, 2].mean()
+    eyes = video.landmarks[0, topology.EYES, 2].mean()
     expected = (0.3 * px[None, :] - 0.2 * py[:, None] + 50 - eyes) / record.window.size
     known = ~np.isnan(record.depth)
     assert known.mean() > 0.4

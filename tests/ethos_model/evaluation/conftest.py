@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ethos_data import crop, records, tfrecord
-from ethos_data import landmarks as topology
+from ethos_data import crop, records, topology
 from ethos_data.depth import depth_map
+from ethos_data.storage import tfrecord
 
 PEOPLE = 5
 FRAMES = 4  # of each person, in each split

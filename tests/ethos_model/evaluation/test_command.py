@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ethos_data import crop
-from ethos_data import landmarks as topology
+from ethos_data import crop, topology
 from ethos_model import evaluate
 from ethos_model.evaluation import samples
 

@@ -7,9 +7,10 @@ import pytest
 
 from ethos_data.errors import EthosError
 from ethos_model import metrics
-from ethos_model.evaluation import baseline, conditions, page, samples, summary, tables
+from ethos_model.evaluation import baseline, conditions, samples, summary
 from ethos_model.evaluation.conditions import CLEAN
 from ethos_model.evaluation.gather import Network, gather
+from ethos_model.evaluation.report import page, tables
 from tests.ethos_model.evaluation.conftest import FRAMES, PEOPLE, Constant
 
 SIZE = 48

@@ -5,8 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from ethos_data import crop, dataset
-from ethos_data import landmarks as topology
+from ethos_data import crop, dataset, topology
 from ethos_data.errors import EthosError
 from ethos_model.evaluation import baseline, samples
 from tests.ethos_model.evaluation.conftest import FRAMES, PEOPLE, make_record

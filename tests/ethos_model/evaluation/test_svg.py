@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from ethos_model.evaluation import svg
+from ethos_model.evaluation.report import svg
 
 
 def test_every_line_has_a_stroke_of_its_own_also_in_the_legend():

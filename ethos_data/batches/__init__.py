@@ -1,0 +1,1 @@
+"""Training batches: reading, sampling, augmentation and caching of examples."""

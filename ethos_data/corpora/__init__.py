@@ -1,0 +1,1 @@
+"""Readers of corpora. Each reader returns videos in one form."""

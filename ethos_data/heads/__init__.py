@@ -1,0 +1,1 @@
+"""Rendered heads: people who do not exist, with exact landmarks and depth."""

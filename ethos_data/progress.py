@@ -1,0 +1,63 @@
+"""Progress bars: tqdm with the same settings in every command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final, TextIO
+
+from tqdm import tqdm
+
+LOG_SECONDS: Final = 10.0
+"""Seconds between two lines where the output is not a terminal."""
+
+
+def bar(
+    total: int | None,
+    unit: str,
+    *,
+    description: str = "",
+    stream: TextIO | None = None,
+    **details: Any,
+) -> tqdm:
+    """A progress bar on stderr. Use it as a context manager.
+
+    On a terminal the bar is redrawn in place. In a log it writes a line at most every
+    `LOG_SECONDS` seconds and one at the end.
+
+    Example:
+      with progress.bar(len(paths), "files") as bar:
+          for path in paths:
+              convert(path)
+              bar.update()
+
+    Args:
+      total: Number of units; None if unknown.
+      unit: What is counted, in the plural, for example "frames".
+      description: Text in front of the bar.
+      stream: Where to write; None for stderr.
+      **details: Further arguments of tqdm.
+    """
+    stream = stream or sys.stderr
+    terminal = stream.isatty()
+    return tqdm(
+        total=total,
+        unit=f" {unit}",
+        desc=description or None,
+        file=stream,
+        dynamic_ncols=terminal,
+        mininterval=0.1 if terminal else LOG_SECONDS,
+        ascii=(getattr(stream, "encoding", None) or "ascii").lower() != "utf-8",
+        leave=not terminal,
+        **details,
+    )
+
+
+def counter(bar: tqdm) -> Callable[[int, int], None]:
+    """A callback `(done, total)` that moves a bar to `done`."""
+
+    def update(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    return update

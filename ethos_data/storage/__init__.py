@@ -1,0 +1,1 @@
+"""Local and remote files, npz archives and TFRecord files."""

@@ -1,0 +1,1 @@
+"""The evaluation report: an HTML page, its figures and tables."""

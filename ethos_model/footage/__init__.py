@@ -1,0 +1,1 @@
+"""Processing of video without a window: reading, finding, tracking, smoothing."""

@@ -1,0 +1,1 @@
+"""Image drawing without Tk."""

@@ -1,0 +1,1 @@
+"""The threads and the process behind the window."""

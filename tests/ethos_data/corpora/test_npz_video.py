@@ -1,0 +1,140 @@
+"""One npz video to frames and landmarks, or to an error that names the file."""
+
+import numpy as np
+import pytest
+
+from ethos_data.corpora import npz_video
+from tests.ethos_data import videos
+
+
+def test_time_comes_first_and_names_come_from_the_file(tmp_path):
+    arrays = videos.make_arrays(frames=5)
+    path = tmp_path / "Jean-Luc_Müller_Åse_12.npz"
+    np.savez_compressed(path, **arrays)
+    video = npz_video.read_video(str(path))
+    assert video.video_id == "Jean-Luc_Müller_Åse_12"
+    assert video.person_id == "Jean-Luc_Müller_Åse"
+    assert video.frames.shape == (5, 60, 72, 3)
+    assert video.frames.dtype == np.uint8
+    assert video.landmarks.dtype == np.float32
+    for t in range(5):
+        np.testing.assert_array_equal(video.frames[t], arrays["colorImages"][..., t])
+        np.testing.assert_array_equal(
+            video.landmarks[t], arrays["landmarks3D"][..., t].astype(np.float32)
+        )
+    assert video.depth is None
+    assert npz_video.count_frames(str(path)) == (5, 60, 72)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_time_first_is_the_same_video(tmp_path, save):
+    arrays = videos.make_arrays(frames=5)
+    depth = np.random.default_rng(0).normal(size=(60, 72, 5))
+    save(tmp_path / "last_1.npz", depth=depth, **arrays)
+    first = {
+        name: np.ascontiguousarray(np.moveaxis(arrays[name], -1, 0))
+        for name in ("colorImages", "landmarks3D")
+    }
+    save(tmp_path / "first_1.npz", depth=np.moveaxis(depth, -1, 0), **first)
+    a, b = (
+        npz_video.read_video(str(tmp_path / f"{n}_1.npz")) for n in ("last", "first")
+    )
+    np.testing.assert_array_equal(a.frames, b.frames)
+    np.testing.assert_array_equal(a.landmarks, b.landmarks)
+    np.testing.assert_array_equal(a.depth, b.depth)
+    np.testing.assert_array_equal(a.depth, np.moveaxis(depth, -1, 0).astype("f4"))
+
+
+def test_three_frames_of_three_channels_are_not_confused(tmp_path):
+    arrays = videos.make_arrays(frames=3)
+    np.savez(tmp_path / "a_1.npz", **arrays)
+    video = npz_video.read_video(str(tmp_path / "a_1.npz"))
+    np.testing.assert_array_equal(video.frames[1], arrays["colorImages"][..., 1])
+
+
+@pytest.mark.parametrize(("stride", "most"), [(1, None), (3, None), (1, 4), (2, 3)])
+def test_chosen_frames_are_read_and_numbered(tmp_path, stride, most):
+    arrays = videos.make_arrays(frames=11)
+    np.savez_compressed(tmp_path / "a_1.npz", **arrays)
+    video = npz_video.read_video(
+        str(tmp_path / "a_1.npz"), stride=stride, max_frames=most
+    )
+    numbers = video.frame_numbers
+    assert len(numbers) == len(video.frames) <= (most or 11)
+    assert (numbers % stride == 0).all()
+    assert (np.diff(numbers) > 0).all()
+    np.testing.assert_array_equal(
+        video.frames, np.moveaxis(arrays["colorImages"], -1, 0)[numbers]
+    )
+    np.testing.assert_array_equal(
+        video.landmarks, np.moveaxis(arrays["landmarks3D"], -1, 0)[numbers].astype("f4")
+    )
+
+
+def test_a_person_without_number_is_the_whole_name():
+    assert npz_video.person_id_of("Anna") == "Anna"
+    assert npz_video.person_id_of("Anna_Maria_0") == "Anna_Maria"
+    assert npz_video.video_id_of("a/b.c/Anna_0.npz") == "Anna_0"
+
+
+def test_list_videos_finds_nested_files_in_order(tmp_path):
+    for name in ("z_1.npz", "a/b/y_1.NPZ", "a/x_1.npz", "a/notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    found = npz_video.list_videos(str(tmp_path))
+    assert found == [str(tmp_path / n) for n in ("a/b/y_1.NPZ", "a/x_1.npz", "z_1.npz")]
+
+
+def without(name):
+    return lambda a: a.pop(name)
+
+
+def changed(**made):
+    return lambda a: a.update({k: f(a) for k, f in made.items()})
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (without("colorImages"), "has no colorImages"),
+        (without("landmarks3D"), "has no landmarks3D"),
+        (changed(colorImages=lambda a: a["colorImages"].astype("f4")), "must be uint8"),
+        (changed(colorImages=lambda a: a["colorImages"][:, :, 0]), "must have shape"),
+        (changed(landmarks3D=lambda a: a["landmarks3D"][:60]), "must have shape"),
+        (changed(landmarks3D=lambda a: a["landmarks3D"].astype("U4")), "real numbers"),
+        (changed(landmarks3D=lambda a: a["landmarks3D"] * 1j), "real numbers"),
+        (changed(landmarks3D=lambda a: a["landmarks3D"][..., :-1]), "shapes disagree"),
+        (changed(colorImages=lambda a: a["colorImages"][:4]), "72 x 4 pixels"),
+        (
+            changed(
+                colorImages=lambda a: a["colorImages"][..., :0],
+                landmarks3D=lambda a: a["landmarks3D"][..., :0],
+            ),
+            "has no frames",
+        ),
+        (changed(depth=lambda a: np.zeros((9, 9, 4))), "shapes disagree"),
+        (changed(depth=lambda a: np.zeros((60, 72, 4), "S1")), "real numbers"),
+        (
+            changed(landmarks3D=lambda a: a["landmarks3D"].astype(object)),
+            "object array",
+        ),
+    ],
+)
+def test_a_strange_file_is_an_error_with_path_and_reason(tmp_path, change, reason):
+    arrays = videos.make_arrays()
+    change(arrays)
+    path = str(tmp_path / "strange_1.npz")
+    np.savez(path, **arrays)
+    with pytest.raises(npz_video.CorpusError, match=reason) as caught:
+        npz_video.read_video(path)
+    assert str(caught.value) == f"{path}: {caught.value.reason}"
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_opened_is_an_error_of_the_same_kind(tmp_path):
+    path = tmp_path / "gone_1.npz"
+    path.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(npz_video.CorpusError, match="cannot be read") as caught:
+        npz_video.read_video(str(path))
+    assert caught.value.path == str(path)

@@ -1,0 +1,384 @@
+"""The depth prior: its fit, its grids, its training, the weights that are shipped."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ethos_data import crop, depth, topology
+from ethos_data.depth import cylinder, fitting, learn, posterior, prior, template
+from ethos_data.depth.prior import Prior
+from ethos_data.heads import model as heads
+from ethos_data.heads import raster
+
+
+@pytest.fixture(scope="module")
+def model() -> heads.HeadModel:
+    return heads.HeadModel.builtin()
+
+
+@pytest.fixture(scope="module")
+def built(model) -> template.Template:
+    return template.build(model)
+
+
+@pytest.fixture(scope="module")
+def trained(model) -> Prior:
+    return learn.fit(model, num_heads=80, num_components=25, seed=0)
+
+
+def _rotation(degrees: tuple[float, float, float]) -> np.ndarray:
+    """Rotations about x, then y, then z, each as in the textbooks."""
+    a, b, c = np.deg2rad(degrees)
+    about_x = [[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]]
+    about_y = [[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]]
+    about_z = [[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]]
+    return np.array(about_z) @ about_y @ about_x
+
+
+def _view(shape, scale, rotation, translation, distance):
+    """A pinhole camera, written down once more: (N, 3), x right, y down, z nearer."""
+    points = scale * shape @ rotation.T
+    enlarged = distance / (distance - points[:, 2])
+    return np.c_[
+        points[:, 0] * enlarged + translation[0],
+        -points[:, 1] * enlarged + translation[1],
+        points[:, 2] + translation[2],
+    ]
+
+
+class TestFitting:
+    def test_a_step_is_that_of_numpy(self):
+        rng = np.random.default_rng(0)
+        jacobian, residual = rng.normal(size=(32, 50)), rng.normal(size=50)
+        pull, precision = rng.normal(size=32), rng.uniform(0, 2, 32)
+        step, variance = posterior.solve(jacobian, residual, pull, precision)
+        covariance = np.linalg.inv(jacobian @ jacobian.T + np.diag(precision))
+        np.testing.assert_allclose(step, covariance @ (jacobian @ residual + pull))
+        np.testing.assert_allclose(variance, np.diag(covariance))
+
+    def test_derivatives_are_those_of_small_changes(self):
+        rng = np.random.default_rng(8)
+        mean, basis = rng.normal(0, 0.35, (3, 20)), rng.normal(0, 0.1, (4, 3, 20))
+        rotation, coefficients = _rotation((10, 35, -5)), rng.normal(size=4)
+        shift, weight = np.zeros(3), np.array([3.0, 2.0, 1.5])
+
+        def residual(change):
+            """By a pinhole camera at 1 / perspective; see `_view`."""
+            turned = posterior.turn(change[1:4]) @ rotation
+            shape = mean + np.tensordot(coefficients + change[8:], basis, 1)
+            scale, distance = 1.3 * np.exp(change[0]), 1 / (0.2 + change[7])
+            seen = _view(shape.T, scale, turned, np.zeros(3), distance)
+            seen = seen * (1, -1, 1) + change[4:7]
+            return -(seen * weight).T.ravel()
+
+        jacobian, found = np.zeros((12, 60)), np.empty(60)
+        posterior._linearize(
+            np.zeros((3, 20)),
+            mean,
+            basis,
+            1.3 * rotation,
+            shift,
+            0.2,
+            coefficients,
+            weight,
+            found,
+            jacobian,
+        )
+
+        np.testing.assert_allclose(found, residual(np.zeros(12)), atol=1e-12)
+        for row in range(12):
+            step = 1e-5 * np.eye(12)[row]
+            slope = (residual(-step) - residual(step)) / 2e-5
+            np.testing.assert_allclose(jacobian[row], slope, atol=1e-8)
+
+    def test_similarity_undoes_a_similarity(self):
+        source = np.random.default_rng(0).normal(size=(20, 3))
+        rotation = _rotation((20, -100, 65))
+        target = 2.5 * source @ rotation.T + [1, 2, 3]
+        scale, turned, shift = fitting.similarity(source, target, np.ones(20))
+        assert scale == pytest.approx(2.5)
+        np.testing.assert_allclose(turned, rotation, atol=1e-12)
+        np.testing.assert_allclose(shift, [1, 2, 3], atol=1e-12)
+
+    def test_similarity_never_mirrors(self):
+        source = np.random.default_rng(1).normal(size=(20, 3))
+        _, turned, _ = fitting.similarity(source, source * (-1, 1, 1), np.ones(20))
+        assert np.linalg.det(turned) == pytest.approx(1)
+
+    @pytest.mark.parametrize("distance", [5.0, 1e6])
+    @pytest.mark.parametrize("degrees", [(0, 0, 0), (-20, 60, 15), (15, -75, -30)])
+    def test_exact_points_give_pose_and_shape(self, degrees, distance):
+        rng = np.random.default_rng(2)
+        mean = rng.normal(0, 0.35, (68, 3))
+        basis = rng.normal(0, 0.03, (5, 68, 3))
+        coefficients = rng.normal(size=5)
+        shape = mean + np.tensordot(coefficients, basis, 1)
+        truth = _view(
+            shape, 70.0, _rotation(degrees), (300.0, 200.0, 11.0), distance * 70
+        )
+
+        face = fitting.fit(truth, mean, basis)
+
+        assert face.scale == pytest.approx(70, rel=2e-3)
+        np.testing.assert_allclose(face.rotation, _rotation(degrees), atol=3e-3)
+        np.testing.assert_allclose(face.coefficients, coefficients, atol=0.05)
+        assert 70 * face.perspective == pytest.approx(1 / distance, abs=0.01)
+        np.testing.assert_allclose(face.project(shape), truth, atol=0.3)
+
+    def test_the_noise_of_the_points_is_found(self):
+        rng = np.random.default_rng(3)
+        mean, basis = rng.normal(0, 0.35, (68, 3)), rng.normal(0, 0.03, (5, 68, 3))
+        found = []
+        for _ in range(20):
+            noise = rng.normal(0, 0.02, (68, 3)) * (1, 1, fitting.Z_NOISE)
+            found.append(fitting.fit((mean + noise) * (1, -1, 1), mean, basis).noise)
+        assert np.mean(found) == pytest.approx(0.02, rel=0.1)
+
+    def test_noisy_points_are_smoothed_towards_the_mean(self):
+        rng = np.random.default_rng(4)
+        mean, basis = rng.normal(0, 0.35, (68, 3)), rng.normal(0, 0.003, (5, 68, 3))
+        points = (mean + 2 * basis[0]) * (1, -1, 1)
+        clean = fitting.fit(points, mean, basis)
+        noisy = fitting.fit(points + rng.normal(0, 0.05, (68, 3)), mean, basis)
+        assert clean.coefficients[0] == pytest.approx(2, abs=0.3)
+        assert np.abs(noisy.coefficients).max() < 1
+
+
+def _sphere_prior() -> Prior:
+    """Half a unit sphere towards the viewer, whose one component is its depth."""
+    across = np.linspace(-1, 1, 61) * np.pi / 2
+    longitude, latitude = np.meshgrid(across, across)
+    surface = np.stack(
+        [
+            np.cos(latitude) * np.sin(longitude),
+            np.sin(latitude),
+            np.cos(latitude) * np.cos(longitude),
+        ],
+        axis=-1,
+    ).reshape(-1, 3)
+    rng = np.random.default_rng(5)
+    landmarks = rng.normal(size=(68, 3))
+    landmarks[:, 2] = np.abs(landmarks[:, 2])
+    landmarks /= np.linalg.norm(landmarks, axis=1, keepdims=True)
+    mean = np.concatenate([landmarks, surface]).astype(np.float32)
+    basis = (mean * (0, 0, 0.2))[None].astype(np.float32)
+    return Prior(mean, basis, template.grid_triangles(61, 61).astype(np.int32))
+
+
+class TestDepthOfAKnownSurface:
+    @pytest.mark.parametrize("deeper", [-1.0, 0.0, 1.0])
+    def test_an_ellipsoid_is_drawn_where_it_is(self, deeper):
+        sphere = _sphere_prior()
+        size, radius, centre = 96, 0.3, np.array([0.55, 0.45])
+        stretch = 1 + 0.2 * deeper
+        landmarks = sphere.mean[:68] * (1, -1, stretch) * radius + [*centre, 7.0]
+
+        got = sphere.depth_maps(landmarks[None], size)[0]
+
+        line = (np.arange(size) + 0.5) / size
+        x, y = np.meshgrid(line - centre[0], line - centre[1])
+        inside = np.hypot(x, y) < 0.97 * radius
+        outside = np.hypot(x, y) > 1.01 * radius
+        z = stretch * np.sqrt(np.maximum(radius**2 - x**2 - y**2, 0))
+        z -= stretch * radius * sphere.mean[topology.EYES, 2].mean()
+        assert np.isnan(got[outside]).all()
+        np.testing.assert_allclose(got[inside], z[inside], atol=0.004)
+
+    def test_a_turned_surface_hides_its_far_side(self):
+        sphere = _sphere_prior()
+        turned = sphere.mean[:68] @ _rotation((0, 90, 0)).T * (1, -1, 1)
+        got = sphere.depth_maps((turned * 0.3 + [0.5, 0.5, 0])[None], 96)[0]
+        # What was the left half of the front is now seen as the nearest surface.
+        seen = np.isfinite(got)
+        assert seen[48, 52:76].all()
+        assert not seen[:, :46].any()
+
+
+class TestTemplate:
+    def test_begins_with_the_landmarks(self, model, built):
+        points = built.places.of(model.neutral)
+        np.testing.assert_allclose(points[:68], model.neutral[model.landmarks68])
+
+    def test_weights_are_barycentric(self, built):
+        np.testing.assert_allclose(built.places.weights.sum(axis=1), 1)
+        assert built.places.weights.min() >= -1e-6
+
+    def test_mirror_swaps_the_sides(self, model, built):
+        points = built.places.of(model.neutral)
+        assert (built.mirror[built.mirror] == np.arange(len(points))).all()
+        away = np.linalg.norm(points[built.mirror] * (-1, 1, 1) - points, axis=1)
+        assert np.median(away) < 0.05  # cm; the head is nearly symmetric
+
+    def test_the_slit_lets_the_mouth_open(self, model, built):
+        face = template.ROWS * template.COLUMNS
+        on_face = built.triangles[(built.triangles < face).all(axis=1)]
+        assert len(on_face) < 2 * (template.ROWS - 1) * (template.COLUMNS - 1)
+        # A closed seam would be stretched by more than the jaw opens.
+        jaw = model.expression_names.index("jawOpen")
+        points = built.places.of(model.neutral)[68:]
+        opened = built.places.of(model.neutral + model.expression[jaw])[68:]
+        lips = model.neutral[model.landmarks68[61:68]]
+        width = np.ptp(lips[:, 0]) / 4
+        near = np.abs(points[:, :2] - lips.mean(axis=0)[:2]) < (width, 0.5)
+        near = near.all(axis=1)[on_face].all(axis=1)
+        edge = on_face[near][:, :2].T
+        longer = np.linalg.norm(opened[edge[0]] - opened[edge[1]], axis=1)
+        jump = np.abs(model.expression[jaw]).max()
+        assert near.any()
+        assert longer.max() < 0.5 * jump
+
+
+def test_rays_leave_a_cylinder_at_its_radius():
+    turn, height = np.meshgrid(np.linspace(-1.5, 1.5, 40), np.linspace(0, 2, 5))
+    wall = np.stack([3 * np.sin(turn), height, 1 + 3 * np.cos(turn)], axis=-1)
+    unrolled = cylinder.Cylinder(wall.reshape(-1, 3), axis_z=1.0)
+    angles, heights = np.array([-1.2, 0.0, 0.0, 0.7]), np.array([0.1, 0.5, 1.9, 1.0])
+    places = unrolled.cast(template.grid_triangles(5, 40), angles, heights)
+    points = places.of(unrolled.vertices)
+    expected = np.c_[3 * np.sin(angles), heights, 1 + 3 * np.cos(angles)]
+    np.testing.assert_allclose(points, expected, atol=0.01)
+
+
+def test_surfaces_are_sums_of_components():
+    own = prior.shipped()
+    rng = np.random.default_rng(9)
+    landmarks = own.mean[:68] * (1, -1, 1) + rng.normal(0, 0.02, (3, 68, 3))
+    faces = [own.fit(one) for one in landmarks]
+    shapes = [
+        own.mean + np.tensordot(face.coefficients, own.basis.astype(float), 1)
+        for face in faces
+    ]
+    expected = [face.project(one) for face, one in zip(faces, shapes, strict=True)]
+    np.testing.assert_allclose(own.points(faces), expected, atol=1e-5)
+
+
+class TestTraining:
+    def test_beats_delaunay_on_heads_it_has_not_seen(self, trained):
+        own, tent = _errors([trained.depth_maps, depth.METHODS["delaunay"]])
+        assert own < tent / 4
+
+    def test_components_are_symmetric_or_antisymmetric(self, trained, built):
+        flipped = trained.basis[:, built.mirror] * (-1, 1, 1)
+        sign = np.sign((flipped * trained.basis).sum(axis=(1, 2)))
+        np.testing.assert_allclose(
+            flipped, sign[:, None, None] * trained.basis, atol=1e-5
+        )
+
+    def test_is_reproducible(self, trained, model):
+        again = learn.fit(model, num_heads=80, num_components=25, seed=0)
+        np.testing.assert_allclose(again.mean, trained.mean, atol=1e-7)
+        np.testing.assert_allclose(
+            np.abs(again.basis), np.abs(trained.basis), atol=1e-5
+        )
+
+    def test_learns_another_convention_of_the_landmarks(self, trained):
+        rng = np.random.default_rng(6)
+        offset = np.zeros((68, 3), np.float32)
+        offset[0:17] = (0, -0.05, 0.02)  # a lower jaw line, on both sides alike
+
+        def someone(moved: bool) -> np.ndarray:
+            coefficients = rng.normal(size=25) * 0.7
+            shape = trained.mean[:68] + np.tensordot(
+                coefficients, trained.basis[:, :68], 1
+            )
+            shape = shape + offset * moved
+            noise = rng.normal(0, 0.004, (68, 3))
+            return (
+                shape @ _rotation((5, rng.uniform(-30, 30), 0)).T * (1, -1, 1) + noise
+            )
+
+        both = learn.with_convention(trained, [someone(True) for _ in range(30)])
+        theirs = [both.fit(someone(True)).coefficients[0] for _ in range(10)]
+        ours = [both.fit(someone(False)).coefficients[0] for _ in range(10)]
+        assert np.mean(theirs) == pytest.approx(1, abs=0.5)
+        assert np.mean(ours) == pytest.approx(-1, abs=0.5)
+        assert not both.basis[0, 68:].any()
+
+    def test_the_command_writes_what_load_reads(self, tmp_path, capsys):
+        model, output = tmp_path / "head.npz", tmp_path / "new" / "prior.npz"
+        heads.HeadModel.builtin().save(model)
+        arguments = ["--head_model", str(model), "--output", str(output)]
+        arguments += ["--num_heads", "20", "--num_components", "5"]
+        assert learn.main(arguments) == 0
+        assert str(output) in capsys.readouterr().out
+        assert len(Prior.load(output).basis) == 5
+
+    def test_the_command_names_a_file_that_is_no_head(self, tmp_path, capsys):
+        (tmp_path / "head.npz").write_bytes(b"no")
+        arguments = ["--head_model", str(tmp_path / "head.npz"), "--output", "x.npz"]
+        assert learn.main(arguments) == 1
+        assert "head.npz" in capsys.readouterr().err
+
+
+class TestShipped:
+    def test_is_small(self):
+        path = prior.__file__.replace("depth/prior.py", "assets/depth_prior.npz")
+        with open(path, "rb") as file:
+            assert len(file.read()) < 4_000_000
+
+    def test_beats_delaunay_on_heads_of_another_making(self):
+        learned, tent = _errors([depth.METHODS["prior"], depth.METHODS["delaunay"]])
+        assert learned < tent / 1.5
+
+    def test_is_sturdy_under_the_noise_of_real_landmarks(self):
+        methods = [depth.METHODS["prior"], depth.METHODS["delaunay"]]
+        learned, tent = _errors(methods, noise=0.015)
+        assert learned < tent / 1.5
+
+    def test_is_the_default(self):
+        points = prior.shipped().mean[:68] * (0.5, -0.5, 0.5) + (0.5, 0.5, 0)
+        np.testing.assert_array_equal(
+            depth.depth_map(points, 32), depth.depth_map(points, 32, method="prior")
+        )
+
+
+def test_a_saved_prior_is_read_back(tmp_path):
+    sphere = _sphere_prior()
+    sphere.save(tmp_path / "prior.npz")
+    again = Prior.load(tmp_path / "prior.npz")
+    np.testing.assert_array_equal(again.triangles, sphere.triangles)
+    np.testing.assert_allclose(again.basis, sphere.basis, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"basis": np.zeros((2, 70, 3))}, "basis"),
+        ({"triangles": np.array([[0, 1, 9999]])}, "triangles"),
+        ({"mean": np.zeros((3789, 2))}, "mean"),
+    ],
+)
+def test_a_damaged_prior_is_refused(tmp_path, change, reason):
+    path = tmp_path / "prior.npz"
+    arrays = {**dataclasses.asdict(_sphere_prior()), **change}
+    np.savez(path, **arrays)
+    with pytest.raises(prior.PriorError, match=rf"prior\.npz.*{reason}"):
+        Prior.load(path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(prior.PriorError, match=r"prior\.npz"):
+        Prior.load(path)
+
+
+def _errors(methods, *, noise: float = 0.0) -> list[float]:
+    """Mean absolute depth error in face sizes on ten of the project's own heads."""
+    model, size = heads.HeadModel.builtin(), 64
+    errors = np.zeros((10, len(methods)))
+    for k in range(len(errors)):
+        rng = np.random.default_rng((7, k))
+        shape = model.vertices(model.sample_identity(rng), model.sample_expression(rng))
+        turn = _rotation((rng.uniform(-15, 15), rng.uniform(-50, 50), 0))
+        world = (shape - shape[model.landmarks68].mean(axis=0)) @ turn.T
+        camera = raster.Camera(size, size, 2.4, (size / 2 - 0.5,) * 2, 90.0)
+        points = camera.project(world[model.landmarks68])
+        truth = raster.trace(world, model.triangles, camera).depth
+        truth = (truth - points[topology.EYES, 2].mean()) / size
+        landmarks = crop.Window(-0.5, -0.5, size).to_normalized(points)
+        face = topology.face_size(topology.face_box(landmarks))
+        landmarks += rng.normal(0, noise * face, landmarks.shape)
+        for m, method in enumerate(methods):
+            error = method(landmarks[None], size)[0] - truth
+            errors[k, m] = np.nanmean(np.abs(error)) / face
+    return list(errors.mean(axis=0))

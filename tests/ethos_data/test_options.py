@@ -1,0 +1,121 @@
+import dataclasses
+import json
+
+import pytest
+
+from ethos_data import options
+from ethos_data.errors import EthosError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Example:
+    source: str = options.required("Directory to read")
+    count: int = options.option(3, "Number of files", minimum=1)
+    share: float = options.option(
+        0.5, "Share of the files", above=0, below=1, group="data"
+    )
+    limit: int | None = options.option(None, "Maximum number of frames")
+    names: tuple[str, ...] = options.option(("a", "b"), "Names")
+    mode: str = options.option("fast", "Search", choices=("fast", "thorough"))
+    loud: bool = options.option(False, "Print more")
+    hidden: float = options.option(1.0, "Not on the command line", flag=False)
+
+
+def parse(*argv, config=None):
+    parser = options.make_parser("example", "An example.")
+    options.add_flags(parser, Example, groups={"data": "What to read."})
+    return options.from_flags(Example, parser.parse_args(argv), config)
+
+
+def test_defaults():
+    assert parse("--source", "x") == Example(source="x")
+
+
+def test_all_types():
+    chosen = parse(
+        *("--source", "x", "--count", "7", "--share", "0.25", "--limit", "9"),
+        *("--names", "c", "--mode", "thorough", "--loud"),
+    )
+    assert chosen == Example(
+        source="x",
+        count=7,
+        share=0.25,
+        limit=9,
+        names=("c",),
+        mode="thorough",
+        loud=True,
+    )
+    assert parse("--source", "x", "--names").names == ()
+    assert parse("--source", "x", "--no-loud").loud is False
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (("--count", "0"), "--count must be at least 1. Received: 0"),
+        (("--share", "1"), "--share must be less than 1. Received: 1.0"),
+        (("--share", "0"), "--share must be greater than 0. Received: 0.0"),
+        (("--share", "nan"), "--share must be finite. Received: nan"),
+    ],
+)
+def test_limits(flags, text):
+    with pytest.raises(EthosError) as error:
+        parse("--source", "x", *flags)
+    assert str(error.value) == text
+
+
+def test_argparse_rejects_what_it_can(capsys):
+    for flags in (("--mode", "slow"), ("--hidden", "2"), ("--coun", "2")):
+        with pytest.raises(SystemExit):
+            parse("--source", "x", *flags)
+    with pytest.raises(SystemExit):
+        parse()
+    assert "--source" in capsys.readouterr().err
+
+
+def test_flags_override_the_configuration(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({"count": 5, "names": ["z"], "hidden": 2, "limit": 4}))
+    chosen = parse("--source", "x", "--count", "6", config=str(path))
+    assert (chosen.count, chosen.names, chosen.hidden, chosen.limit) == (
+        6,
+        ("z",),
+        2.0,
+        4,
+    )
+
+
+def test_json_round_trip(tmp_path):
+    path = tmp_path / "run.json"
+    example = Example(source="x", names=("q",), limit=2)
+    path.write_text(options.to_json(example))
+    assert Example(**options.load_json(Example, str(path))) == example
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("[]", "not a JSON object"),
+        ("{", "not a readable configuration"),
+        ('{"cuont": 1}', "unknown settings: cuont"),
+        ('{"count": true}', "count must be of type int. Received: True"),
+        ('{"count": 1.5}', "count must be of type int. Received: 1.5"),
+    ],
+)
+def test_invalid_configurations(tmp_path, content, text):
+    path = tmp_path / "run.json"
+    path.write_text(content)
+    with pytest.raises(EthosError) as error:
+        parse("--source", "x", config=str(path))
+    assert str(error.value).startswith(str(path))
+    assert text in str(error.value)
+
+
+def test_help_shows_groups_and_defaults(capsys):
+    with pytest.raises(SystemExit):
+        parse("--help")
+    text = capsys.readouterr().out
+    assert "Number of files (default: 3)" in text
+    assert "What to read." in text
+    assert "(default: off)" in text
+    assert "hidden" not in text

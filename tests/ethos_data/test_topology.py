@@ -1,0 +1,36 @@
+import numpy as np
+
+from ethos_data import topology
+
+
+def test_groups_cover_every_point_once():
+    points = [i for group in topology.GROUPS.values() for i in group]
+    assert sorted(points) == list(range(topology.NUM_LANDMARKS))
+
+
+def test_mirror_is_the_published_permutation():
+    # The flip order of 300-W as other projects print it, 1-based pairs
+    # (e.g. the `symmetrical_parts` of 68-point annotation tools).
+    pairs = (
+        "1 17, 2 16, 3 15, 4 14, 5 13, 6 12, 7 11, 8 10, 18 27, 19 26, 20 25, 21 24, "
+        "22 23, 32 36, 33 35, 37 46, 38 45, 39 44, 40 43, 41 48, 42 47, 49 55, 50 54, "
+        "51 53, 62 64, 61 65, 68 66, 59 57, 60 56"
+    )
+    expected = np.arange(68)
+    for pair in pairs.split(", "):
+        a, b = (int(i) - 1 for i in pair.split())
+        expected[a], expected[b] = b, a
+    np.testing.assert_array_equal(topology.MIRROR, expected)
+
+
+def test_mirror_keeps_the_drawing():
+    edges = {frozenset(e) for e in topology.EDGES}
+    mirrored = {frozenset(int(topology.MIRROR[i]) for i in e) for e in edges}
+    assert mirrored == edges
+
+
+def test_face_box_and_size():
+    points = np.array([[[1.0, 2.0, 9.0], [4.0, 14.0, -9.0], [2.0, 3.0, 0.0]]])
+    box = topology.face_box(points)
+    np.testing.assert_array_equal(box, [[1, 2, 4, 14]])
+    np.testing.assert_allclose(topology.face_size(box), [6.0])  # sqrt(3 * 12)

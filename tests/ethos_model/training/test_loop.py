@@ -1,0 +1,97 @@
+"""One step of training and of validation, beside the same in numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ethos_model.training import inputs, loop
+from ethos_model.training.config import TrainConfig
+from tests.ethos_model import tiny
+
+pytestmark = pytest.mark.usefixtures("tiny_network")
+
+
+def test_so_many_stated_sigmas_hold_two_thirds_of_the_errors(data_dir, tmp_path):
+    config = TrainConfig(data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS)
+    trainer = loop.Trainer(config, inputs.strategy(), None)
+    batches = inputs.validation_batches(config)
+    ratio = trainer.evaluate(batches, degraded=False)["sigma_ratio"]
+    within = []
+    for batch in batches:
+        outputs = {k: np.asarray(v) for k, v in trainer.average(batch["image"]).items()}
+        for axis in (0, 1):
+            error = outputs["landmarks"][..., axis] - batch["landmarks"][..., axis]
+            within.append(np.abs(error) <= ratio * outputs["uncertainty"])
+    assert np.mean(within) == pytest.approx(0.6827, abs=0.002)
+
+
+def test_restored_is_compared_with_the_picture_as_it_was_lit(data_dir, tmp_path):
+    config = TrainConfig(
+        data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS, graded_share=0.4
+    )
+    trainer = loop.Trainer(config, inputs.strategy(), tiny.darken())
+    batch = inputs.validation_batches(config)[0]
+    batch = {key: np.repeat(value[:1], 64, axis=0) for key, value in batch.items()}
+    lit = trainer._graded(batch, 5)
+    changed = (np.asarray(lit["image"]) != batch["image"]).any(axis=(1, 2, 3))
+    assert 12 < changed.sum() < 40  # four in ten
+    again = np.asarray(trainer._graded(batch, 5)["image"])
+    np.testing.assert_array_equal(again, lit["image"])
+    assert (again != np.asarray(trainer._graded(batch, 6)["image"])).any()
+
+    grey = np.asarray(lit["image"]) @ (0.299, 0.587, 0.114) / 255
+    outputs = dict(trainer.model(batch["image"]))
+    outputs["restored"] = grey[..., None].astype(np.float32)
+    loss = trainer._per_image(lit, outputs, lit["image"])["restored_loss"]
+    np.testing.assert_allclose(loss, 0, atol=1e-4)
+    old = trainer._per_image(batch, outputs, lit["image"])["restored_loss"].numpy()
+    assert (old[changed] > 0.1).all()
+
+
+def test_average_follows_weights_and_debiased_statistics(data_dir, tmp_path):
+    """Against the same recursion in numpy, fed with the weights after each step."""
+    config = TrainConfig(
+        data_dir=data_dir,
+        workdir=str(tmp_path),
+        **{**tiny.FLAGS, "ema_decay": 0.4, "degrade": False},
+    )
+    strategy = inputs.strategy()
+    trainer = loop.Trainer(config, strategy, None)
+    expected = [v.numpy().astype(np.float64) for v in trainer.average.variables]
+    trainable = {v.path for v in trainer.model.trainable_variables}
+    batches = inputs.training_batches(config, strategy)
+    for step in range(1, 6):
+        trainer.train(next(batches))
+        keep = min(0.4, (step - 1) / (step + 9))
+        for index, variable in enumerate(trainer.model.variables):
+            weight = 1 if variable.path in trainable else 1 - 0.99**step
+            value = variable.numpy() / weight
+            expected[index] = keep * expected[index] + (1 - keep) * value
+    for variable, value in zip(trainer.average.variables, expected, strict=True):
+        np.testing.assert_allclose(variable.numpy(), value, rtol=1e-4, atol=1e-5)
+
+
+def test_mixed_precision_trains_in_float16(data_dir, tmp_path):
+    import keras
+
+    config = TrainConfig(
+        data_dir=data_dir,
+        workdir=str(tmp_path),
+        **{**tiny.FLAGS, "mixed_precision": True},
+    )
+    strategy = inputs.strategy()
+    keras.mixed_precision.set_dtype_policy("mixed_float16")
+    try:
+        trainer = loop.Trainer(config, strategy, None)
+        assert trainer.model.get_layer("conv").compute_dtype == "float16"
+        before = [v.numpy() for v in trainer.model.trainable_variables]
+        batches = inputs.training_batches(config, strategy)
+        sums = [trainer.train(next(batches)).numpy() for _ in range(4)]
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    assert np.isfinite(sums).all()
+    after = [v.numpy() for v in trainer.model.trainable_variables]
+    assert all(np.isfinite(value).all() for value in after)
+    assert any((a != b).any() for a, b in zip(after, before, strict=True))
+    assert trainer.step == 4

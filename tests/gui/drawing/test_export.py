@@ -1,0 +1,192 @@
+import csv
+import json
+import os
+import resource
+
+import cv2
+import numpy as np
+import pytest
+
+from ethos_data.errors import EthosError
+from ethos_model.footage.reader import open_source
+from ethos_model.footage.tracker import FaceTracker
+from ethos_model.footage.writer import VideoRecorder
+from gui.drawing import export, surface
+from tests.gui import fakes
+
+
+@pytest.fixture
+def faces():
+    """Faces of three frames, of which the second has none."""
+    tracker = FaceTracker(fakes.FakePredictor(), fakes.FakeDetector())
+    found = []
+    for index in range(3):
+        image = np.full((160, 240, 3), (40, 60, 90), np.uint8)
+        if index != 1:
+            fakes.draw_face(image, (60 + index, 30, 130 + index, 120))
+        found.append(tracker.update(image, index / 25))
+    return found
+
+
+@pytest.fixture
+def table(faces):
+    table = export.LandmarkTable("clip.mp4", "model")
+    for index, found in enumerate(faces):
+        table.add(index, index / 25, found)
+    return table
+
+
+def save_table(table, path):
+    with export.table_aside(path) as temporary:
+        table.write(temporary)
+
+
+def test_tables_hold_the_same_in_every_format(table, faces, tmp_path):
+    paths = {s: str(tmp_path / f"out{s}") for s in export.TABLE_SUFFIXES}
+    for path in paths.values():
+        save_table(table, path)
+    truth = np.stack([faces[0][0].landmarks, faces[2][0].landmarks])
+    sigma = np.stack([faces[0][0].uncertainty, faces[2][0].uncertainty])
+    with np.load(paths[".npz"]) as arrays:
+        np.testing.assert_array_equal(arrays["landmarks"], truth)
+        np.testing.assert_array_equal(arrays["sigma"], sigma)
+        assert arrays["frame"].tolist() == [0, 2]
+        assert arrays["time_s"].tolist() == [0.0, 0.08]
+    with open(paths[".csv"], newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["frame"] for row in rows] == ["0", "2"]
+    for row, points, spread in zip(rows, truth, sigma, strict=True):
+        for i in (0, 30, 67):
+            stored = [float(row[f"{name}{i}"]) for name in ("x", "y", "z", "sigma")]
+            np.testing.assert_allclose(stored, [*points[i], spread[i]], atol=6e-4)
+    with open(paths[".json"]) as file:
+        document = json.load(file)
+    assert document["video"] == "clip.mp4"
+    assert [frame["frame"] for frame in document["frames"]] == [0, 2]
+    np.testing.assert_allclose(
+        document["frames"][1]["faces"][0]["landmarks"], truth[1], atol=6e-4
+    )
+
+
+def test_a_table_without_faces_is_a_table(tmp_path):
+    for suffix in export.TABLE_SUFFIXES:
+        save_table(export.LandmarkTable(), str(tmp_path / f"none{suffix}"))
+    with np.load(tmp_path / "none.npz") as arrays:
+        assert arrays["landmarks"].shape == (0, 68, 3)
+
+
+def test_sixteen_bits_of_depth_read_back(faces, tmp_path):
+    face = faces[0][0]
+    path = str(tmp_path / "depth.png")
+    export.save_depth_png(path, face)
+    level = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    assert level.dtype == np.uint16
+    with open(f"{path}.json") as file:
+        scale = json.load(file)
+    mask = surface.face_mask(face)
+    np.testing.assert_array_equal(level > 0, mask)
+    low, high = scale["low"], scale["high"]
+    depth = low + (level.astype(float) - 1) / 65534 * (high - low)
+    step = (high - low) / 65534
+    np.testing.assert_allclose(depth[mask], face.depth[mask], atol=step)
+
+
+def test_unknown_suffixes_are_refused(table, faces, tmp_path):
+    image = np.zeros((8, 8, 3), np.uint8)
+    for save in (
+        lambda: save_table(table, str(tmp_path / "t.xls")),
+        lambda: export.save_png(str(tmp_path / "t.gif"), image),
+        lambda: export.save_mesh(str(tmp_path / "t.stl"), faces[0][0], image),
+        lambda: VideoRecorder(str(tmp_path / "t.exe"), 25),
+    ):
+        with pytest.raises(EthosError, match=r"t\.\w+: "):
+            save()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_name_never_stands_for_half_a_file(tmp_path):
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+
+    def fail():
+        with export.aside(str(path)) as temporary, open(temporary, "w") as file:
+            file.write("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(EthosError, match="cannot be written"):
+        export.save_png(str(blocked / "p.png"), np.zeros((4, 4, 3), np.uint8))
+
+
+def test_recorded_frames_are_shown_at_their_time(tmp_path):
+    path = str(tmp_path / "v.avi")
+    shades = {0.0: 50, 0.04: 100, 0.2: 150, 0.24: 200}  # a pause after the second
+    with VideoRecorder(path, 25) as recorder:
+        for time, shade in shades.items():
+            recorder.write(np.full((32, 48, 3), shade, np.uint8), time)
+    with open_source(path) as source:
+        seen = []
+        while (frame := source.read()) is not None:
+            seen.append(round(float(frame.image.mean()) / 50) * 50)
+    assert seen == [50, 100, 100, 100, 100, 150, 200]
+
+
+def test_a_recording_that_fails_leaves_nothing(tmp_path):
+    def fail():
+        with VideoRecorder(str(tmp_path / "v.mp4"), 25) as recorder:
+            recorder.write(np.zeros((32, 48, 3), np.uint8), 0.0)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert os.listdir(tmp_path) == []
+
+
+def recorded(path, frames, fps):
+    """Shades of the frames of a video that was written from (time, shade)."""
+    with VideoRecorder(path, fps) as recorder:
+        for time, shade in frames:
+            recorder.write(np.full((32, 48, 3), shade, np.uint8), time)
+    with open_source(path) as source:
+        return [round(float(f.image.mean())) for f in iter(source.read, None)]
+
+
+def test_frames_that_come_faster_do_not_make_a_video_longer(tmp_path):
+    slow = [(k / 5, 60) for k in range(15)]
+    fast = [(3 + k / 60, 180) for k in range(120)]  # two seconds
+    seen = recorded(str(tmp_path / "v.avi"), slow + fast, 12.5)
+    assert len(seen) == pytest.approx(5 * 12.5, abs=3)
+    assert seen.index(next(s for s in seen if s > 120)) == pytest.approx(37.5, abs=2)
+
+
+def test_what_follows_a_long_gap_is_in_step_again(tmp_path):
+    times = [0, 0.1, 0.2, 60.2, 60.3, 60.8]  # a minute, then half a second
+    seen = recorded(str(tmp_path / "v.avi"), [(t, 90) for t in times], 10)
+    assert len(seen) == 10
+
+
+def test_a_full_disk_leaves_no_broken_video(tmp_path):
+    path = str(tmp_path / "v.mp4")
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+
+    def record():
+        with VideoRecorder(path, 25) as recorder:
+            for k in range(30):
+                recorder.write(np.roll(noise, 9 * k, axis=0), k / 25)
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))
+    try:
+        with pytest.raises(EthosError, match=r"v\.mp4: cannot be written whole"):
+            record()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert os.listdir(tmp_path) == []

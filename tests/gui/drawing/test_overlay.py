@@ -1,0 +1,89 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ethos_model.footage.tracker import FaceTracker
+from gui.drawing import overlay
+from gui.viewer import settings
+from tests.gui import fakes
+
+
+@pytest.fixture
+def face():
+    image = np.full((160, 240, 3), (40, 60, 90), np.uint8)
+    fakes.draw_face(image, (80, 30, 150, 120))
+    tracker = FaceTracker(fakes.FakePredictor(), fakes.FakeDetector())
+    return tracker.update(image, 0.0)[0]
+
+
+def drawn(face, scale=1.0, size=(160, 240), **options):
+    chosen = dict.fromkeys(("points", "edges", "boxes"), False) | options
+    canvas = np.zeros((round(size[0] * scale), round(size[1] * scale), 3), np.uint8)
+    overlay.draw_faces(canvas, [face], overlay.OverlayOptions(**chosen), scale=scale)
+    return canvas
+
+
+@pytest.mark.parametrize("scale", [3.0, 7.5])
+def test_points_are_drawn_on_the_landmarks(face, scale):
+    alone = dataclasses.replace(
+        face,
+        landmarks=np.tile([[100.3, 50.8, 0.0]], (68, 1)).astype(np.float32)
+        + np.linspace(0, 1e-3, 68, dtype=np.float32)[:, None],
+    )
+    canvas = drawn(alone, scale, points=True).astype(float).sum(axis=-1)
+    y, x = np.mgrid[: canvas.shape[0], : canvas.shape[1]]
+    center = np.array([(canvas * x).sum(), (canvas * y).sum()]) / canvas.sum()
+    # Pixel centres: source 100.3 is at (100.3 + 0.5) * 3 - 0.5.
+    expected = (np.array([100.3, 50.8]) + 0.5) * scale - 0.5
+    np.testing.assert_allclose(center, expected, atol=0.35)
+
+
+def test_colours_run_from_green_to_red():
+    colors = overlay.uncertainty_colors(np.array([0.001, 0.02, 0.04, 0.08, 1, np.nan]))
+    red, green = colors[:, 0].astype(int), colors[:, 1].astype(int)
+    assert green[0] > 200 > red[0]
+    np.testing.assert_array_equal(colors[0], colors[1])
+    assert (np.diff(red) >= 0).all()
+    assert red[3] > 200 > green[3]
+    np.testing.assert_array_equal(colors[3], colors[5])
+
+
+def test_each_option_draws_something_of_its_own(face):
+    nothing = drawn(face, uncertainty="none")
+    assert not nothing.any()
+    for option in ({"points": True}, {"edges": True}, {"boxes": True}):
+        assert drawn(face, uncertainty="none", **option).any()
+    small = drawn(
+        dataclasses.replace(face, uncertainty=face.uncertainty * 0.5),
+        uncertainty="size",
+    )
+    large = drawn(
+        dataclasses.replace(face, uncertainty=face.uncertainty * 4), uncertainty="size"
+    )
+    assert (large > 0).sum() > 4 * (small > 0).sum()
+
+
+def test_a_face_far_outside_breaks_nothing(face):
+    for shift in (1e4, 1e9, np.nan):
+        far = dataclasses.replace(face, landmarks=face.landmarks + np.float32(shift))
+        if np.isfinite(shift):
+            canvas = drawn(far, points=True, edges=True, uncertainty="size")
+            assert not canvas.any()
+
+
+def test_settings_survive_and_damage_is_a_default(tmp_path):
+    path = str(tmp_path / "deep" / "viewer.json")
+    assert settings.read(path) == settings.Settings()
+    chosen = settings.Settings(theme="light", edges=False, speed=0.5)
+    settings.write(path, chosen)
+    assert settings.read(path) == chosen
+    (tmp_path / "bad.json").write_text("{")
+    assert settings.read(str(tmp_path / "bad.json")) == settings.Settings()
+    (tmp_path / "odd.json").write_text(
+        '{"theme": 7, "edges": "no", "speed": 2, "x": 1}'
+    )
+    assert settings.read(str(tmp_path / "odd.json")) == settings.Settings(speed=2.0)
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    settings.write(str(blocked / "viewer.json"), chosen)  # no complaint
