@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ethos_data import next_step
 from ethos_data.errors import EthosError, cli
 from ethos_data.quiet import import_tensorflow
 from ethos_model.training import checkpoint
@@ -203,9 +204,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(
         f"validation: NME_box {row['val_nme']:.2f} % clean, "
         f"{row['val_degraded_nme']:.2f} % degraded\n"
-        f"wrote {os.path.join(flags.workdir, checkpoint.BEST)}\n"
-        f"next: ethos-export --workdir {flags.workdir} --output {flags.workdir}/model"
+        f"wrote {os.path.join(flags.workdir, checkpoint.BEST)}"
     )
+    output = next_step.unused_path(
+        "model", os.path.join(flags.workdir, checkpoint.BEST)
+    )
+    print(next_step.line("ethos-export", workdir=flags.workdir, output=output))
     return 0
 
 

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from ethos_data import crop
+from ethos_data import crop, next_step
 from ethos_data.errors import EthosError, cli
 from ethos_data.quiet import import_tensorflow
 from ethos_model import predict
@@ -218,11 +218,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     print(tables.table(report))
     if flags.output_dir is None:
-        print("\nnext: --output_dir DIR writes the report with plots and pictures")
+        words = sys.argv[1:] if argv is None else argv
+        output_dir = next_step.unused_path("report", flags.model)
+        print(
+            "\nThe report with plots and pictures:\n"
+            + next_step.line("ethos-evaluate", *words, output_dir=output_dir)
+        )
         return 0
     written = write(report, flags.output_dir)
     print(f"\nwrote {', '.join(path.name for path in written)} to {flags.output_dir}")
-    print(f"next: open {written[-1]} in a browser")
+    print(f"open {written[-1]} in a browser")
     return 0
 
 

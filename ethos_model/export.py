@@ -11,6 +11,7 @@ reference, training data and metrics. No training code is needed to use it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -21,6 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ethos_data import next_step
 from ethos_data.crop import NETWORK_CONTEXT
 from ethos_data.errors import EthosError, cli
 from ethos_data.quiet import import_tensorflow, quiet_libraries
@@ -365,11 +367,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     for name, size in sizes.items():
         print(f"wrote {os.path.join(output, name)} ({size / 1e6:.1f} MB)")
-    print(
-        f"next: ethos-evaluate --model {output} --data_dir DATA_DIR\n"
-        f"      ethos-annotate VIDEO --model {output} --output annotated.mp4"
-    )
+    path = flags.checkpoint or os.path.join(flags.workdir, checkpoint.BEST)
+    for line in _next_lines(path, output):
+        print(line)
     return 0
+
+
+def _next_lines(checkpoint_path: str, output: str) -> list[str]:
+    """Commands that use an exported model."""
+    from ethos_data import dataset
+
+    lines = [next_step.line("ethos-view", model=output)]
+    data_dir = checkpoint.read(checkpoint_path)[1]["config"]["data_dir"]
+    with contextlib.suppress(OSError, EthosError):  # the data set may be gone
+        frames = dataset.counts(data_dir)
+        # A data set of few people may lack some of its splits.
+        for split in ("test", "validation", "train"):
+            if frames.get(split):
+                flags = {"model": output, "data_dir": data_dir, "split": split}
+                lines.insert(0, next_step.line("ethos-evaluate", **flags))
+                break
+    return lines
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from ethos_data import next_step
 from ethos_data.errors import cli
 from ethos_data.quiet import import_tensorflow
 from ethos_model.training import checkpoint
@@ -124,9 +125,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(
         f"trained {len(result.history)} epochs in {result.seconds:.0f} s; best "
         f"validation NME_box {result.best_nme:.2f} % (mean of clean and degraded)\n"
-        f"wrote {result.best}, {os.path.join(config.workdir, 'history.csv')}\n"
-        f"next: ethos-export --workdir {config.workdir} --output {config.workdir}/model"
+        f"wrote {result.best}, {os.path.join(config.workdir, 'history.csv')}"
     )
+    output = next_step.unused_path("model", result.best)
+    print(next_step.line("ethos-export", workdir=config.workdir, output=output))
     return 0
 
 

@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from ethos_data import next_step
 from ethos_data.errors import EthosError, cli
 from ethos_model.footage import reader
 from ethos_model.footage.smoother import OneEuroOptions
@@ -307,7 +308,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         overwrite=args.overwrite,
     )
     if not failed and not several:
-        print(f"next: ethos-view {jobs[0].output or jobs[0].video}")
+        print(next_step.line("ethos-view", jobs[0].output or jobs[0].video))
     return 1 if failed else 0
 
 

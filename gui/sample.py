@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from ethos_data import next_step
 from ethos_data.errors import cli
 
 PATH: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "assets")
@@ -67,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("output", nargs="?", default=SAMPLE)
     args = parser.parse_args(argv)
     render(args.output)
-    print(f"wrote {args.output}\nnext: ethos-view {args.output}")
+    print(f"wrote {args.output}")
+    print(next_step.line("ethos-view", args.output))
     return 0
 
 

@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from ethos_data import depth as depth_lib
+from ethos_data import next_step
 from ethos_data.errors import EthosError, cli
 from ethos_data.storage import files
 from pipelines import logs, metadata, plan, shard
@@ -382,7 +383,10 @@ def summary(result: Result) -> str:
     if len(result.rejected) > _SHOWN_REJECTS:
         lines.append(f"  ... all of them in {metadata.MANIFEST}")
     lines.append(f"in {result.version_dir}")
-    lines.append(f"next: ethos-train --data_dir {result.data_dir} --workdir WORKDIR")
+    workdir = next_step.unused_path("run", result.data_dir)
+    lines.append(
+        next_step.line("ethos-train", data_dir=result.data_dir, workdir=workdir)
+    )
     return "\n".join(lines)
 
 

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ethos_data import next_step
 from ethos_data.errors import EthosError, cli
 from pipelines import showcase
 
@@ -92,7 +93,7 @@ def demo(options: Options) -> Any:
     print(f"video    {annotated}")
     print(f"report   {options.folder('report/report.html')}")
     video = options.video or options.folder("video.mp4")
-    print(f"next:    ethos-view {video} --model {options.folder('model')}")
+    print(next_step.line("ethos-view", video, model=options.folder("model")))
     return report
 
 

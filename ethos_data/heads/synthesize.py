@@ -24,7 +24,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
-from ethos_data import errors, topology
+from ethos_data import errors, next_step, topology
 from ethos_data.heads import render, scene
 from ethos_data.heads.model import HeadModel
 
@@ -289,7 +289,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"wrote {len(paths)} videos of {args.num_people} people, {frames} frames,"
         f" {size / 2**20:.0f} MiB in {seconds:.0f} s to {args.out_dir}"
     )
-    print(f"next: ethos-convert --corpus_dir {args.out_dir} --data_dir DATA_DIR")
+    data_dir = next_step.unused_path("data", args.out_dir)
+    print(next_step.line("ethos-convert", corpus_dir=args.out_dir, data_dir=data_dir))
     return 0
 
 

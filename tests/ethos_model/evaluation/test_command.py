@@ -103,7 +103,7 @@ def test_the_command_writes_a_report(model_dir, data_dir, tmp_path, capsys):
     assert status == 0
     printed, progress = capsys.readouterr()
     assert "a fifth of the light" in printed
-    assert f"next: open {output / 'report.html'} in a browser" in printed
+    assert f"open {output / 'report.html'} in a browser" in printed
     assert "7 of 7 frames" in progress
     values = json.loads((output / "report.json").read_text())
     assert values["frames"] == 7
