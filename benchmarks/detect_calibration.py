@@ -18,16 +18,8 @@ import numpy as np
 
 from ethos_data.corpora import npz_video
 from ethos_data.errors import cli
-from ethos_data.topology import face_box
+from ethos_data.topology import face_box, iou
 from ethos_model.footage import finder
-
-
-def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of boxes (..., 4), shape (...)."""
-    low, high = np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])
-    both = np.prod(np.clip(high - low, 0, None), axis=-1)
-    areas = [np.prod(box[..., 2:] - box[..., :2], axis=-1) for box in (a, b)]
-    return both / (areas[0] + areas[1] - both)
 
 
 def pairs(

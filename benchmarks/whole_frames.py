@@ -32,21 +32,13 @@ from ethos_model.footage import finder
 from ethos_model.predict import FacePredictor
 
 
-def overlap(box: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union of two boxes (4,)."""
-    low, high = np.maximum(box[:2], other[:2]), np.minimum(box[2:], other[2:])
-    shared = np.prod(np.clip(high - low, 0, None))
-    areas = np.prod(box[2:] - box[:2]) + np.prod(other[2:] - other[:2])
-    return float(shared / (areas - shared))
-
-
 def found_box(
     detector: finder.Detector, frame: np.ndarray, true: np.ndarray
 ) -> np.ndarray | None:
     """The detection that overlaps the true face box most; None below 0.3."""
     boxes = [one.box for one in detector.detect(frame)]
-    best = max(boxes, key=lambda box: overlap(box, true), default=None)
-    return best if best is not None and overlap(best, true) > 0.3 else None
+    best = max(boxes, key=lambda box: topology.iou(box, true), default=None)
+    return best if best is not None and topology.iou(best, true) > 0.3 else None
 
 
 def run(

@@ -87,3 +87,24 @@ def face_size(box: np.ndarray) -> np.ndarray:
     """``sqrt(width * height)`` of boxes (..., 4): the unit of NME_box. Shape (...)."""
     extent = box[..., 2:] - box[..., :2]
     return np.sqrt(extent[..., 0] * extent[..., 1])
+
+
+def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of pairs of boxes.
+
+    Example:
+      overlaps = iou(detections, face)    # (N, 4) and (4,): overlaps has shape (N,)
+
+    Args:
+      boxes: (..., 4): x0, y0, x1, y1 in any frame of reference.
+      others: (..., 4), same frame of reference. The leading axes are broadcast.
+
+    Returns:
+      (...), from 0 for disjoint boxes to 1 for equal boxes. 0 if both boxes are empty.
+    """
+    low = np.maximum(boxes[..., :2], others[..., :2])
+    high = np.minimum(boxes[..., 2:], others[..., 2:])
+    intersection = np.clip(high - low, 0, None).prod(axis=-1)
+    areas = [(box[..., 2:] - box[..., :2]).prod(axis=-1) for box in (boxes, others)]
+    union = areas[0] + areas[1] - intersection
+    return np.where(union > 0, intersection / np.where(union > 0, union, 1), 0.0)

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from ethos_data.crop import Window
-from ethos_data.topology import face_box, face_size
+from ethos_data.topology import face_box, face_size, iou
 from ethos_model.footage.finder import Detection, Detector
 from ethos_model.footage.smoother import OneEuroFilter, OneEuroOptions
 
@@ -137,13 +137,6 @@ class _Track:
         shift = 0.5 * self.velocity * (timestamp - self.seen)
         limit = 0.25 * float(face_size(self.box))
         return self.box + np.tile(np.clip(shift, -limit, limit), 2)
-
-
-def iou(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two boxes (4,)."""
-    both = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
-    either = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - both
-    return float(both / either) if either > 0 else 0.0
 
 
 SAME_FACE: Final = 0.3

@@ -34,3 +34,28 @@ def test_face_box_and_size():
     box = topology.face_box(points)
     np.testing.assert_array_equal(box, [[1, 2, 4, 14]])
     np.testing.assert_allclose(topology.face_size(box), [6.0])  # sqrt(3 * 12)
+
+
+def test_iou_agrees_with_counting_the_pixels_of_the_boxes():
+    rng = np.random.default_rng(0)
+    corners = rng.integers(0, 20, (50, 2, 2, 2))
+    low, high = corners.min(axis=2), corners.max(axis=2) + 1
+    boxes = np.concatenate([low, high], axis=-1).astype(float)  # (50, 2, 4)
+    for first, second in boxes:
+        masks = np.zeros((2, 32, 32), bool)
+        for mask, (x0, y0, x1, y1) in zip(masks, (first, second), strict=True):
+            mask[int(y0) : int(y1), int(x0) : int(x1)] = True
+        expected = (masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum()
+        assert topology.iou(first, second) == expected
+    np.testing.assert_array_equal(
+        topology.iou(boxes[:, 0], boxes[:, 1]),
+        [topology.iou(first, second) for first, second in boxes],
+    )
+
+
+def test_iou_broadcasts_and_accepts_empty_boxes():
+    box = np.array([0.0, 0, 2, 2])
+    boxes = np.array([[0.0, 0, 2, 2], [1, 1, 3, 3], [5, 5, 6, 6], [1, 1, 1, 1]])
+    np.testing.assert_allclose(topology.iou(boxes, box), [1, 1 / 7, 0, 0])
+    assert topology.iou(boxes[3], boxes[3]) == 0
+    assert topology.iou(np.zeros((0, 4)), box).shape == (0,)

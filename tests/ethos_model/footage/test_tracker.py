@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ethos_data.topology import face_box
-from ethos_model.footage.tracker import FaceTracker, TrackerOptions, iou
+from ethos_data.topology import face_box, iou
+from ethos_model.footage.tracker import FaceTracker, TrackerOptions
 from tests.gui import fakes
 
 
@@ -31,13 +31,6 @@ class BlindDetector(fakes.FakeDetector):
 def parts():
     predictor, detector = fakes.FakePredictor(), BlindDetector()
     return predictor, detector, FaceTracker(predictor, detector)
-
-
-def test_iou_of_known_boxes():
-    a = np.array([0.0, 0, 2, 2])
-    assert iou(a, a) == 1.0
-    assert iou(a, np.array([1.0, 1, 3, 3])) == pytest.approx(1 / 7)
-    assert iou(a, np.array([5.0, 5, 6, 6])) == 0.0
 
 
 def test_a_face_is_followed_without_the_detector(parts):
