@@ -278,7 +278,7 @@ class FaceTracker:
             size >= self.options.min_size
             and 0.4 < width / height < 2.0
             and visible > 0.5
-            and iou(found, box) > self.options.min_overlap
+            and bool(iou(found, box) > self.options.min_overlap)
             and np.median(face.uncertainty) / size < self.options.lost_uncertainty
         )
 
