@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
 import numpy as np
 
 from ethos_data import records
+from ethos_data.compilation import compiled
 
 _MOST_SAMPLES: Final = 16
 """Samples along each axis of a pixel: with more, a sum of 8-bit values would leave the
@@ -99,7 +99,7 @@ def empty(shape: tuple[int, ...], dtype: type) -> np.ndarray:
     return memory[first : first + count].view(dtype).reshape(shape)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _sample_images(pixels, starts, sides, matrices, result):
     size = result.shape[1]
     region = np.empty(0, np.uint64)
@@ -128,7 +128,7 @@ def _sample_images(pixels, starts, sides, matrices, result):
             _fill(region, width, fine, first, fold, result[b])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _touched(matrix, size):
     """The pixels that a window can touch: left, top, width, height."""
     bounds = np.empty((2, 2), np.int64)
@@ -145,7 +145,7 @@ def _touched(matrix, size):
     return left, top, right - left, bottom - top
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _spread(pixels, start, side, left, top, width, height, region):
     """A part of an image with 16 bits a channel, zeros where there is no image."""
     # Unsigned indices all through: signed ones might count from the end, and asking
@@ -172,7 +172,7 @@ def _spread(pixels, start, side, left, top, width, height, region):
             region[row + _u64(x)] = 0
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _fill(region, width, fine, first, fold, result):
     """Samples a region `fold` x `fold` times a pixel, from `first` on."""
     size = result.shape[0]
@@ -211,13 +211,13 @@ def _fill(region, width, fine, first, fold, result):
             y += fold * right_y
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _fixed(value):
     """Pixels with 32 bits behind the point."""
     return np.int64(math.floor(value * 4294967296.0))
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _bilinear(region, width, x, y):
     """Three channels at once, 16 bits each, the weights' sum 256: no sum overflows."""
     right, down = x >> 24 & 255, y >> 24 & 255
@@ -233,7 +233,7 @@ def _bilinear(region, width, x, y):
     return (total + _HALF) >> _u64(8) & _LOW_BYTES
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _sample_depths(values, rows, matrices, scales, offsets, depth, known):
     size, side = depth.shape[1], values.shape[1]
     for b in range(len(rows)):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-import numba
 import numpy as np
+
+from ethos_data.compilation import compiled
 
 NUM_POSE: Final = 8
 """Unknowns before the coefficients: log scale, turn (3), shift (3), perspective."""
@@ -19,10 +20,8 @@ _SCALE, _TURN, _SHIFT, _PERSPECTIVE = 0, 1, 4, 7
 
 _TILE: Final = 4
 
-_compiled = numba.njit(cache=True, nogil=True, fastmath=True)
 
-
-@_compiled
+@compiled(fastmath=True)
 def search(
     observed, mean, basis, rotation, perspective, limits, trust, noise, least, steps
 ):  # pragma: no cover (compiled)
@@ -84,7 +83,7 @@ def search(
     return scale, rotation, shift, near, coefficients, noise
 
 
-@_compiled
+@compiled(fastmath=True)
 def _linearize(
     observed, mean, basis, pose, shift, near, coefficients, weight, residual, jacobian
 ):  # pragma: no cover (compiled)
@@ -138,7 +137,7 @@ def _linearize(
         jacobian[_PERSPECTIVE, points + n] = wy * e * e * y * z
 
 
-@_compiled
+@compiled(fastmath=True)
 def solve(jacobian, residual, pull, precision):  # pragma: no cover (compiled)
     """A step, least squares with a prior, and how well it is known.
 
@@ -198,7 +197,7 @@ def solve(jacobian, residual, pull, precision):  # pragma: no cover (compiled)
     return step, variance
 
 
-@_compiled
+@compiled(fastmath=True)
 def _gram(rows, out):  # pragma: no cover (compiled)
     """Lower triangle of rows @ rows.T, by tiles of 4 x 4.
 
@@ -233,7 +232,7 @@ def _gram(rows, out):  # pragma: no cover (compiled)
             out[i + 3, j : j + 4] = (de, df, dg, dh)
 
 
-@_compiled
+@compiled(fastmath=True)
 def product(a, b):  # pragma: no cover (compiled)
     """a @ b for (3, 3) and (3, N)."""
     out = np.empty((3, b.shape[1]))
@@ -243,7 +242,7 @@ def product(a, b):  # pragma: no cover (compiled)
     return out
 
 
-@_compiled
+@compiled(fastmath=True)
 def turn(vector):  # pragma: no cover (compiled)
     """Rotation matrix (3, 3) of an axis times an angle in radians (Rodrigues)."""
     angle = np.sqrt((vector * vector).sum())

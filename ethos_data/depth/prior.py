@@ -17,10 +17,10 @@ import zipfile
 from collections.abc import Sequence
 from typing import Final
 
-import numba
 import numpy as np
 
 from ethos_data import topology
+from ethos_data.compilation import compiled
 from ethos_data.depth import fitting, zbuffer
 from ethos_data.errors import EthosError
 
@@ -140,7 +140,7 @@ class Prior:
         return maps
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def _add_up(shapes, mean, coefficients, basis):  # pragma: no cover (compiled)
     """shapes = mean + coefficients @ basis: (T, N), (N,), (T, K), (K, N), float32.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from ethos_data.compilation import compiled
 
 _EDGE = 1e-9
 """A pixel centre on an edge belongs to both triangles: no cracks along shared edges."""
@@ -30,13 +31,13 @@ def rasterize(points: np.ndarray, triangles: np.ndarray, size: int) -> np.ndarra
     return depth
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _between(low, high):  # pragma: no cover (compiled)
     """First and last pixel whose centre lies between, edges included."""
     return int(np.ceil(low - _EDGE)), int(np.floor(high + _EDGE))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _fill(depth, points, triangles):  # pragma: no cover (compiled)
     size = depth.shape[0]
     # In pixels, where the centre of pixel k is k.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 
-import numba
 import numpy as np
+
+from ethos_data.compilation import compiled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +87,7 @@ def trace(
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _to_screen(world, scale, center_x, center_y, nearness):  # pragma: no cover
     """`Camera.project` and 1 / (relative distance): float64 (V, 4).
 
@@ -102,7 +103,7 @@ def _to_screen(world, scale, center_x, center_y, nearness):  # pragma: no cover
     return points
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _rasterize(points, triangles, height, width, cull):  # pragma: no cover
     depth = np.full((height, width), np.nan, np.float32)
     seen = np.full((height, width), -1, np.int32)
@@ -144,7 +145,7 @@ def _rasterize(points, triangles, height, width, cull):  # pragma: no cover
     return depth, seen, weights
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def vertex_normals(vertices, triangles):  # pragma: no cover
     """Unit normals (V, 3) float32, averaged over triangles by their area."""
     normals = np.zeros((len(vertices), 3), np.float32)
@@ -219,7 +220,7 @@ def lit(
     return _lookup(depth, points.astype(np.float32), np.float32(0.25 * scale))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _lookup(depth, points, bias):  # pragma: no cover
     lit = np.empty(len(points), np.float32)
     for k in range(len(points)):
@@ -227,7 +228,7 @@ def _lookup(depth, points, bias):  # pragma: no cover
     return lit
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def reaches(depth, x, y, z, bias):  # pragma: no cover
     """Share of light at a point of a shadow map: bilinear over four comparisons."""
     x0, y0 = int(np.floor(x)), int(np.floor(y))

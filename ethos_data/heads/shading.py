@@ -7,9 +7,9 @@ sample, from texture coordinates in cm on the neutral head, so it sticks to the 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from ethos_data.compilation import compiled
 from ethos_data.heads.appearance import GLASSES, HAIR
 from ethos_data.heads.parts import EYE, HEAD, MOUTH, TEETH
 from ethos_data.heads.raster import reaches
@@ -22,7 +22,7 @@ _HAIR, _GLASSES = HAIR, GLASSES
 _WRAP_R, _WRAP_G, _WRAP_B = np.float32(0.30), np.float32(0.13), np.float32(0.09)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def light_softly(transfer, hidden, radiance, bounce):  # pragma: no cover
     """Irradiance (N, 3) float32 of vertices from K directions.
 
@@ -49,7 +49,7 @@ def light_softly(transfer, hidden, radiance, bounce):  # pragma: no cover
     return out
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _hash(x, y, z):  # pragma: no cover
     """A number in [0, 1) for a point of the integer lattice."""
     h = np.uint32(x) * np.uint32(374761393) + np.uint32(y) * np.uint32(668265263)
@@ -58,7 +58,7 @@ def _hash(x, y, z):  # pragma: no cover
     return np.float32((h >> np.uint32(8)) & np.uint32(0xFFFF)) * np.float32(1 / 65536)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def _noise(x, y, z):  # pragma: no cover
     """Smooth noise in [0, 1), one feature per unit; float32 arguments."""
     fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
@@ -81,14 +81,14 @@ def _noise(x, y, z):  # pragma: no cover
     return total
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _ramp(low, high, value):  # pragma: no cover
     t = (value - np.float32(low)) / np.float32(high - low)
     t = min(max(t, np.float32(0)), np.float32(1))
     return t * t * (np.float32(3) - np.float32(2) * t)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def shade(
     seen, weights, triangles, kinds, normals, irradiance, paint, eyes, colors, mottle,
     light_points, light_depth, bias, key, key_color,
@@ -201,7 +201,7 @@ def shade(
     return out
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def _paint_worn(p, is_hair):  # pragma: no cover
     """Strands of hair, folds of cloth."""
     x, y, z = p[6], p[7], p[8]
@@ -219,7 +219,7 @@ def _paint_worn(p, is_hair):  # pragma: no cover
     p[2] *= tone
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def _paint_skin(p, colors, mottle):  # pragma: no cover
     x, y, z = p[6], p[7], p[8]
     half, one = np.float32(0.5), np.float32(1)
@@ -252,7 +252,7 @@ def _paint_skin(p, colors, mottle):  # pragma: no cover
             p[k] += (colors[1, k] * np.float32(0.6) - p[k]) * cover
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def _paint_eye(p, eyes, colors):  # pragma: no cover
     one = np.float32(1)
     side = 1 if p[6] > 0 else 0
