@@ -65,7 +65,7 @@ def jitter(
     tracker = FaceTracker(loaded.predictor, detector, options)
     found = [tracker.update(image, i / 25) for i, image in enumerate(clip)]
     # The first frames let the filter settle.
-    points = np.array([faces[0].landmarks[:, :2] for faces in found[5:] if faces])
+    points = np.array([faces[0].face.landmarks[:, :2] for faces in found[5:] if faces])
     second = np.linalg.norm(np.diff(points, 2, axis=0), axis=-1)
     return 100 * float(second.mean()) / float(face_size(face_box(points[0])))
 

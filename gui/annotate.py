@@ -132,9 +132,9 @@ def annotate(
                 stem = os.path.join(stills, f"{frame.index:06d}")
                 export.save_png(f"{stem}.png", picture)
                 for face in faces:
-                    export.save_depth_png(f"{stem}_face{face.id}_depth.png", face)
+                    export.save_depth_png(f"{stem}_face{face.id}_depth.png", face.face)
                     mesh = f"{stem}_face{face.id}.{options.mesh_format}"
-                    export.save_mesh(mesh, face, image)
+                    export.save_mesh(mesh, face.face, image)
             if bar is not None:
                 bar.update(frames, with_face)
         if bar is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import tempfile
@@ -121,33 +122,21 @@ def _block(predictor: object, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
     from gui.drawing import compose, overlay
 
     (face,) = predictor.predict(frame, [box])  # type: ignore[attr-defined]
-    tracked = TrackedFace(
-        id=0,
-        landmarks=face.landmarks,
-        uncertainty=face.uncertainty,
-        depth=face.depth,
-        restored=face.restored,
-        window=face.window,
-        unsure=False,
-        score=1.0,
-    )
     window = face.window
     whole = crop.window_around(box, crop.NETWORK_CONTEXT)
     scale = TILE / whole.size
     seen = crop.cut(frame, whole)
     seen = cv2.resize(seen, (TILE, TILE), interpolation=cv2.INTER_CUBIC)
-    shifted = tracked.landmarks.copy()
+    shifted = face.landmarks.copy()
     # The overlay's origin is the centre of the picture's first pixel.
     shifted[:, :2] -= (window.left + 0.5, window.top + 0.5)
     overlay.draw_faces(
         seen,
-        [type(tracked)(**{**vars(tracked), "landmarks": shifted})],
+        [TrackedFace(0, dataclasses.replace(face, landmarks=shifted), False, 1.0)],
         overlay.OverlayOptions(boxes=False),
         scale=scale,
     )
-    tiles = [seen] + [
-        compose.tile(tracked, kind, TILE) for kind in ("restored", "shaded")
-    ]
+    tiles = [seen] + [compose.tile(face, kind, TILE) for kind in ("restored", "shaded")]
     gap = np.full((TILE, 12, 3), _BACKGROUND, np.uint8)
     return np.concatenate([*tiles, gap], axis=1)
 

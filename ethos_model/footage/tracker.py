@@ -14,26 +14,26 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import cv2
 import numpy as np
 
-from ethos_data.crop import Window
 from ethos_data.topology import face_box, face_size, iou
 from ethos_model.footage.finder import Detection, Detector
 from ethos_model.footage.smoother import OneEuroFilter, OneEuroOptions
+from ethos_model.predict import Face
 
 
 class Predictor(Protocol):
     """The part of `ethos_model.predict.FacePredictor` that the tracker uses.
 
-    A face has `landmarks`, `uncertainty`, `depth`, `restored` and `window`.
+    Any object with this method will do; tests use one without a network.
     """
 
     def predict(
         self, frame_rgb: np.ndarray, boxes: Sequence[np.ndarray]
-    ) -> Sequence[Any]: ...
+    ) -> Sequence[Face]: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,36 +79,21 @@ class TrackedFace:
     """One face in one frame.
 
     Attributes:
-      id: stays with the person while the face is followed.
-      landmarks: float32 (68, 3) source pixels, smoothed if that is on; z relative to
-        the mean of the eye points, larger = nearer.
-      uncertainty: float32 (68,), one sigma of a coordinate, source pixels.
-      depth: float32 (D, D) source pixels over the window, relative to the eyes' mean.
-      restored: float32 (D, D), grey in [0, 1].
-      window: the square of the frame that depth and restored cover.
-      unsure: the network or the detector doubts this face.
-      score: the detector's last confidence, 0 to 1.
+      id: Number of the person. It stays the same while the face is followed.
+      face: Prediction of the network. Its landmarks are smoothed if smoothing is on.
+      unsure: True if the network or the detector doubts that this is a face.
+      score: Last confidence of the detector, 0 to 1.
     """
 
     id: int
-    landmarks: np.ndarray
-    uncertainty: np.ndarray
-    depth: np.ndarray
-    restored: np.ndarray
-    window: Window
+    face: Face
     unsure: bool
     score: float
 
     @property
     def box(self) -> np.ndarray:
-        """float (4,), the face box, source pixels."""
-        return face_box(self.landmarks)
-
-    @property
-    def relative_uncertainty(self) -> float:
-        """Median one-sigma over face size."""
-        size = float(face_size(self.box))
-        return float(np.median(self.uncertainty)) / max(size, 1e-6)
+        """Face box, float32 (4,): x0, y0, x1, y1 in source pixels."""
+        return face_box(self.face.landmarks)
 
 
 @dataclasses.dataclass
@@ -123,12 +108,12 @@ class _Track:
     seen: float  # timestamp of the last prediction
     checked: float  # timestamp of the detector's last look
     missed: int = 0
-    face: Any = None
-    smoothed: np.ndarray | None = None
+    face: Face | None = None
 
     @property
     def doubt(self) -> float:
         """Median one-sigma of the last prediction over face size."""
+        assert self.face is not None
         size = max(float(face_size(self.box)), 1e-6)
         return float(np.median(self.face.uncertainty)) / size
 
@@ -257,7 +242,7 @@ class FaceTracker:
 
     def _predict(
         self, frame_rgb: np.ndarray, boxes: Sequence[np.ndarray]
-    ) -> Sequence[Any]:
+    ) -> Sequence[Face]:
         if not boxes:
             return []
         started = time.perf_counter()
@@ -265,7 +250,9 @@ class FaceTracker:
         self.timings["predict"] += 1000 * (time.perf_counter() - started)
         return faces
 
-    def _is_plausible(self, face: Any, box: np.ndarray, shape: tuple[int, ...]) -> bool:
+    def _is_plausible(
+        self, face: Face, box: np.ndarray, shape: tuple[int, ...]
+    ) -> bool:
         """Whether landmarks could be a face that was looked for in `box`."""
         found = np.asarray(face_box(face.landmarks), np.float64)
         width, height = found[2:] - found[:2]
@@ -282,7 +269,7 @@ class FaceTracker:
             and np.median(face.uncertainty) / size < self.options.lost_uncertainty
         )
 
-    def _accept(self, track: _Track, face: Any, timestamp: float) -> None:
+    def _accept(self, track: _Track, face: Face, timestamp: float) -> None:
         box = np.asarray(face_box(face.landmarks), np.float64)
         seconds = timestamp - track.seen
         if track.face is not None and seconds > 0:
@@ -367,18 +354,14 @@ class FaceTracker:
 
     def _report(self, track: _Track, timestamp: float) -> TrackedFace:
         face = track.face
-        landmarks = np.asarray(face.landmarks, np.float32)
-        uncertainty = np.asarray(face.uncertainty, np.float32)
+        assert face is not None
         if track.filter is not None:
             size = float(face_size(track.box))
-            landmarks = track.filter(landmarks, timestamp, size).astype(np.float32)
+            smoothed = track.filter(face.landmarks, timestamp, size)
+            face = dataclasses.replace(face, landmarks=smoothed.astype(np.float32))
         return TrackedFace(
             id=track.id,
-            landmarks=landmarks,
-            uncertainty=uncertainty,
-            depth=face.depth,
-            restored=face.restored,
-            window=face.window,
+            face=face,
             unsure=track.doubt > self.options.unsure_uncertainty
             or track.missed >= self.options.misses,
             score=track.score,

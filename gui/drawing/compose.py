@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ethos_model.footage.tracker import TrackedFace
+from ethos_model.predict import Face
 from gui.drawing import surface
 from gui.drawing.overlay import OverlayOptions, draw_faces, enlarged, put_text
 
@@ -18,7 +19,7 @@ RECONSTRUCTIONS: Final = ("restored", "depth", "shaded", "surface")
 
 
 def tile(
-    face: TrackedFace,
+    face: Face,
     kind: str,
     size: int,
     *,
@@ -29,7 +30,7 @@ def tile(
     """One reconstruction of a face.
 
     Args:
-      face: a tracked face.
+      face: Prediction for one face.
       kind: "restored" (the network's clean grey face), "depth" (colour map), "shaded"
         (lit from the front) or "surface" (turned).
       size: side, pixels.
@@ -87,7 +88,7 @@ def beside(
         for row, kind in enumerate(kinds):
             part = column[row * side : (row + 1) * side]
             if faces:
-                part[:] = tile(faces[0], kind, side)
+                part[:] = tile(faces[0].face, kind, side)
             put_text(part, kind, (6, side - 6), height=max(9, side // 24))
         canvas = np.concatenate([canvas, column], axis=1)
     height, width = canvas.shape[:2]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ import numpy as np
 
 from ethos_data.errors import EthosError
 from ethos_model.footage.tracker import TrackedFace
+from ethos_model.predict import Face
 from gui.drawing import surface
 
 TABLE_SUFFIXES: Final = (".csv", ".json", ".npz")
@@ -150,7 +152,7 @@ class LandmarkTable:
             writer = csv.writer(file)
             writer.writerow(header)
             for index, timestamp, face in self._rows:
-                values = np.column_stack([face.landmarks, face.uncertainty])
+                values = np.column_stack([face.face.landmarks, face.face.uncertainty])
                 writer.writerow(
                     [index, f"{timestamp:.4f}", face.id, int(face.unsure)]
                     + [f"{face.score:.3f}"]
@@ -168,8 +170,10 @@ class LandmarkTable:
                     "face": face.id,
                     "unsure": face.unsure,
                     "score": round(face.score, 3),
-                    "landmarks": np.round(face.landmarks.astype(float), 3).tolist(),
-                    "sigma": np.round(face.uncertainty.astype(float), 3).tolist(),
+                    "landmarks": np.round(
+                        face.face.landmarks.astype(float), 3
+                    ).tolist(),
+                    "sigma": np.round(face.face.uncertainty.astype(float), 3).tolist(),
                 }
             )
         document = {
@@ -190,8 +194,8 @@ class LandmarkTable:
             face=np.array([face.id for face in faces], np.int64),
             unsure=np.array([face.unsure for face in faces], bool),
             score=np.array([face.score for face in faces], np.float32),
-            landmarks=_stack([face.landmarks for face in faces], (68, 3)),
-            sigma=_stack([face.uncertainty for face in faces], (68,)),
+            landmarks=_stack([face.face.landmarks for face in faces], (68, 3)),
+            sigma=_stack([face.face.uncertainty for face in faces], (68,)),
         )
 
 
@@ -203,16 +207,8 @@ def _stack(arrays: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
 
 def _slim(face: TrackedFace) -> TrackedFace:
     nothing = np.zeros((0, 0), np.float32)
-    return TrackedFace(
-        face.id,
-        face.landmarks,
-        face.uncertainty,
-        nothing,
-        nothing,
-        face.window,
-        face.unsure,
-        face.score,
-    )
+    slim = dataclasses.replace(face.face, depth=nothing, restored=nothing)
+    return dataclasses.replace(face, face=slim)
 
 
 def save_png(path: str, image_rgb: np.ndarray) -> None:
@@ -220,7 +216,7 @@ def save_png(path: str, image_rgb: np.ndarray) -> None:
     _write_image(path, cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
 
 
-def save_depth_png(path: str, face: TrackedFace) -> None:
+def save_depth_png(path: str, face: Face) -> None:
     """Writes depth as 16-bit PNG and, beside it, PATH.json with what the levels mean.
 
     Level 0 is no depth (outside of the face); level v is low + (v - 1) / 65534 *
@@ -255,7 +251,7 @@ def _write_image(path: str, image: np.ndarray) -> None:
         file.write(data.tobytes())
 
 
-def save_mesh(path: str, face: TrackedFace, frame_rgb: np.ndarray) -> None:
+def save_mesh(path: str, face: Face, frame_rgb: np.ndarray) -> None:
     """Writes the face's surface as .ply or .obj, coloured from the frame.
 
     Source pixels; x right, y up, z to the viewer.

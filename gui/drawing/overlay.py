@@ -11,6 +11,7 @@ import numpy as np
 
 from ethos_data.topology import EDGES, face_box, face_size
 from ethos_model.footage.tracker import TrackedFace
+from ethos_model.predict import Face
 
 SHIFT: Final = 4
 """Fractional bits of the coordinates given to OpenCV: points move by 1/16 pixel."""
@@ -99,9 +100,10 @@ def draw_faces(
       The canvas.
     """
     line = max(1, round(min(canvas.shape[:2]) / 420))
-    for face in reference:
-        _draw_edges(canvas, face, scale, REFERENCE_COLOR, line)
-    for face in faces:
+    for tracked in reference:
+        _draw_edges(canvas, tracked.face, scale, REFERENCE_COLOR, line)
+    for tracked in faces:
+        face = tracked.face
         if options.edges:
             _draw_edges(canvas, face, scale, EDGE_COLOR, line)
         if options.uncertainty == "size":
@@ -109,7 +111,8 @@ def draw_faces(
         if options.points:
             _draw_points(canvas, face, scale, options)
         if options.boxes:
-            _draw_box(canvas, face, scale, line, chosen == face.id and len(faces) > 1)
+            marked = chosen == tracked.id and len(faces) > 1
+            _draw_box(canvas, tracked, scale, line, marked)
     return canvas
 
 
@@ -123,7 +126,7 @@ def _fixed(points: np.ndarray, scale: float) -> np.ndarray:
 
 def _draw_edges(
     canvas: np.ndarray,
-    face: TrackedFace,
+    face: Face,
     scale: float,
     color: tuple[int, int, int],
     line: int,
@@ -133,17 +136,17 @@ def _draw_edges(
     cv2.polylines(canvas, segments, False, color, line, cv2.LINE_AA, SHIFT)
 
 
-def _radius(face: TrackedFace, scale: float) -> float:
+def _radius(face: Face, scale: float) -> float:
     """Of a point, canvas pixels: 1 % of the face, between 1 and 4."""
-    return float(np.clip(0.012 * face_size(face.box) * scale, 1.0, 4.0))
+    return float(np.clip(0.012 * face_size(face_box(face.landmarks)) * scale, 1.0, 4.0))
 
 
 def _draw_points(
-    canvas: np.ndarray, face: TrackedFace, scale: float, options: OverlayOptions
+    canvas: np.ndarray, face: Face, scale: float, options: OverlayOptions
 ) -> None:
     radius = round(_radius(face, scale) * 2**SHIFT)
     if options.uncertainty == "color":
-        size = max(float(face_size(face.box)), 1e-6)
+        size = max(float(face_size(face_box(face.landmarks))), 1e-6)
         colors = uncertainty_colors(face.uncertainty / size)
     else:
         colors = np.full((len(face.landmarks), 3), CHOSEN_COLOR, np.uint8)
@@ -151,10 +154,10 @@ def _draw_points(
         cv2.circle(canvas, point, radius, color.tolist(), -1, cv2.LINE_AA, SHIFT)
 
 
-def _draw_sigma(canvas: np.ndarray, face: TrackedFace, scale: float) -> None:
+def _draw_sigma(canvas: np.ndarray, face: Face, scale: float) -> None:
     """Circles of one sigma, translucent so that the face stays visible."""
     veil = canvas.copy()
-    size = max(float(face_size(face.box)), 1e-6)
+    size = max(float(face_size(face_box(face.landmarks))), 1e-6)
     colors = uncertainty_colors(face.uncertainty / size)
     # Beyond a third of the face a circle says no more than "anywhere".
     sigma = np.clip(np.nan_to_num(face.uncertainty, nan=size), 0, size / 3)
@@ -167,22 +170,22 @@ def _draw_sigma(canvas: np.ndarray, face: TrackedFace, scale: float) -> None:
 
 
 def _draw_box(
-    canvas: np.ndarray, face: TrackedFace, scale: float, line: int, marked: bool
+    canvas: np.ndarray, tracked: TrackedFace, scale: float, line: int, marked: bool
 ) -> None:
     """Corners of the box, and the face's number with "unsure" where it is."""
-    x0, y0, x1, y1 = face_box(_fixed(face.landmarks, scale) / 2**SHIFT)
+    x0, y0, x1, y1 = face_box(_fixed(tracked.face.landmarks, scale) / 2**SHIFT)
     margin = 0.06 * (x1 - x0)
     x0, y0, x1, y1 = (
         round(float(v)) for v in (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
     )
-    color = UNSURE_COLOR if face.unsure else CHOSEN_COLOR if marked else EDGE_COLOR
+    color = UNSURE_COLOR if tracked.unsure else CHOSEN_COLOR if marked else EDGE_COLOR
     arm_x, arm_y = max(3, (x1 - x0) // 7), max(3, (y1 - y0) // 7)
-    width = 2 * line if marked or face.unsure else line
+    width = 2 * line if marked or tracked.unsure else line
     for x, dx in ((x0, arm_x), (x1, -arm_x)):
         for y, dy in ((y0, arm_y), (y1, -arm_y)):
             cv2.line(canvas, (x, y), (x + dx, y), color, width, cv2.LINE_AA)
             cv2.line(canvas, (x, y), (x, y + dy), color, width, cv2.LINE_AA)
-    text = f"{face.id}  unsure" if face.unsure else str(face.id)
+    text = f"{tracked.id}  unsure" if tracked.unsure else str(tracked.id)
     put_text(canvas, text, (x0, y0 - 5), color)
 
 

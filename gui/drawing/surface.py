@@ -12,7 +12,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ethos_model.footage.tracker import TrackedFace
+from ethos_model.predict import Face
 
 DEPTH_SPAN: Final = (-0.55, 0.25)
 """Depths over the window's side that the colour map spans: from the ears of a frontal
@@ -22,11 +22,11 @@ LIGHT: Final = np.array([-0.35, -0.45, 0.82]) / np.linalg.norm([-0.35, -0.45, 0.
 """Towards the light: x right, y down, z to the viewer."""
 
 
-def face_mask(face: TrackedFace, side: int | None = None) -> np.ndarray:
+def face_mask(face: Face, side: int | None = None) -> np.ndarray:
     """Inside of the convex outline of the landmarks, over the face's window.
 
     Args:
-      face: a tracked face.
+      face: Prediction for one face.
       side: of the mask, pixels; None = of the face's depth.
 
     Returns:
@@ -41,11 +41,11 @@ def face_mask(face: TrackedFace, side: int | None = None) -> np.ndarray:
     return mask.astype(bool)
 
 
-def heights(face: TrackedFace, side: int | None = None) -> np.ndarray:
+def heights(face: Face, side: int | None = None) -> np.ndarray:
     """Depth over the window's side, larger = nearer, NaN outside of the face.
 
     Args:
-      face: a tracked face.
+      face: Prediction for one face.
       side: of the map, pixels; None = of the face's depth. A larger map has the
         outline of the landmarks at its own resolution.
 
@@ -227,7 +227,7 @@ class Mesh:
     triangles: np.ndarray
 
 
-def mesh(face: TrackedFace, frame_rgb: np.ndarray) -> Mesh:
+def mesh(face: Face, frame_rgb: np.ndarray) -> Mesh:
     """The visible face as a mesh, coloured from the frame."""
     side = face.depth.shape[0]
     mask = face_mask(face) & np.isfinite(face.depth)

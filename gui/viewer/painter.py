@@ -105,7 +105,7 @@ def paint(view: View, options: PaintOptions) -> Painting:
     if chosen is not None and options.tile_size >= MIN_PANEL:
         for kind in options.kinds:
             tiles[kind] = compose.tile(
-                chosen,
+                chosen.face,
                 kind,
                 options.tile_size,
                 background=options.background,

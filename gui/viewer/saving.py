@@ -43,14 +43,14 @@ def save_depth(path: str, painting: Painting) -> None:
     """Depth of the chosen face as 16-bit PNG."""
     if painting.chosen is None:
         raise EthosError("There is no face in this frame to save the depth of")
-    export.save_depth_png(path, painting.chosen)
+    export.save_depth_png(path, painting.chosen.face)
 
 
 def save_mesh(path: str, painting: Painting) -> None:
     """The chosen face as a mesh, .ply or .obj."""
     if painting.chosen is None:
         raise EthosError("There is no face in this frame to save a mesh of")
-    export.save_mesh(path, painting.chosen, painting.view.image)
+    export.save_mesh(path, painting.chosen.face, painting.view.image)
 
 
 def annotate_flags(

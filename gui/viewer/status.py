@@ -69,7 +69,7 @@ def difference(view: View) -> str:
     for face in view.faces:
         centers = [np.abs(other.box - face.box).mean() for other in view.reference]
         other = view.reference[int(np.argmin(centers))]
-        moved = face.landmarks[:, :2] - other.landmarks[:, :2]
+        moved = face.face.landmarks[:, :2] - other.face.landmarks[:, :2]
         size = float(face_size(other.box))
         shifts.append(100 * np.linalg.norm(moved, axis=-1).mean() / max(size, 1e-6))
     return f"landmarks moved by {np.mean(shifts):.1f} % of the face size"

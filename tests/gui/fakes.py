@@ -5,16 +5,16 @@ No TensorFlow: the window and the tracker are tested on what they do themselves.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from ethos_data.crop import NETWORK_CONTEXT, Window, window_around
+from ethos_data.crop import NETWORK_CONTEXT, window_around
 from ethos_data.errors import EthosError
 from ethos_model.footage.finder import Detection
+from ethos_model.predict import Face
 from gui.viewer.session import Loaded, Setup
 
 SKIN = (230, 170, 60)
@@ -63,17 +63,6 @@ def skin_boxes(frame: np.ndarray) -> list[np.ndarray]:
     found = [stats[i] for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] > 60]
     found.sort(key=lambda s: -s[cv2.CC_STAT_AREA])
     return [np.array([x, y, x + w - 1, y + h - 1], float) for x, y, w, h, _ in found]
-
-
-@dataclasses.dataclass(frozen=True)
-class Face:
-    """As ethos_model.predict's."""
-
-    landmarks: np.ndarray
-    uncertainty: np.ndarray
-    depth: np.ndarray
-    restored: np.ndarray
-    window: Window
 
 
 class FakeDetector:

@@ -37,7 +37,7 @@ def test_a_face_is_followed_without_the_detector(parts):
     _, detector, tracker = parts
     for index in range(20):
         (face,) = tracker.update(picture(box_at(20 + 4 * index)), index / 25)
-        raw_box = face_box(face.landmarks)
+        raw_box = face_box(face.face.landmarks)
         assert face.id == 1
         assert not face.unsure
         assert iou(raw_box, box_at(20 + 4 * index)) > 0.8

@@ -45,8 +45,8 @@ def test_tables_hold_the_same_in_every_format(table, faces, tmp_path):
     paths = {s: str(tmp_path / f"out{s}") for s in export.TABLE_SUFFIXES}
     for path in paths.values():
         save_table(table, path)
-    truth = np.stack([faces[0][0].landmarks, faces[2][0].landmarks])
-    sigma = np.stack([faces[0][0].uncertainty, faces[2][0].uncertainty])
+    truth = np.stack([faces[0][0].face.landmarks, faces[2][0].face.landmarks])
+    sigma = np.stack([faces[0][0].face.uncertainty, faces[2][0].face.uncertainty])
     with np.load(paths[".npz"]) as arrays:
         np.testing.assert_array_equal(arrays["landmarks"], truth)
         np.testing.assert_array_equal(arrays["sigma"], sigma)
@@ -76,7 +76,7 @@ def test_a_table_without_faces_is_a_table(tmp_path):
 
 
 def test_sixteen_bits_of_depth_read_back(faces, tmp_path):
-    face = faces[0][0]
+    face = faces[0][0].face
     path = str(tmp_path / "depth.png")
     export.save_depth_png(path, face)
     level = cv2.imread(path, cv2.IMREAD_UNCHANGED)
@@ -96,7 +96,7 @@ def test_unknown_suffixes_are_refused(table, faces, tmp_path):
     for save in (
         lambda: save_table(table, str(tmp_path / "t.xls")),
         lambda: export.save_png(str(tmp_path / "t.gif"), image),
-        lambda: export.save_mesh(str(tmp_path / "t.stl"), faces[0][0], image),
+        lambda: export.save_mesh(str(tmp_path / "t.stl"), faces[0][0].face, image),
         lambda: VideoRecorder(str(tmp_path / "t.exe"), 25),
     ):
         with pytest.raises(EthosError, match=r"t\.\w+: "):

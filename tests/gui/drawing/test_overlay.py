@@ -17,6 +17,13 @@ def face():
     return tracker.update(image, 0.0)[0]
 
 
+def changed(tracked, **fields):
+    """The tracked face with other fields of its prediction."""
+    return dataclasses.replace(
+        tracked, face=dataclasses.replace(tracked.face, **fields)
+    )
+
+
 def drawn(face, scale=1.0, size=(160, 240), **options):
     chosen = dict.fromkeys(("points", "edges", "boxes"), False) | options
     canvas = np.zeros((round(size[0] * scale), round(size[1] * scale), 3), np.uint8)
@@ -26,7 +33,7 @@ def drawn(face, scale=1.0, size=(160, 240), **options):
 
 @pytest.mark.parametrize("scale", [3.0, 7.5])
 def test_points_are_drawn_on_the_landmarks(face, scale):
-    alone = dataclasses.replace(
+    alone = changed(
         face,
         landmarks=np.tile([[100.3, 50.8, 0.0]], (68, 1)).astype(np.float32)
         + np.linspace(0, 1e-3, 68, dtype=np.float32)[:, None],
@@ -55,18 +62,18 @@ def test_each_option_draws_something_of_its_own(face):
     for option in ({"points": True}, {"edges": True}, {"boxes": True}):
         assert drawn(face, uncertainty="none", **option).any()
     small = drawn(
-        dataclasses.replace(face, uncertainty=face.uncertainty * 0.5),
+        changed(face, uncertainty=face.face.uncertainty * 0.5),
         uncertainty="size",
     )
     large = drawn(
-        dataclasses.replace(face, uncertainty=face.uncertainty * 4), uncertainty="size"
+        changed(face, uncertainty=face.face.uncertainty * 4), uncertainty="size"
     )
     assert (large > 0).sum() > 4 * (small > 0).sum()
 
 
 def test_a_face_far_outside_breaks_nothing(face):
     for shift in (1e4, 1e9, np.nan):
-        far = dataclasses.replace(face, landmarks=face.landmarks + np.float32(shift))
+        far = changed(face, landmarks=face.face.landmarks + np.float32(shift))
         if np.isfinite(shift):
             canvas = drawn(far, points=True, edges=True, uncertainty="size")
             assert not canvas.any()

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ethos_data.topology import face_box
 from ethos_model.footage.tracker import FaceTracker
 from gui.drawing import compose, export, surface
 from tests.gui import fakes
@@ -18,7 +19,7 @@ def frame():
 @pytest.fixture
 def face(frame):
     tracker = FaceTracker(fakes.FakePredictor(64), fakes.FakeDetector())
-    return tracker.update(frame, 0.0)[0]
+    return tracker.update(frame, 0.0)[0].face
 
 
 def inside_polygon(point, polygon):
@@ -118,7 +119,7 @@ def test_a_face_outside_of_its_window_shows_nothing_and_breaks_nothing(face):
 def test_meshes_stand_in_source_pixels_and_face_the_camera(face, frame):
     shape = surface.mesh(face, frame)
     x, y = shape.vertices[:, 0], -shape.vertices[:, 1]
-    x0, y0, x1, y1 = face.box
+    x0, y0, x1, y1 = face_box(face.landmarks)
     assert x.min() >= x0 - 2
     assert x.max() <= x1 + 2
     assert y.min() >= y0 - 2

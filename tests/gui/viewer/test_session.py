@@ -47,7 +47,7 @@ def test_the_shipped_model_follows_the_sample(shipped):
     assert sum(len(faces) == 1 for faces in found) >= 0.98 * len(found)
     # Somebody else after each cut.
     assert len({faces[0].id for faces in found if faces}) == sample.PEOPLE
-    face = found[-1][0]
+    face = found[-1][0].face
     assert face.depth.shape == face.restored.shape
     assert np.isfinite(face.landmarks).all()
     assert {"detect", "predict", "smooth"} <= set(reply.timings)
