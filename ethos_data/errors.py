@@ -60,7 +60,7 @@ def cli(main: Callable[..., int]) -> Callable[..., int]:
             print(f"error: {missing_package(error)}", file=sys.stderr)
             return 1
         except (EthosError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {one_line(error)}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
@@ -68,6 +68,16 @@ def cli(main: Callable[..., int]) -> Callable[..., int]:
         return status
 
     return run
+
+
+def one_line(error: EthosError | OSError) -> str:
+    """The text of an error. An error of the system becomes `path: reason`."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    if error.filename is None:
+        return error.strerror
+    path = error.filename
+    return f"{os.fsdecode(path) if isinstance(path, bytes) else path}: {error.strerror}"
 
 
 def missing_package(error: ModuleNotFoundError) -> str:

@@ -50,6 +50,7 @@ class Option:
       below: Number that the value must stay under; None for no limit.
       parse: Function from the flag's text to the value; None uses the field's type.
       metavar: Placeholder of the value in `--help`.
+      default_text: Default in `--help`, as it is typed; "" formats the default itself.
       positional: Whether the value is given without a flag.
       flag: Whether the command line offers the setting. A setting without a flag can
         only be given in a configuration file or in Python.
@@ -65,6 +66,7 @@ class Option:
     below: float | None = None
     parse: Callable[[str], Any] | None = None
     metavar: str | None = None
+    default_text: str = ""
     positional: bool = False
     flag: bool = True
     resumable: bool = False
@@ -194,7 +196,9 @@ def _help_text(field: dataclasses.Field, details: Option) -> str:
     default = field.default
     if default is dataclasses.MISSING or default is None or default in ("", ()):
         return details.help
-    if default is True or default is False:
+    if details.default_text:
+        shown = details.default_text
+    elif default is True or default is False:
         shown = "on" if default else "off"
     elif isinstance(default, tuple):
         shown = " ".join(map(str, default))

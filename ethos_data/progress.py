@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TextIO
 
 from tqdm import tqdm
@@ -61,3 +62,30 @@ def counter(bar: tqdm) -> Callable[[int, int], None]:
         bar.update(done - bar.n)
 
     return update
+
+
+@contextlib.contextmanager
+def reporting(unit: str, **details: Any) -> Iterator[Callable[[int, int], None]]:
+    """A callback `(done, total)` that shows a bar.
+
+    The bar appears at the first call, so that a command that fails before its work
+    starts prints nothing but the error.
+
+    Example:
+      with progress.reporting("videos") as report:
+          synthesize.synthesize("corpus", progress=report)
+
+    Args:
+      unit: What is counted, in the plural.
+      **details: Further arguments of `bar`.
+    """
+    with contextlib.ExitStack() as stack:
+        update: Callable[[int, int], None] | None = None
+
+        def report(done: int, total: int) -> None:
+            nonlocal update
+            if update is None:
+                update = counter(stack.enter_context(bar(total, unit, **details)))
+            update(done, total)
+
+        yield report

@@ -16,6 +16,16 @@ def test_expected_failures_are_one_line(capsys):
     assert capsys.readouterr().err == "error: a.npz: no `landmarks3D`\n"
 
 
+def test_an_error_of_the_system_is_shown_without_its_number(capsys, tmp_path):
+    @errors.cli
+    def main(argv=None):
+        (tmp_path / "missing").read_bytes()
+
+    assert main([]) == 1
+    expected = f"error: {tmp_path}/missing: No such file or directory\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_interrupt_has_the_shells_status():
     @errors.cli
     def main(argv=None):

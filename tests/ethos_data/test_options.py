@@ -17,6 +17,12 @@ class Example:
     limit: int | None = options.option(None, "Maximum number of frames")
     names: tuple[str, ...] = options.option(("a", "b"), "Names")
     mode: str = options.option("fast", "Search", choices=("fast", "thorough"))
+    sizes: tuple[int, ...] = options.option(
+        (1, 2),
+        "Sizes",
+        parse=lambda text: tuple(map(int, text.split(","))),
+        default_text="1,2",
+    )
     loud: bool = options.option(False, "Print more")
     hidden: float = options.option(1.0, "Not on the command line", flag=False)
 
@@ -46,6 +52,7 @@ def test_all_types():
         loud=True,
     )
     assert parse("--source", "x", "--names").names == ()
+    assert parse("--source", "x", "--sizes", "7,8,9").sizes == (7, 8, 9)
     assert parse("--source", "x", "--no-loud").loud is False
 
 
@@ -118,4 +125,5 @@ def test_help_shows_groups_and_defaults(capsys):
     assert "Number of files (default: 3)" in text
     assert "What to read." in text
     assert "(default: off)" in text
+    assert "Sizes (default: 1,2)" in text
     assert "hidden" not in text

@@ -19,3 +19,13 @@ def test_counter_moves_the_bar_to_a_count():
         update(3, 10)
         update(7, 10)
         assert (bar.n, bar.total) == (7, 10)
+
+
+def test_a_reported_bar_appears_with_the_first_call():
+    stream = io.StringIO()
+    with progress.reporting("files", stream=stream) as report:
+        assert stream.getvalue() == ""
+        report(3, 10)
+        assert "0/10" in stream.getvalue()
+        report(10, 10)
+    assert "10/10" in stream.getvalue()
