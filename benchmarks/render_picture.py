@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from ethos_data import topology
+from ethos_data.drawing import draw_landmarks
 from ethos_data.heads import render, scene
 from ethos_data.heads.model import HeadModel
 
@@ -39,11 +40,9 @@ def _tile(model: HeadModel, seed: int, size: int) -> np.ndarray:
 
     image = cut(frame.image, cv2.BORDER_REPLICATE)
     marked = image.copy()
-    points = np.round((frame.landmarks[:, :2] - shift) * scale).astype(int)
-    for a, b in topology.EDGES:
-        cv2.line(marked, points[a].tolist(), points[b].tolist(), (80, 255, 120), 1, 16)
-    for point, seen in zip(points.tolist(), frame.visible, strict=True):
-        cv2.circle(marked, point, 2, (255, 255, 255) if seen else (255, 60, 60), -1, 16)
+    landmarks = (frame.landmarks[:, :2] - shift) * scale
+    colors = np.where(frame.visible[:, None], (255, 255, 255), (255, 60, 60))
+    draw_landmarks(marked, landmarks, edges=(80, 255, 120), points=colors, radius=2)
     near, far = np.nanpercentile(frame.depth, (99.5, 2))
     grey = np.nan_to_num(np.clip((frame.depth - far) / (near - far), 0, 1) * 225 + 30)
     depth = cut(np.repeat(grey[..., None], 3, 2).astype(np.uint8), cv2.BORDER_CONSTANT)

@@ -29,8 +29,8 @@ from ethos_model.footage.tracker import FaceTracker, TrackerOptions
 from ethos_model.footage.writer import VideoRecorder
 from gui.degradation import SLIDERS, Degradation
 from gui.drawing import compose, export
-from gui.drawing.export import LandmarkTable, stills_aside, table_aside
 from gui.drawing.overlay import DRAWN, OverlayOptions
+from gui.drawing.tables import LandmarkTable, replacing_table
 from gui.jobs import Job, expand, plan_jobs
 from gui.progress import Progress
 from gui.viewer.session import Setup, load
@@ -96,7 +96,7 @@ def annotate(
     with contextlib.ExitStack() as outer, contextlib.ExitStack() as stack:
         source = stack.enter_context(reader.open_source(job.video))
         # Begun now: hours later it would be late to learn of a place that is not there.
-        tables = [outer.enter_context(table_aside(path)) for path in job.tables]
+        tables = [outer.enter_context(replacing_table(path)) for path in job.tables]
         info = source.info
         recorder = None
         if job.output is not None:
@@ -104,7 +104,7 @@ def annotate(
         stills = None
         if job.stills is not None:
             facts = {"video": job.video, "model": model_name}
-            stills = stack.enter_context(stills_aside(job.stills, facts))
+            stills = stack.enter_context(export.replacing_stills(job.stills, facts))
         scale = options.scale or max(1.0, SMALLEST_HEIGHT / info.size[1])
         bar = Progress(info.name, info.frame_count) if progress else None
         next_still = 0.0

@@ -23,7 +23,8 @@ import cv2
 import google_crc32c
 import numpy as np
 
-from ethos_data import records, topology
+from ethos_data import records
+from ethos_data.drawing import draw_landmarks
 from ethos_data.errors import EthosError, cli
 from ethos_data.storage import files, tfrecord
 from pipelines import logs, metadata
@@ -202,12 +203,8 @@ def contact_sheet(
 def _tile(split: str, record: records.Record) -> np.ndarray:
     picture = cv2.resize(record.image, (TILE, TILE), interpolation=cv2.INTER_AREA)
     depth = depth_picture(record.depth)
-    # Positions in sixteenths of a pixel, which is what OpenCV draws anti-aliased.
-    points = np.rint((record.landmarks[:, :2] * TILE - 0.5) * 16).astype(int)
-    for a, b in topology.EDGES:
-        cv2.line(picture, points[a], points[b], (0, 230, 120), 1, cv2.LINE_AA, 4)
-    for point in points:
-        cv2.circle(picture, point, 20, (255, 235, 60), -1, cv2.LINE_AA, 4)
+    landmarks = record.landmarks * TILE - 0.5
+    draw_landmarks(picture, landmarks, edges=(0, 230, 120), points=(255, 235, 60))
     tile = np.concatenate([picture, depth], axis=1)
     tile = np.pad(np.concatenate([picture, depth], axis=1), ((18, 4), (2, 2), (0, 0)))
     size = f"{record.face_size:.0f} px"

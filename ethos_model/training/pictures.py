@@ -9,7 +9,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from ethos_data.topology import EDGES
+from ethos_data.drawing import draw_landmarks
 
 _SIDE: Final = 224  # pixels of a picture's cell
 _TRUE: Final = (90, 200, 90)
@@ -48,11 +48,7 @@ def write(path: str, trainer: Any, batch: dict[str, Any], count: int) -> None:
 def _face(image: Any, landmarks: Any, colour: tuple[int, int, int]) -> np.ndarray:
     picture = np.clip(np.asarray(image), 0, 255).astype(np.uint8)[..., ::-1]
     picture = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR)
-    points = np.rint(np.asarray(landmarks)[:, :2] * _SIDE - 0.5).astype(int)
-    for start, end in EDGES:
-        a, b = (tuple(int(v) for v in points[k]) for k in (start, end))
-        cv2.line(picture, a, b, colour, 1, cv2.LINE_AA)
-    return picture
+    return draw_landmarks(picture, np.asarray(landmarks) * _SIDE - 0.5, edges=colour)
 
 
 def _grey(values: np.ndarray) -> np.ndarray:

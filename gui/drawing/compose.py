@@ -11,7 +11,7 @@ import numpy as np
 from ethos_model.footage.tracker import TrackedFace
 from ethos_model.predict import Face
 from gui.drawing import surface
-from gui.drawing.overlay import OverlayOptions, draw_faces, enlarged, put_text
+from gui.drawing.overlay import OverlayOptions, draw_faces, put_text, resized
 
 BACKGROUND: Final = (24, 26, 31)
 
@@ -77,7 +77,7 @@ def beside(
     Returns:
       uint8 (H', W', 3) RGB with even sides, as video codecs want them.
     """
-    canvas = enlarged(image, scale)
+    canvas = resized(image, scale)
     draw_faces(canvas, faces, options or OverlayOptions(), scale=scale)
     if not faces:
         put_text(canvas, "no face", (8, canvas.shape[0] - 8), (255, 170, 60))

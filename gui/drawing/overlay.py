@@ -1,4 +1,4 @@
-"""Draws tracked faces into a picture."""
+"""Draws tracked faces over a frame: landmarks, uncertainty, boxes."""
 
 from __future__ import annotations
 
@@ -9,39 +9,43 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ethos_data.topology import EDGES, face_box, face_size
+from ethos_data.drawing import Color, draw_disks, draw_landmarks
+from ethos_data.topology import face_box, face_size
 from ethos_model.footage.tracker import TrackedFace
 from ethos_model.predict import Face
 
-SHIFT: Final = 4
-"""Fractional bits of the coordinates given to OpenCV: points move by 1/16 pixel."""
-
 SURE_SIGMA: Final = 0.02
-"""One sigma over face size that is drawn in the colour of certainty. About what a
-trained network says of a clean face."""
+"""Uncertainty (one sigma over the face size) that is drawn green. A trained network
+reports about this value on clean faces."""
 UNSURE_SIGMA: Final = 0.08
-"""The same, that is drawn in the colour of doubt: the points are then off by more than
-the threshold of a failure, 8 % of the face size."""
+"""Uncertainty that is drawn red: the error is then larger than the failure threshold of
+the evaluation, 8 % of the face size."""
 
 EDGE_COLOR: Final = (235, 240, 245)
 CHOSEN_COLOR: Final = (90, 200, 250)
 UNSURE_COLOR: Final = (255, 170, 60)
 REFERENCE_COLOR: Final = (90, 160, 255)
-
+_SHADOW_COLOR: Final = (20, 22, 26)
 
 DRAWN: Final = ("points", "edges", "boxes")
-"""What can be drawn or left out, by the names of OverlayOptions."""
+"""The parts of the overlay that can be switched off: boolean fields of
+`OverlayOptions`."""
+
+UNCERTAINTY: Final = ("color", "size", "none")
+"""Ways to draw the uncertainty."""
 
 
 @dataclasses.dataclass(frozen=True)
 class OverlayOptions:
-    """What is drawn.
+    """What to draw over a frame.
 
     Attributes:
-      points: the 68 points.
-      edges: lines that join them.
-      uncertainty: "color" (green sure, red not), "size" (circles of one sigma), "none".
-      boxes: the face box with its number and state.
+      points: Whether to draw the 68 landmarks.
+      edges: Whether to draw lines between neighbouring landmarks.
+      uncertainty: How to draw the uncertainty, one of `UNCERTAINTY`: "color" colours
+        the landmarks from green (sure) to red (unsure), "size" draws a circle of one
+        sigma around each landmark.
+      boxes: Whether to draw the face box with the number of the face.
     """
 
     points: bool = True
@@ -51,24 +55,32 @@ class OverlayOptions:
 
 
 def uncertainty_colors(relative: np.ndarray) -> np.ndarray:
-    """Green for sure through yellow to red for unsure.
+    """Colours from green (sure) through yellow to red (unsure).
 
     Args:
-      relative: (N,) one sigma over face size.
+      relative: (N,) one sigma over the face size. NaN counts as unsure.
 
     Returns:
       uint8 (N, 3) RGB.
     """
     span = np.log(UNSURE_SIGMA / SURE_SIGMA)
     relative = np.maximum(np.nan_to_num(relative, nan=1.0), 1e-9)
-    doubt = np.clip(np.log(relative / SURE_SIGMA) / span, 0, 1)
-    hue = np.round(75 * (1 - doubt))  # OpenCV's hue: 0 red, 30 yellow, 60 green
+    level = np.clip(np.log(relative / SURE_SIGMA) / span, 0, 1)
+    hue = np.round(75 * (1 - level))  # OpenCV's hue: 0 red, 30 yellow, 60 green
     hsv = np.stack([hue, np.full_like(hue, 200), np.full_like(hue, 250)], axis=-1)
     return cv2.cvtColor(hsv[None].astype(np.uint8), cv2.COLOR_HSV2RGB)[0]
 
 
-def enlarged(image: np.ndarray, scale: float) -> np.ndarray:
-    """The picture at another size, for drawing on; always a copy."""
+def resized(image: np.ndarray, scale: float) -> np.ndarray:
+    """A copy of a frame, `scale` times as large, to draw on.
+
+    Args:
+      image: uint8 (H, W, 3) RGB.
+      scale: Pixels of the result per pixel of the frame.
+
+    Returns:
+      uint8 (round(H * scale), round(W * scale), 3) RGB, at least one pixel in size.
+    """
     if scale == 1:
         return image.copy()
     height, width = image.shape[:2]
@@ -89,102 +101,96 @@ def draw_faces(
     """Draws faces in place.
 
     Args:
-      canvas: uint8 (H, W, 3) RGB, the frame `scale` times as large.
-      faces: in source pixels of the frame.
-      options: what to draw.
-      scale: canvas pixels per source pixel.
-      chosen: id of the face that the panels show; its box is marked.
-      reference: faces to compare with, drawn as thin blue lines beneath.
+      canvas: uint8 (H, W, 3) RGB, the frame resized by `scale`.
+      faces: The faces of the frame, in source pixels.
+      options: What to draw.
+      scale: Canvas pixels per source pixel.
+      chosen: Id of the face whose reconstruction is shown. Its box is highlighted when
+        there are several faces.
+      reference: Faces of the clean frame. Their edges are drawn in blue below `faces`.
 
     Returns:
-      The canvas.
+      `canvas`.
     """
-    line = max(1, round(min(canvas.shape[:2]) / 420))
+    width = max(1, round(min(canvas.shape[:2]) / 420))
     for tracked in reference:
-        _draw_edges(canvas, tracked.face, scale, REFERENCE_COLOR, line)
+        landmarks = _on_canvas(tracked.face, scale)
+        draw_landmarks(canvas, landmarks, edges=REFERENCE_COLOR, line_width=width)
     for tracked in faces:
-        face = tracked.face
+        landmarks = _on_canvas(tracked.face, scale)
         if options.edges:
-            _draw_edges(canvas, face, scale, EDGE_COLOR, line)
+            draw_landmarks(canvas, landmarks, edges=EDGE_COLOR, line_width=width)
         if options.uncertainty == "size":
-            _draw_sigma(canvas, face, scale)
+            _draw_sigma(canvas, tracked.face, landmarks, scale)
         if options.points:
-            _draw_points(canvas, face, scale, options)
+            _draw_points(canvas, tracked.face, landmarks, scale, options)
         if options.boxes:
-            marked = chosen == tracked.id and len(faces) > 1
-            _draw_box(canvas, tracked, scale, line, marked)
+            highlighted = chosen == tracked.id and len(faces) > 1
+            _draw_box(canvas, tracked, landmarks, width, highlighted)
     return canvas
 
 
-def _fixed(points: np.ndarray, scale: float) -> np.ndarray:
-    """Source pixels to the canvas' fixed-point coordinates, int32 (N, 2)."""
-    xy = (np.asarray(points, np.float64)[:, :2] + 0.5) * scale - 0.5
-    # A face that ran away must not overflow OpenCV's integers.
-    limit = 2.0**26
-    return np.round(np.clip(xy * 2**SHIFT, -limit, limit)).astype(np.int32)
+def _on_canvas(face: Face, scale: float) -> np.ndarray:
+    """The landmarks in canvas pixels, float64 (68, 2)."""
+    return (np.asarray(face.landmarks, np.float64)[:, :2] + 0.5) * scale - 0.5
 
 
-def _draw_edges(
-    canvas: np.ndarray,
-    face: Face,
-    scale: float,
-    color: tuple[int, int, int],
-    line: int,
-) -> None:
-    points = _fixed(face.landmarks, scale)
-    segments = [points[list(edge)].reshape(-1, 1, 2) for edge in EDGES]
-    cv2.polylines(canvas, segments, False, color, line, cv2.LINE_AA, SHIFT)
-
-
-def _radius(face: Face, scale: float) -> float:
-    """Of a point, canvas pixels: 1 % of the face, between 1 and 4."""
-    return float(np.clip(0.012 * face_size(face_box(face.landmarks)) * scale, 1.0, 4.0))
+def _size(face: Face) -> float:
+    """The face size in source pixels, never 0."""
+    return max(float(face_size(face_box(face.landmarks))), 1e-6)
 
 
 def _draw_points(
-    canvas: np.ndarray, face: Face, scale: float, options: OverlayOptions
+    canvas: np.ndarray,
+    face: Face,
+    landmarks: np.ndarray,
+    scale: float,
+    options: OverlayOptions,
 ) -> None:
-    radius = round(_radius(face, scale) * 2**SHIFT)
+    size = _size(face)
+    # Points of 1.2 % of the face: visible on small faces, out of the way on large ones.
+    radius = float(np.clip(0.012 * size * scale, 1.0, 4.0))
+    colors: Color | np.ndarray = CHOSEN_COLOR
     if options.uncertainty == "color":
-        size = max(float(face_size(face_box(face.landmarks))), 1e-6)
         colors = uncertainty_colors(face.uncertainty / size)
-    else:
-        colors = np.full((len(face.landmarks), 3), CHOSEN_COLOR, np.uint8)
-    for point, color in zip(_fixed(face.landmarks, scale), colors, strict=True):
-        cv2.circle(canvas, point, radius, color.tolist(), -1, cv2.LINE_AA, SHIFT)
+    draw_landmarks(canvas, landmarks, points=colors, radius=radius)
 
 
-def _draw_sigma(canvas: np.ndarray, face: Face, scale: float) -> None:
-    """Circles of one sigma, translucent so that the face stays visible."""
-    veil = canvas.copy()
-    size = max(float(face_size(face_box(face.landmarks))), 1e-6)
+def _draw_sigma(
+    canvas: np.ndarray, face: Face, landmarks: np.ndarray, scale: float
+) -> None:
+    """Draws translucent circles of one sigma; the face stays visible below them."""
+    layer = canvas.copy()
+    size = _size(face)
     colors = uncertainty_colors(face.uncertainty / size)
-    # Beyond a third of the face a circle says no more than "anywhere".
+    # A circle of more than a third of the face carries no further information.
     sigma = np.clip(np.nan_to_num(face.uncertainty, nan=size), 0, size / 3)
-    radii = np.maximum(sigma * scale, 1) * 2**SHIFT
-    for point, color, radius in zip(
-        _fixed(face.landmarks, scale), colors, radii, strict=True
-    ):
-        cv2.circle(canvas, point, round(radius), color.tolist(), -1, cv2.LINE_AA, SHIFT)
-    cv2.addWeighted(veil, 0.45, canvas, 0.55, 0, dst=canvas)
+    draw_disks(canvas, landmarks, np.maximum(sigma * scale, 1), colors)
+    cv2.addWeighted(layer, 0.45, canvas, 0.55, 0, dst=canvas)
 
 
 def _draw_box(
-    canvas: np.ndarray, tracked: TrackedFace, scale: float, line: int, marked: bool
+    canvas: np.ndarray,
+    tracked: TrackedFace,
+    landmarks: np.ndarray,
+    line_width: int,
+    highlighted: bool,
 ) -> None:
-    """Corners of the box, and the face's number with "unsure" where it is."""
-    x0, y0, x1, y1 = face_box(_fixed(tracked.face.landmarks, scale) / 2**SHIFT)
+    """Draws the corners of the box, and the face's number with "unsure" if it is."""
+    x0, y0, x1, y1 = face_box(np.clip(np.nan_to_num(landmarks), -1e6, 1e6))
     margin = 0.06 * (x1 - x0)
     x0, y0, x1, y1 = (
         round(float(v)) for v in (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
     )
-    color = UNSURE_COLOR if tracked.unsure else CHOSEN_COLOR if marked else EDGE_COLOR
+    color = EDGE_COLOR
+    if highlighted or tracked.unsure:
+        color = UNSURE_COLOR if tracked.unsure else CHOSEN_COLOR
+        line_width *= 2
     arm_x, arm_y = max(3, (x1 - x0) // 7), max(3, (y1 - y0) // 7)
-    width = 2 * line if marked or tracked.unsure else line
     for x, dx in ((x0, arm_x), (x1, -arm_x)):
         for y, dy in ((y0, arm_y), (y1, -arm_y)):
-            cv2.line(canvas, (x, y), (x + dx, y), color, width, cv2.LINE_AA)
-            cv2.line(canvas, (x, y), (x, y + dy), color, width, cv2.LINE_AA)
+            cv2.line(canvas, (x, y), (x + dx, y), color, line_width, cv2.LINE_AA)
+            cv2.line(canvas, (x, y), (x, y + dy), color, line_width, cv2.LINE_AA)
     text = f"{tracked.id}  unsure" if tracked.unsure else str(tracked.id)
     put_text(canvas, text, (x0, y0 - 5), color)
 
@@ -193,18 +199,18 @@ def put_text(
     canvas: np.ndarray,
     text: str,
     origin: tuple[int, int],
-    color: tuple[int, int, int] = EDGE_COLOR,
+    color: Color = EDGE_COLOR,
     *,
     height: int | None = None,
 ) -> None:
-    """Text with a dark rim, legible on any picture; kept inside of the canvas.
+    """Draws text with a dark outline, legible on any picture and inside the canvas.
 
     Args:
-      canvas: uint8 (H, W, 3) RGB, drawn on in place.
-      text: ASCII.
-      origin: x, y of the lower left corner, canvas pixels.
-      color: RGB.
-      height: of a capital, pixels; None = a fortieth of the canvas.
+      canvas: uint8 (H, W, 3) RGB, changed in place.
+      text: ASCII text.
+      origin: x and y of the lower left corner, in canvas pixels.
+      color: RGB, 0 to 255.
+      height: Height of a capital letter, in pixels; None for 1/40 of the canvas.
     """
     height = height or max(9, round(min(canvas.shape[:2]) / 40))
     font, size = cv2.FONT_HERSHEY_SIMPLEX, height / 22
@@ -212,5 +218,5 @@ def put_text(
     (width, _), below = cv2.getTextSize(text, font, size, line)
     x = int(np.clip(origin[0], 2, max(2, canvas.shape[1] - width - 2)))
     y = int(np.clip(origin[1], height + 2, max(height + 2, canvas.shape[0] - below)))
-    cv2.putText(canvas, text, (x, y), font, size, (20, 22, 26), line + 2, cv2.LINE_AA)
-    cv2.putText(canvas, text, (x, y), font, size, color, line, cv2.LINE_AA)
+    for text_color, width in ((_SHADOW_COLOR, line + 2), (color, line)):
+        cv2.putText(canvas, text, (x, y), font, size, text_color, width, cv2.LINE_AA)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ethos_model.footage.tracker import TrackedFace
 from gui.drawing import compose, surface
-from gui.drawing.overlay import OverlayOptions, draw_faces, enlarged, put_text
+from gui.drawing.overlay import OverlayOptions, draw_faces, put_text, resized
 from gui.viewer.engine import View
 from gui.viewer.slot import Latest
 
@@ -150,7 +150,7 @@ def _paint_frame(
     x, y, width, height = place
     rows, columns = image.shape[:2]
     scale = min(width / columns, height / rows)
-    canvas = enlarged(image, scale)[:height, :width]
+    canvas = resized(image, scale)[:height, :width]
     draw_faces(
         canvas,
         faces,

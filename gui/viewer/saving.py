@@ -12,7 +12,7 @@ import numpy as np
 
 from ethos_data.errors import EthosError
 from gui.degradation import Degradation
-from gui.drawing import export
+from gui.drawing import export, tables
 from gui.drawing.overlay import DRAWN, OverlayOptions
 from gui.viewer.painter import Painting
 from gui.viewer.session import Setup
@@ -65,7 +65,7 @@ def annotate_flags(
 ) -> list[str]:
     """Arguments of ethos-annotate that give what the window shows."""
     suffix = path.lower().rsplit(".", 1)[-1]
-    kind = f"--{suffix}" if f".{suffix}" in export.TABLE_SUFFIXES else "--output"
+    kind = f"--{suffix}" if f".{suffix}" in tables.TABLE_SUFFIXES else "--output"
     flags = [video, kind, path, "--detector", setup.detector, "--overwrite"]
     if setup.model_dir:
         flags += ["--model", setup.model_dir]

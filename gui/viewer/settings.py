@@ -8,8 +8,7 @@ import os
 import sys
 from typing import Any
 
-from ethos_data.errors import EthosError
-from gui.drawing.export import aside
+from ethos_data.storage import files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +68,10 @@ def read(path: str) -> Settings:
 def write(path: str, settings: Settings) -> None:
     """Keeps settings. A place that cannot be written is no reason to complain."""
     try:
-        with aside(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        with (
+            files.replacing(path) as temporary,
+            open(temporary, "w", encoding="utf-8") as file,
+        ):
             json.dump(dataclasses.asdict(settings), file, indent=2)
-    except (EthosError, OSError):
+    except OSError:
         pass

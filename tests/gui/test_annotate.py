@@ -60,7 +60,7 @@ def test_one_video_with_everything(clip, tmp_path, capsys):
 def test_points_are_drawn_where_there_is_a_face_and_nowhere_else(clip, tmp_path):
     out = str(tmp_path / "v.avi")
     assert annotate.main([clip, "--output", out, "--beside"]) == 0
-    plain = annotate.compose.enlarged
+    plain = annotate.compose.resized
     with open_source(clip) as source, open_source(out) as result:
         for index in range(30):
             before, after = source.read().image, result.read().image
@@ -182,7 +182,7 @@ def test_a_folder_that_is_none_of_stills_is_not_replaced(clip, tmp_path, capsys)
     (folder / "000000.png").write_text("a drawing of mine")
     flags = [clip, "--stills", str(folder)]
     assert annotate.main([*flags, "--overwrite"]) == 1
-    assert "papers: is no folder of stills" in capsys.readouterr().err
+    assert "papers: is not replaced, because" in capsys.readouterr().err
     assert os.listdir(folder) == ["000000.png"]
     (folder / "000000.png").unlink()
     assert annotate.main(flags) == 0  # an empty one is
@@ -273,7 +273,7 @@ def test_what_is_drawn_can_be_chosen(clip, tmp_path):
     out = str(tmp_path / "v.avi")
     assert annotate.main([clip, "--output", out, "--beside", "--draw"]) == 0
     with open_source(clip) as source, open_source(out) as result:
-        large = annotate.compose.enlarged(source.read().image, 3.0)
+        large = annotate.compose.resized(source.read().image, 3.0)
         assert np.abs(large.astype(int) - result.read().image).mean() < 3
 
 

@@ -1,6 +1,6 @@
-import csv
 import json
 import os
+import pathlib
 import resource
 
 import cv2
@@ -16,67 +16,14 @@ from tests.gui import fakes
 
 
 @pytest.fixture
-def faces():
-    """Faces of three frames, of which the second has none."""
+def face():
+    image = np.full((160, 240, 3), (40, 60, 90), np.uint8)
+    fakes.draw_face(image, (60, 30, 130, 120))
     tracker = FaceTracker(fakes.FakePredictor(), fakes.FakeDetector())
-    found = []
-    for index in range(3):
-        image = np.full((160, 240, 3), (40, 60, 90), np.uint8)
-        if index != 1:
-            fakes.draw_face(image, (60 + index, 30, 130 + index, 120))
-        found.append(tracker.update(image, index / 25))
-    return found
+    return tracker.update(image, 0.0)[0].face
 
 
-@pytest.fixture
-def table(faces):
-    table = export.LandmarkTable("clip.mp4", "model")
-    for index, found in enumerate(faces):
-        table.add(index, index / 25, found)
-    return table
-
-
-def save_table(table, path):
-    with export.table_aside(path) as temporary:
-        table.write(temporary)
-
-
-def test_tables_hold_the_same_in_every_format(table, faces, tmp_path):
-    paths = {s: str(tmp_path / f"out{s}") for s in export.TABLE_SUFFIXES}
-    for path in paths.values():
-        save_table(table, path)
-    truth = np.stack([faces[0][0].face.landmarks, faces[2][0].face.landmarks])
-    sigma = np.stack([faces[0][0].face.uncertainty, faces[2][0].face.uncertainty])
-    with np.load(paths[".npz"]) as arrays:
-        np.testing.assert_array_equal(arrays["landmarks"], truth)
-        np.testing.assert_array_equal(arrays["sigma"], sigma)
-        assert arrays["frame"].tolist() == [0, 2]
-        assert arrays["time_s"].tolist() == [0.0, 0.08]
-    with open(paths[".csv"], newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["frame"] for row in rows] == ["0", "2"]
-    for row, points, spread in zip(rows, truth, sigma, strict=True):
-        for i in (0, 30, 67):
-            stored = [float(row[f"{name}{i}"]) for name in ("x", "y", "z", "sigma")]
-            np.testing.assert_allclose(stored, [*points[i], spread[i]], atol=6e-4)
-    with open(paths[".json"]) as file:
-        document = json.load(file)
-    assert document["video"] == "clip.mp4"
-    assert [frame["frame"] for frame in document["frames"]] == [0, 2]
-    np.testing.assert_allclose(
-        document["frames"][1]["faces"][0]["landmarks"], truth[1], atol=6e-4
-    )
-
-
-def test_a_table_without_faces_is_a_table(tmp_path):
-    for suffix in export.TABLE_SUFFIXES:
-        save_table(export.LandmarkTable(), str(tmp_path / f"none{suffix}"))
-    with np.load(tmp_path / "none.npz") as arrays:
-        assert arrays["landmarks"].shape == (0, 68, 3)
-
-
-def test_sixteen_bits_of_depth_read_back(faces, tmp_path):
-    face = faces[0][0].face
+def test_the_depth_png_and_its_scale_give_the_depth(face, tmp_path):
     path = str(tmp_path / "depth.png")
     export.save_depth_png(path, face)
     level = cv2.imread(path, cv2.IMREAD_UNCHANGED)
@@ -91,12 +38,11 @@ def test_sixteen_bits_of_depth_read_back(faces, tmp_path):
     np.testing.assert_allclose(depth[mask], face.depth[mask], atol=step)
 
 
-def test_unknown_suffixes_are_refused(table, faces, tmp_path):
+def test_rejects_unknown_suffixes(face, tmp_path):
     image = np.zeros((8, 8, 3), np.uint8)
     for save in (
-        lambda: save_table(table, str(tmp_path / "t.xls")),
         lambda: export.save_png(str(tmp_path / "t.gif"), image),
-        lambda: export.save_mesh(str(tmp_path / "t.stl"), faces[0][0].face, image),
+        lambda: export.save_mesh(str(tmp_path / "t.stl"), face, image),
         lambda: VideoRecorder(str(tmp_path / "t.exe"), 25),
     ):
         with pytest.raises(EthosError, match=r"t\.\w+: "):
@@ -104,26 +50,30 @@ def test_unknown_suffixes_are_refused(table, faces, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_name_never_stands_for_half_a_file(tmp_path):
-    path = tmp_path / "out.txt"
-    path.write_text("old")
-
-    def fail():
-        with export.aside(str(path)) as temporary, open(temporary, "w") as file:
-            file.write("half")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["out.txt"]
-
-
-def test_places_that_cannot_be_written_are_named(tmp_path):
+def test_names_the_location_that_cannot_be_written(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
-    with pytest.raises(EthosError, match="cannot be written"):
+    with pytest.raises(EthosError, match=r"p\.png: cannot be written \("):
         export.save_png(str(blocked / "p.png"), np.zeros((4, 4, 3), np.uint8))
+
+
+def test_stills_replace_only_a_directory_of_stills(tmp_path):
+    path = tmp_path / "stills"
+    path.mkdir()
+    (path / "letter.txt").write_text("Dear Sir or Madam")
+
+    def write(name):
+        with export.replacing_stills(str(path), {"video": "v"}) as temporary:
+            pathlib.Path(temporary, name).write_text("")
+
+    with pytest.raises(EthosError, match="not a directory of stills"):
+        write("0.png")
+    assert os.listdir(path) == ["letter.txt"]
+    (path / "letter.txt").unlink()
+    write("0.png")
+    write("1.png")
+    assert sorted(os.listdir(path)) == ["1.png", "stills.json"]
+    assert os.listdir(tmp_path) == ["stills"]
 
 
 def test_recorded_frames_are_shown_at_their_time(tmp_path):

@@ -1,0 +1,85 @@
+"""Draws the 68 landmarks into a picture.
+
+Every picture with landmarks that ETHOS writes comes from here: the viewer's overlay,
+the contact sheet of `ethos-inspect`, the samples of a training run.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from ethos_data.topology import EDGES
+
+SHIFT: Final = 4
+"""Fractional bits of the coordinates given to OpenCV: a resolution of 1/16 pixel."""
+
+_LIMIT: Final = 2.0**26
+"""Largest fixed-point coordinate. OpenCV computes with 32-bit integers."""
+
+Color = tuple[int, int, int]
+"""0 to 255 for each channel, in the channel order of the picture."""
+
+
+def draw_landmarks(
+    picture: np.ndarray,
+    landmarks: np.ndarray,
+    *,
+    edges: Color | None = None,
+    points: Color | np.ndarray | None = None,
+    line_width: int = 1,
+    radius: float = 1.25,
+) -> np.ndarray:
+    """Draws one face in place: the edges first, the points on top of them.
+
+    Example:
+      drawing.draw_landmarks(frame, face.landmarks, edges=(235, 240, 245))
+
+    Args:
+      picture: uint8 (H, W, 3), contiguous.
+      landmarks: (68, 2) or (68, 3): x and y in pixels of `picture`, pixel centres at
+        integers. Landmarks that are not finite are not drawn.
+      edges: Colour of the lines between neighbouring landmarks; None for no lines.
+      points: Colour of the landmarks, or uint8 (68, 3) with the colour of each; None
+        for no points.
+      line_width: Width of the lines, in pixels.
+      radius: Radius of the points, in pixels.
+
+    Returns:
+      `picture`.
+    """
+    if edges is not None:
+        fixed = _fixed(landmarks)
+        segments = [fixed[list(edge)].reshape(-1, 1, 2) for edge in EDGES]
+        cv2.polylines(picture, segments, False, edges, line_width, cv2.LINE_AA, SHIFT)
+    if points is not None:
+        colors = np.broadcast_to(np.asarray(points, np.uint8), (len(landmarks), 3))
+        draw_disks(picture, landmarks, np.full(len(landmarks), radius), colors)
+    return picture
+
+
+def draw_disks(
+    picture: np.ndarray, centers: np.ndarray, radii: np.ndarray, colors: np.ndarray
+) -> None:
+    """Draws filled circles in place.
+
+    Args:
+      picture: uint8 (H, W, 3), contiguous.
+      centers: (N, 2) or (N, 3): x and y in pixels of `picture`.
+      radii: (N,) radii, in pixels.
+      colors: uint8 (N, 3), in the channel order of the picture.
+    """
+    fixed_radii = np.round(np.asarray(radii) * 2**SHIFT).astype(int).tolist()
+    for center, radius, color in zip(
+        _fixed(centers), fixed_radii, colors.tolist(), strict=True
+    ):
+        cv2.circle(picture, center, radius, color, -1, cv2.LINE_AA, SHIFT)
+
+
+def _fixed(xy: np.ndarray) -> np.ndarray:
+    """Coordinates in 1/16 pixel, int32 (N, 2)."""
+    scaled = np.asarray(xy, np.float64)[:, :2] * 2**SHIFT
+    scaled = np.nan_to_num(scaled, nan=-_LIMIT)
+    return np.round(np.clip(scaled, -_LIMIT, _LIMIT)).astype(np.int32)
