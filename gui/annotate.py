@@ -23,11 +23,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ethos_data import next_step
 from ethos_data.errors import EthosError, cli
+from ethos_data.options import add_flags, from_flags
 from ethos_model.footage import reader
 from ethos_model.footage.smoother import OneEuroOptions
 from ethos_model.footage.tracker import FaceTracker, TrackerOptions
 from ethos_model.footage.writer import VideoRecorder
-from gui.degradation import SLIDERS, Degradation
+from gui.degradation import VideoDegradation
 from gui.drawing import compose, export
 from gui.drawing.overlay import DRAWN, OverlayOptions
 from gui.drawing.tables import LandmarkTable, replacing_table
@@ -57,7 +58,7 @@ class Options:
     scale: float | None = None
     stills_every: float = 1.0
     mesh_format: str = "ply"
-    degradation: Degradation = dataclasses.field(default_factory=Degradation)
+    degradation: VideoDegradation = dataclasses.field(default_factory=VideoDegradation)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,13 +246,7 @@ def parser() -> argparse.ArgumentParser:
         default="color",
         help="how the points show it",
     )
-    for slider in SLIDERS:
-        add(
-            f"--{slider.name}",
-            type=float,
-            default=slider.neutral,
-            help=f"degrade first: {slider.meaning}, up to {slider.strongest:g}",
-        )
+    add_flags(arguments, VideoDegradation)
     add("--overwrite", action="store_true", help="do again what is done already")
     return arguments
 
@@ -264,13 +259,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise EthosError(
             "Nothing to write: give --output, --csv, --json, --npz, --stills"
         )
-    for slider in SLIDERS:
-        value = getattr(args, slider.name)
-        if not slider.neutral <= value <= slider.strongest:
-            raise EthosError(
-                f"--{slider.name} is from {slider.neutral:g} to {slider.strongest:g}. "
-                f"Received: {value:g}"
-            )
+    degradation = from_flags(VideoDegradation, args)
     videos = expand(args.videos, output=args.output)
     several = len(args.videos) > 1 or [one.path for one in videos] != args.videos
     jobs = plan_jobs(
@@ -283,7 +272,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
         stills_every=args.stills_every,
         mesh_format=args.mesh_format,
-        degradation=Degradation(**{s.name: getattr(args, s.name) for s in SLIDERS}),
+        degradation=degradation,
     )
     if len(jobs) == 1:  # a name that is no video should not wait for TensorFlow
         reader.open_source(jobs[0].video).close()

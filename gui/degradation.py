@@ -1,56 +1,76 @@
-"""The degradations that a person turns on by hand, applied to whole source frames.
+"""Degradations that the user switches on by hand, applied to whole source frames.
 
-The same physics as `ethos_data.degrade.source`, whose fixed conditions are points on
-these sliders: a factor of 4, four fifths of the light gone, 15 px of motion.
+The formulas are those of `ethos_data.degrade.source`. Its fixed conditions correspond
+to slider positions here: low resolution 4, darkness 0.8, motion blur 15 px.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 
+from ethos_data import options
 from ethos_data.degrade.source import line_kernel
 
 FULL_WELL: Final = 1000.0
-"""Electrons at white before the light is taken away."""
+"""Electrons of a white pixel before the light is reduced, as in
+`ethos_data.degrade.source.dark5`."""
 READ_NOISE: Final = 1.2
-"""Of the sensor, in values of 255. Both as in `degrade.source.dark5`."""
+"""Standard deviation of the sensor's read noise, in grey levels (0 to 255), as in
+`ethos_data.degrade.source.dark5`."""
+
+
+def _strength(neutral: float, strongest: float, help: str) -> Any:
+    return options.option(
+        neutral,
+        help,
+        group="degradation",
+        minimum=neutral,
+        maximum=strongest,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
-class Degradation:
-    """What is done to a frame before the model sees it. The defaults change nothing.
+class VideoDegradation:
+    """A degradation of source frames. Each field is a flag and a slider.
 
-    Applied in the order of the light's way: motion and defocus in the lens, resolution,
-    light and noise on the sensor, compression in the file.
-
-    Attributes:
-      low_resolution: factor by which the frame is shrunk and enlarged again, 1 and up.
-      darkness: share of the light that is taken away, 0 to 1; photon noise remains.
-      motion_blur: length of the streak, source pixels, 0 and up.
-      motion_angle: its direction, degrees from x towards y.
-      defocus: radius of the disk of confusion, source pixels, 0 and up.
-      noise: standard deviation, in values of 255, 0 and up.
-      compression: 0 (none) to 99 (JPEG at its worst quality).
+    The defaults change nothing. The order of application follows the path of the light:
+    motion and defocus in the lens, resolution, light and noise on the sensor,
+    compression in the file.
     """
 
-    low_resolution: float = 1.0
-    darkness: float = 0.0
-    motion_blur: float = 0.0
-    motion_angle: float = 0.0
-    defocus: float = 0.0
-    noise: float = 0.0
-    compression: float = 0.0
+    low_resolution: float = _strength(
+        1.0, 16.0, "Factor by which the frame is shrunk and enlarged again"
+    )
+    darkness: float = _strength(
+        0.0, 0.98, "Share of the light that is removed; photon noise is added"
+    )
+    motion_blur: float = _strength(
+        0.0, 40.0, "Length of the motion blur, in source pixels"
+    )
+    motion_angle: float = _strength(
+        0.0, 180.0, "Direction of the motion blur, in degrees from x towards y"
+    )
+    defocus: float = _strength(
+        0.0, 12.0, "Radius of the circle of confusion, in source pixels"
+    )
+    noise: float = _strength(
+        0.0, 60.0, "Standard deviation of the noise, in grey levels (0 to 255)"
+    )
+    compression: float = _strength(
+        0.0, 99.0, "Strength of the JPEG compression: 100 minus the JPEG quality"
+    )
 
     @property
     def is_identity(self) -> bool:
-        return dataclasses.replace(self, motion_angle=0.0) == Degradation()
+        """Whether frames stay unchanged. The angle alone changes nothing."""
+        return dataclasses.replace(self, motion_angle=0.0) == VideoDegradation()
 
     def flags(self) -> list[str]:
-        """Flags of ethos-annotate that do the same."""
+        """Flags of ethos-annotate that select the same degradation."""
         flags = []
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -63,10 +83,10 @@ class Degradation:
 
         Args:
           image: uint8 (H, W, 3) RGB.
-          index: of the frame; seeds the noise.
+          index: Number of the frame. It is the random seed of the noise.
 
         Returns:
-          uint8 (H, W, 3) RGB; the very same array if nothing is changed.
+          uint8 (H, W, 3) RGB; `image` itself if nothing changes.
         """
         if self.motion_blur > 0:
             kernel = line_kernel(self.motion_blur, np.radians(self.motion_angle))
@@ -89,7 +109,7 @@ class Degradation:
         return image
 
     def _expose(self, image: np.ndarray, index: int) -> np.ndarray:
-        """Less light, the noise of its photons and of the sensor."""
+        """Reduces the light and adds the noise of photons and sensor."""
         signal = image.astype(np.float32)
         variance = np.full_like(signal, self.noise**2)
         if self.darkness > 0:
@@ -102,7 +122,14 @@ class Degradation:
 
 
 def disk_kernel(radius: float) -> np.ndarray:
-    """A disk of confusion with soft rim, float32 (K, K), K odd, of sum 1."""
+    """Kernel of a defocused lens: a disk with a soft edge.
+
+    Args:
+      radius: Radius of the disk, in pixels.
+
+    Returns:
+      float32 (K, K) with K odd; the sum is 1.
+    """
     reach = int(np.ceil(radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     disk = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
@@ -111,56 +138,52 @@ def disk_kernel(radius: float) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Slider:
-    """A degradation as a slider.
+    """The slider of one field of `VideoDegradation`.
 
     Attributes:
-      name: attribute of `Degradation`.
-      text: beside the slider.
-      neutral: value that changes nothing.
-      strongest: at the other end.
-      unit: pattern of the value's text.
-      meaning: of the number, for the command line.
+      name: Name of the field.
+      label: Text beside the slider.
+      pattern: Format of the value's text.
     """
 
     name: str
-    text: str
-    neutral: float
-    strongest: float
-    unit: str
-    meaning: str
+    label: str
+    pattern: str
+
+    @property
+    def neutral(self) -> float:
+        """The value that changes nothing."""
+        default = _FIELDS[self.name][0].default
+        assert isinstance(default, float)
+        return default
+
+    @property
+    def strongest(self) -> float:
+        """The value at the right end of the slider."""
+        maximum = _FIELDS[self.name][1].maximum
+        assert maximum is not None
+        return maximum
+
+    @property
+    def help(self) -> str:
+        """What the value means."""
+        return _FIELDS[self.name][1].help
 
     def format(self, value: float) -> str:
-        """The value in words."""
-        return "off" if abs(value - self.neutral) < 1e-6 else self.unit.format(value)
+        """The value as text; "off" for the neutral value."""
+        if abs(value - self.neutral) < 1e-6:
+            return "off"
+        return self.pattern.format(value)
 
+
+_FIELDS: Final = options.describe(VideoDegradation)
 
 SLIDERS: Final = (
-    Slider(
-        *("low_resolution", "Low resolution", 1.0, 16.0, "1/{:.1f}"),
-        meaning="factor by which resolution is lost",
-    ),
-    Slider(
-        *("darkness", "Darkness", 0.0, 0.98, "{:.0%}"),
-        meaning="share of the light that is taken away",
-    ),
-    Slider(
-        *("motion_blur", "Motion blur", 0.0, 40.0, "{:.0f} px"),
-        meaning="length of the streak, pixels",
-    ),
-    Slider(
-        *("motion_angle", "… direction", 0.0, 180.0, "{:.0f}°"),
-        meaning="direction of the streak, degrees from x towards y",
-    ),
-    Slider(
-        *("defocus", "Defocus", 0.0, 12.0, "{:.1f} px"),
-        meaning="radius of the disk of confusion, pixels",
-    ),
-    Slider(
-        *("noise", "Noise", 0.0, 60.0, "{:.0f}"),
-        meaning="standard deviation, in values of 255",
-    ),
-    Slider(
-        *("compression", "Compression", 0.0, 99.0, "{:.0f}"),
-        meaning="100 less the quality of a JPEG",
-    ),
+    Slider("low_resolution", "Low resolution", "1/{:.1f}"),
+    Slider("darkness", "Darkness", "{:.0%}"),
+    Slider("motion_blur", "Motion blur", "{:.0f} px"),
+    Slider("motion_angle", "Blur direction", "{:.0f}°"),
+    Slider("defocus", "Defocus", "{:.1f} px"),
+    Slider("noise", "Noise", "{:.0f}"),
+    Slider("compression", "Compression", "{:.0f}"),
 )

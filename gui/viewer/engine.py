@@ -15,7 +15,7 @@ import numpy as np
 
 from ethos_model.footage.reader import Frame
 from ethos_model.footage.tracker import TrackedFace
-from gui.degradation import Degradation
+from gui.degradation import VideoDegradation
 from gui.viewer.session import (
     Factory,
     Failed,
@@ -37,7 +37,7 @@ NO_MODEL: Final = "no model"
 class EngineSettings:
     """How frames are treated before and after the model."""
 
-    degradation: Degradation = dataclasses.field(default_factory=Degradation)
+    degradation: VideoDegradation = dataclasses.field(default_factory=VideoDegradation)
     smoothing: bool = True
     compare: bool = True
 

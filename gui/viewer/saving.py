@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from ethos_data.errors import EthosError
-from gui.degradation import Degradation
+from gui.degradation import VideoDegradation
 from gui.drawing import export, tables
 from gui.drawing.overlay import DRAWN, OverlayOptions
 from gui.viewer.painter import Painting
@@ -57,7 +57,7 @@ def annotate_flags(
     video: str,
     path: str,
     setup: Setup,
-    degradation: Degradation,
+    degradation: VideoDegradation,
     *,
     kinds: Sequence[str],
     overlay: OverlayOptions,

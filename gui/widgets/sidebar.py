@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tkinter import ttk
 from typing import Final
 
-from gui.degradation import SLIDERS, Degradation
+from gui.degradation import SLIDERS, VideoDegradation
 from gui.drawing.overlay import DRAWN, OverlayOptions
 from gui.viewer.settings import Settings
 from gui.widgets.scale import JumpScale
@@ -76,7 +76,7 @@ class Sidebar(ttk.Frame):
         for slider in SLIDERS:
             row = ttk.Frame(self)
             row.pack(fill="x", pady=(gap // 2, 0))
-            ttk.Label(row, text=slider.text).pack(side="left")
+            ttk.Label(row, text=slider.label).pack(side="left")
             value = ttk.Label(row, style="Muted.TLabel", anchor="e")
             value.pack(side="right")
             scale = JumpScale(
@@ -110,9 +110,9 @@ class Sidebar(ttk.Frame):
         )
 
     @property
-    def degradation(self) -> Degradation:
+    def degradation(self) -> VideoDegradation:
         """As the sliders stand."""
-        return Degradation(
+        return VideoDegradation(
             **{name: float(scale.get()) for name, scale in self.sliders.items()}
         )
 
