@@ -71,7 +71,8 @@ def draw_disks(
       radii: (N,) radii, in pixels.
       colors: uint8 (N, 3), in the channel order of the picture.
     """
-    fixed_radii = np.round(np.asarray(radii) * 2**SHIFT).astype(int).tolist()
+    scaled = np.clip(np.nan_to_num(radii) * 2**SHIFT, 0, _LIMIT)
+    fixed_radii = np.round(scaled).astype(int).tolist()
     for center, radius, color in zip(
         _fixed(centers), fixed_radii, colors.tolist(), strict=True
     ):

@@ -119,7 +119,7 @@ def annotate(
             picture = None
             is_still = stills is not None and frame.timestamp >= next_still
             if recorder is not None or is_still:
-                picture = compose.beside(
+                picture = compose.annotated_frame(
                     image,
                     faces,
                     scale=scale,

@@ -31,7 +31,7 @@ except ImportError:  # Debian and others ship Python without it
     sys.exit("error: this Python has no Tk (Debian, Ubuntu: apt install python3-tk)")
 
 from ethos_data.errors import cli
-from gui.drawing.surface import Turn
+from gui.drawing.surface import Rotation
 from gui.sample import SAMPLE
 from gui.viewer import saving, settings, status
 from gui.viewer.engine import READY, Engine, EngineSettings
@@ -78,7 +78,7 @@ class App:
             remembered = ""  # moved or deleted since
         setup = Setup(model_dir or remembered or None, detector)
         self.painting: Painting | None = None
-        self._turn = Turn()
+        self._turn = Rotation()
         self._chosen: int | None = None
         self._closed = self._stopping = False
 
@@ -228,14 +228,14 @@ class App:
         shortcuts.show(self.root, self.window.ratio)
 
     def _turn_by(self, yaw: float, pitch: float) -> None:
-        self._turn = Turn(
+        self._turn = Rotation(
             yaw=(self._turn.yaw + yaw + 180) % 360 - 180,
             pitch=min(85.0, max(-85.0, self._turn.pitch + pitch)),
         )
         self.changed()
 
     def _turn_back(self) -> None:
-        self._turn = Turn()
+        self._turn = Rotation()
         self.changed()
 
     def _next_face(self) -> None:
@@ -274,7 +274,7 @@ class App:
                 kinds=window.kinds,
                 overlay=self.sidebar.overlay,
                 chosen=self._chosen,
-                turn=self._turn,
+                rotation=self._turn,
                 texture=toggles["texture"],
                 background=window.palette.rgb("panel"),
             )

@@ -1,4 +1,4 @@
-"""The picture of one frame: source with landmarks, reconstruction beside it."""
+"""Composes pictures: the reconstruction of one face, and a whole annotated frame."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from typing import Final
 import cv2
 import numpy as np
 
+from ethos_data.drawing import Color
 from ethos_model.footage.tracker import TrackedFace
 from ethos_model.predict import Face
 from gui.drawing import surface
-from gui.drawing.overlay import OverlayOptions, draw_faces, put_text, resized
+from gui.drawing.overlay import (
+    UNSURE_COLOR,
+    OverlayOptions,
+    draw_faces,
+    put_text,
+    resized,
+)
 
 BACKGROUND: Final = (24, 26, 31)
+"""RGB of areas without a face."""
 
 RECONSTRUCTIONS: Final = ("restored", "depth", "shaded", "surface")
+"""Kinds of reconstruction; see `tile`."""
 
 
 def tile(
@@ -23,20 +32,21 @@ def tile(
     kind: str,
     size: int,
     *,
-    background: tuple[int, int, int] = BACKGROUND,
-    turn: surface.Turn | None = None,
+    background: Color = BACKGROUND,
+    rotation: surface.Rotation | None = None,
     texture: bool = False,
 ) -> np.ndarray:
-    """One reconstruction of a face.
+    """Draws one reconstruction of a face.
 
     Args:
       face: Prediction for one face.
-      kind: "restored" (the network's clean grey face), "depth" (colour map), "shaded"
-        (lit from the front) or "surface" (turned).
-      size: side, pixels.
+      kind: One of `RECONSTRUCTIONS`: "restored" is the clean grey face, "depth" the
+        depth in colours, "shaded" the surface seen from the front, "surface" the
+        rotated surface.
+      size: Width and height of the result, in pixels.
       background: RGB where there is no face.
-      turn: of the surface; None = the standing view.
-      texture: the surface shows the restored face instead of clay.
+      rotation: Rotation of "surface"; None for the default view.
+      texture: Whether "surface" shows the restored face on the surface.
 
     Returns:
       uint8 (size, size, 3) RGB.
@@ -45,19 +55,20 @@ def tile(
         grey = np.clip(255 * np.nan_to_num(face.restored), 0, 255).astype(np.uint8)
         picture = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
         return cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC)
-    if kind == "surface":
-        skin = tile(face, "restored", size) if texture else None
-        height = surface.heights(face, size)
-        return surface.turned(height, turn or surface.Turn(), size, background, skin)
-    # Colours are found at the picture's size: small tiles enlarged would show blocks.
+    if kind not in RECONSTRUCTIONS:
+        raise ValueError(f"kind must be one of {RECONSTRUCTIONS}. Received: {kind=}")
+    # Drawn at the size of the result: an enlarged small picture would show blocks.
+    height = surface.height_map(face, size)
     if kind == "depth":
-        return surface.color_map(surface.heights(face, size), background)
+        return surface.color_map(height, background)
     if kind == "shaded":
-        return surface.shaded(surface.heights(face, size), background)
-    raise ValueError(f"One of {RECONSTRUCTIONS}. Received: kind={kind}")
+        return surface.shaded(height, background)
+    skin = tile(face, "restored", size) if texture else None
+    rotation = rotation or surface.Rotation()
+    return surface.rotated(height, rotation, size, background, skin)
 
 
-def beside(
+def annotated_frame(
     image: np.ndarray,
     faces: Sequence[TrackedFace],
     *,
@@ -65,31 +76,31 @@ def beside(
     options: OverlayOptions | None = None,
     kinds: Sequence[str] = ("restored", "depth"),
 ) -> np.ndarray:
-    """Source with landmarks at the left, a column of reconstructions at the right.
+    """Draws a frame with its landmarks, and reconstructions in a column at the right.
 
     Args:
       image: uint8 (H, W, 3) RGB.
-      faces: of this frame; the reconstructions show the first.
-      scale: picture pixels per source pixel.
-      options: of the overlay.
-      kinds: from top to bottom; () leaves the column out.
+      faces: The faces of the frame. The reconstructions show the first.
+      scale: Pixels of the result per source pixel.
+      options: What to draw over the frame.
+      kinds: Kinds of reconstruction from top to bottom; () for no column.
 
     Returns:
-      uint8 (H', W', 3) RGB with even sides, as video codecs want them.
+      uint8 (H', W', 3) RGB. H' and W' are even, because video codecs require it.
     """
     canvas = resized(image, scale)
     draw_faces(canvas, faces, options or OverlayOptions(), scale=scale)
     if not faces:
-        put_text(canvas, "no face", (8, canvas.shape[0] - 8), (255, 170, 60))
+        put_text(canvas, "no face", (8, canvas.shape[0] - 8), UNSURE_COLOR)
     if kinds:
         side = canvas.shape[0] // len(kinds)
         column = np.empty((canvas.shape[0], side, 3), np.uint8)
         column[:] = BACKGROUND
         for row, kind in enumerate(kinds):
-            part = column[row * side : (row + 1) * side]
+            cell = column[row * side : (row + 1) * side]
             if faces:
-                part[:] = tile(faces[0].face, kind, side)
-            put_text(part, kind, (6, side - 6), height=max(9, side // 24))
+                cell[:] = tile(faces[0].face, kind, side)
+            put_text(cell, kind, (6, side - 6), height=max(9, side // 24))
         canvas = np.concatenate([canvas, column], axis=1)
     height, width = canvas.shape[:2]
     return np.ascontiguousarray(canvas[: height - height % 2, : width - width % 2])

@@ -1,7 +1,7 @@
-"""Depth of a face: as colours, as a shaded surface, as one that turns, as a mesh.
+"""Draws the depth of a face: as colours, as a shaded or rotated surface, as a mesh.
 
-Only the part inside the outline of the landmarks is shown: what the network says of
-depth outside of the face was never trained.
+Only the area inside the outline of the landmarks is shown. The network was never
+trained on depth outside the face.
 """
 
 from __future__ import annotations
@@ -12,45 +12,49 @@ from typing import Final
 import cv2
 import numpy as np
 
+from ethos_data.drawing import Color
 from ethos_model.predict import Face
 
 DEPTH_SPAN: Final = (-0.55, 0.25)
-"""Depths over the window's side that the colour map spans: from the ears of a frontal
-face to the tip of its nose. Fixed, so that a colour means the same in every frame."""
+"""Range of the colour map, in sides of the window: from the ears of a frontal face to
+the tip of its nose. It is fixed, so that a colour means the same in every frame."""
 
 LIGHT: Final = np.array([-0.35, -0.45, 0.82]) / np.linalg.norm([-0.35, -0.45, 0.82])
-"""Towards the light: x right, y down, z to the viewer."""
+"""Unit vector towards the light: x right, y down, z towards the viewer."""
+
+CLAY: Final = np.array([222, 196, 176], np.float32)
+"""RGB of a surface without texture."""
 
 
 def face_mask(face: Face, side: int | None = None) -> np.ndarray:
-    """Inside of the convex outline of the landmarks, over the face's window.
+    """The inside of the convex hull of the landmarks.
 
     Args:
       face: Prediction for one face.
-      side: of the mask, pixels; None = of the face's depth.
+      side: Width and height of the mask, in pixels; None for those of the face's depth.
 
     Returns:
-      bool (side, side).
+      bool (side, side), over the face's window.
     """
     side = side or face.depth.shape[0]
-    points = face.window.to_normalized(face.landmarks[:, :2]) * side - 0.5
+    landmarks = face.window.to_normalized(face.landmarks[:, :2]) * side - 0.5
     limit = 8.0 * side
-    hull = cv2.convexHull(np.clip(points, -limit, limit).astype(np.float32))
+    hull = cv2.convexHull(np.clip(landmarks, -limit, limit).astype(np.float32))
     mask = np.zeros((side, side), np.uint8)
     cv2.fillConvexPoly(mask, np.round(hull * 16).astype(np.int32), 1, shift=4)
     return mask.astype(bool)
 
 
-def heights(face: Face, side: int | None = None) -> np.ndarray:
-    """Depth over the window's side, larger = nearer, NaN outside of the face.
+def height_map(face: Face, side: int | None = None) -> np.ndarray:
+    """The depth inside the face, in sides of the face's window.
 
     Args:
       face: Prediction for one face.
-      side: of the map, pixels; None = of the face's depth. A larger map has the
-        outline of the landmarks at its own resolution.
+      side: Width and height of the map, in pixels; None for those of the face's depth.
+        The outline of the landmarks is drawn at the resolution of the map.
 
     Returns:
-      float32 (side, side).
+      float32 (side, side); larger is nearer, NaN is outside the face.
     """
     relative = np.asarray(face.depth, np.float32) / face.window.size
     if side is not None and side != relative.shape[0]:
@@ -62,24 +66,29 @@ def heights(face: Face, side: int | None = None) -> np.ndarray:
 
 
 def _filled(height: np.ndarray) -> np.ndarray:
-    """NaN replaced by the lowest value, so that filters may run over it."""
+    """Replaces NaN by the lowest height, so that the map can be filtered."""
     inside = np.isfinite(height)
     lowest = height[inside].min() if inside.any() else 0.0
     return np.where(inside, height, lowest).astype(np.float32)
 
 
-def _calm(height: np.ndarray) -> np.ndarray:
-    """Without the grain of the network's output pixels, which light would show."""
+def _smoothed(height: np.ndarray) -> np.ndarray:
+    """Blurs away the network's output pixels, which shading would make visible."""
     sigma = 1.2 * height.shape[0] / 112
     return cv2.GaussianBlur(_filled(height), (0, 0), sigma)
 
 
-def color_map(height: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
-    """Heights as colours, blue far to red near.
+def _eroded(mask: np.ndarray) -> np.ndarray:
+    """Removes the border of a mask: its pixels have no neighbours to compute slopes."""
+    return cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+
+
+def color_map(height: np.ndarray, background: Color) -> np.ndarray:
+    """Draws heights as colours, from blue (far) to red (near).
 
     Args:
-      height: float32 (D, D), over the window's side, NaN = nothing.
-      background: RGB where there is nothing.
+      height: float32 (D, D), in sides of the map; NaN is outside the face.
+      background: RGB outside the face.
 
     Returns:
       uint8 (D, D, 3) RGB.
@@ -92,17 +101,18 @@ def color_map(height: np.ndarray, background: tuple[int, int, int]) -> np.ndarra
     return colors
 
 
-def lit(height: np.ndarray, light: np.ndarray = LIGHT) -> np.ndarray:
-    """Brightness of a matt surface under one light and some from all sides.
+def brightness(height: np.ndarray, light: np.ndarray = LIGHT) -> np.ndarray:
+    """Brightness of a matt surface under a directed and a diffuse light.
 
-    Lambert's law with the normal (-dz/dx, -dz/dy, 1) of a height map.
+    Lambert's law with the normal (-dz/dx, -dz/dy, 1) of a height map. Where a neighbour
+    is missing, the surface counts as flat.
 
     Args:
-      height: float32 (D, D), over the side of the map; NaN = nothing.
-      light: (3,) unit vector towards the light; x right, y down, z to the viewer.
+      height: float32 (D, D), in sides of the map; NaN is outside the face.
+      light: (3,) unit vector towards the light: x right, y down, z towards the viewer.
 
     Returns:
-      float32 (D, D), 0.25 to 1. Beside missing neighbours the surface counts as flat.
+      float32 (D, D), 0.25 to 1.
     """
     side = height.shape[0]
     difference = np.array([[-0.5, 0.0, 0.5]], np.float32) * side
@@ -113,33 +123,37 @@ def lit(height: np.ndarray, light: np.ndarray = LIGHT) -> np.ndarray:
     return 0.25 + 0.75 * np.clip(facing, 0, 1)
 
 
-def _eroded(mask: np.ndarray) -> np.ndarray:
-    """Without its rim, where a slope has no neighbour to be measured from."""
-    return cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+def shaded(height: np.ndarray, background: Color) -> np.ndarray:
+    """Draws heights as a surface of clay, seen from the front.
 
+    Args:
+      height: float32 (D, D), in sides of the map; NaN is outside the face.
+      background: RGB outside the face.
 
-CLAY: Final = np.array([222, 196, 176], np.float32)
-"""RGB of the shaded surface."""
-
-
-def shaded(height: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
-    """Heights as a lit surface of clay, uint8 (D, D, 3) RGB, seen from the camera."""
+    Returns:
+      uint8 (D, D, 3) RGB.
+    """
     inside = np.isfinite(height)
-    smooth = np.where(inside, _calm(height), np.float32(np.nan))
-    picture = (CLAY * lit(smooth)[..., None]).astype(np.uint8)
+    smooth = np.where(inside, _smoothed(height), np.float32(np.nan))
+    picture = (CLAY * brightness(smooth)[..., None]).astype(np.uint8)
     picture[~_eroded(inside)] = background
     return picture
 
 
 @dataclasses.dataclass(frozen=True)
-class Turn:
-    """How the surface is turned: degrees, right-handed about the screen's axes."""
+class Rotation:
+    """Rotation of a surface, right-handed about the axes of the screen.
+
+    Attributes:
+      yaw: Rotation about the vertical axis, in degrees.
+      pitch: Rotation about the horizontal axis, in degrees.
+    """
 
     yaw: float = 25.0
     pitch: float = -8.0
 
     def matrix(self) -> np.ndarray:
-        """float32 (3, 3), x right, y down, z to the viewer."""
+        """The rotation matrix, float32 (3, 3): x right, y down, z to the viewer."""
         yaw, pitch = np.radians([self.yaw, self.pitch])
         cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
         about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
@@ -147,68 +161,91 @@ class Turn:
         return (about_x @ about_y).astype(np.float32)
 
 
-def turned(
+def rotated(
     height: np.ndarray,
-    turn: Turn,
+    rotation: Rotation,
     size: int,
-    background: tuple[int, int, int],
+    background: Color,
     texture: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The surface seen from another side.
+    """Draws the rotated surface.
 
-    Points of a finer grid are thrown at the picture from far to near. At 112 px of
-    depth and 200 px of picture this takes about 4 ms, with nothing but numpy.
+    The points of a fine grid are drawn from far to near. With a depth of 112 px and a
+    picture of 200 px this takes about 4 ms in numpy.
 
     Args:
-      height: float32 (D, D), over the window's side, NaN = nothing.
-      turn: the view.
-      size: side of the picture, pixels.
-      background: RGB.
-      texture: uint8 (D, D, 3) RGB or None for clay.
+      height: float32 (D, D), in sides of the map; NaN is outside the face.
+      rotation: The rotation.
+      size: Width and height of the picture, in pixels.
+      background: RGB outside the face.
+      texture: uint8 (D, D, 3) RGB to draw on the surface; None for clay.
 
     Returns:
       uint8 (size, size, 3) RGB.
     """
     picture = np.empty((size, size, 3), np.uint8)
     picture[:] = background
-    inside = np.isfinite(height)
-    if inside.sum() < 16:
+    if np.isfinite(height).sum() < 16:
         return picture
-    fine = max(height.shape[0], min(round(1.15 * size), 320))
-    grid = (fine, fine)
-    smooth = _calm(height)
-    z = cv2.resize(smooth, grid, interpolation=cv2.INTER_CUBIC)
-    mask = cv2.resize(inside.astype(np.float32), grid) > 0.6
-    rotation = turn.matrix()
-    # The light stands still while the surface turns.
-    bright = lit(np.where(mask, z, np.float32(np.nan)), rotation.T @ LIGHT)
-    mask = _eroded(mask)
-    bright = bright[mask]
-    albedo = CLAY if texture is None else cv2.resize(texture, grid)[mask]
-    if texture is not None:
-        bright = 0.5 + 0.5 * bright  # a photograph has its own light and shade
-    color = (albedo * bright[:, None]).astype(np.uint8)
-    rows, columns = np.nonzero(mask)
-    points = np.stack([columns + 0.5, rows + 0.5, z[mask] * fine], axis=-1)
+    matrix = rotation.matrix()
+    points, colors = _colored_points(height, matrix, size, texture)
+    if not len(points):
+        return picture
     low, high = points.min(axis=0), points.max(axis=0)
-    points = (points - (low + high) / 2).astype(np.float32) @ rotation.T
-    # The largest extent that any turn can show stays inside of the picture.
+    points = (points - (low + high) / 2).astype(np.float32) @ matrix.T
+    # With this scale the surface fits into the picture at any rotation.
     reach = float(np.linalg.norm((high - low) / 2))
     x, y = np.round((points[:, :2] / (1.85 * reach) + 0.5) * size).astype(np.int32).T
-    # From far to near; 65,536 levels sort five times as fast as floats.
+    # 65,536 integer levels sort five times as fast as floats.
     level = (points[:, 2] / reach * 32000).astype(np.int16)
     order = np.argsort(level, kind="stable")
     order = order[(x[order] >= 0) & (x[order] < size)]
     order = order[(y[order] >= 0) & (y[order] < size)]
-    hit = np.zeros((size, size), np.uint8)
-    picture[y[order], x[order]] = color[order]
-    hit[y[order], x[order]] = 1
-    # Cracks of a pixel or two, where the surface is stretched, take the colour around.
-    crack = (cv2.morphologyEx(hit, cv2.MORPH_CLOSE, np.ones((5, 5))) - hit).astype(bool)
-    weight = cv2.blur(hit.astype(np.float32), (5, 5))[..., None]
-    spread = cv2.blur(picture.astype(np.float32) * hit[..., None], (5, 5))
-    picture[crack] = (spread / np.maximum(weight, 1e-6))[crack]
+    drawn = np.zeros((size, size), np.uint8)
+    picture[y[order], x[order]] = colors[order]
+    drawn[y[order], x[order]] = 1
+    _fill_cracks(picture, drawn)
     return picture
+
+
+def _colored_points(
+    height: np.ndarray, matrix: np.ndarray, size: int, texture: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the surface before the rotation, and their colours after it.
+
+    Args:
+      height: As for `rotated`.
+      matrix: float32 (3, 3), the rotation matrix.
+      size: As for `rotated`.
+      texture: As for `rotated`.
+
+    Returns:
+      Points, float (N, 3), and colours, uint8 (N, 3) RGB.
+    """
+    fine = max(height.shape[0], min(round(1.15 * size), 320))
+    grid = (fine, fine)
+    z = cv2.resize(_smoothed(height), grid, interpolation=cv2.INTER_CUBIC)
+    mask = cv2.resize(np.isfinite(height).astype(np.float32), grid) > 0.6
+    # The light keeps its direction on the screen while the surface rotates.
+    bright = brightness(np.where(mask, z, np.float32(np.nan)), matrix.T @ LIGHT)
+    mask = _eroded(mask)
+    bright = bright[mask]
+    albedo = CLAY if texture is None else cv2.resize(texture, grid)[mask]
+    if texture is not None:
+        bright = 0.5 + 0.5 * bright  # a photograph contains light and shade already
+    colors = (albedo * bright[:, None]).astype(np.uint8)
+    rows, columns = np.nonzero(mask)
+    points = np.stack([columns + 0.5, rows + 0.5, z[mask] * fine], axis=-1)
+    return points, colors
+
+
+def _fill_cracks(picture: np.ndarray, drawn: np.ndarray) -> None:
+    """Fills gaps of a pixel or two, where the surface is stretched, in place."""
+    closed = cv2.morphologyEx(drawn, cv2.MORPH_CLOSE, np.ones((5, 5)))
+    crack = (closed - drawn).astype(bool)
+    weight = cv2.blur(drawn.astype(np.float32), (5, 5))[..., None]
+    spread = cv2.blur(picture.astype(np.float32) * drawn[..., None], (5, 5))
+    picture[crack] = (spread / np.maximum(weight, 1e-6))[crack]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,10 +253,11 @@ class Mesh:
     """A triangle mesh of a face.
 
     Attributes:
-      vertices: float32 (V, 3): x right, y up (minus the frame's y), z to the viewer, in
-        source pixels.
+      vertices: float32 (V, 3), in source pixels: x right, y up (the negative y of the
+        frame), z towards the viewer.
       colors: uint8 (V, 3) RGB.
-      triangles: int32 (F, 3), counter-clockwise seen from the camera.
+      triangles: int32 (F, 3) indices of vertices, counter-clockwise seen from the
+        camera.
     """
 
     vertices: np.ndarray
@@ -228,7 +266,15 @@ class Mesh:
 
 
 def mesh(face: Face, frame_rgb: np.ndarray) -> Mesh:
-    """The visible face as a mesh, coloured from the frame."""
+    """The visible surface of a face as a mesh.
+
+    Args:
+      face: Prediction for one face.
+      frame_rgb: uint8 (H, W, 3) RGB, the frame of the face. It gives the colours.
+
+    Returns:
+      The mesh, with one vertex for each pixel of the depth inside the face.
+    """
     side = face.depth.shape[0]
     mask = face_mask(face) & np.isfinite(face.depth)
     rows, columns = np.nonzero(mask)
@@ -236,8 +282,8 @@ def mesh(face: Face, frame_rgb: np.ndarray) -> Mesh:
     xy = face.window.to_source(normalized)
     number = np.full((side, side), -1, np.int32)
     number[rows, columns] = np.arange(len(rows))
+    # Corners of each square of pixels, seen from the front: a b above c d.
     a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
-    # Seen from the front with y up: a b over c d.
     triangles = np.concatenate(
         [
             np.stack([a, c, b], axis=-1).reshape(-1, 3),

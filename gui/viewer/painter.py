@@ -38,7 +38,7 @@ class PaintOptions:
     kinds: tuple[str, ...] = ("restored", "depth", "surface")
     overlay: OverlayOptions = dataclasses.field(default_factory=OverlayOptions)
     chosen: int | None = None
-    turn: surface.Turn = dataclasses.field(default_factory=surface.Turn)
+    rotation: surface.Rotation = dataclasses.field(default_factory=surface.Rotation)
     texture: bool = False
     background: tuple[int, int, int] = compose.BACKGROUND
 
@@ -109,7 +109,7 @@ def paint(view: View, options: PaintOptions) -> Painting:
                 kind,
                 options.tile_size,
                 background=options.background,
-                turn=options.turn,
+                rotation=options.rotation,
                 texture=options.texture,
             )
     return Painting(

@@ -5,7 +5,6 @@ import pytest
 
 from ethos_model.footage.tracker import FaceTracker
 from gui.drawing import overlay
-from gui.viewer import settings
 from tests.gui import fakes
 
 
@@ -24,24 +23,25 @@ def changed(tracked, **fields):
     )
 
 
-def drawn(face, scale=1.0, size=(160, 240), **options):
-    chosen = dict.fromkeys(("points", "edges", "boxes"), False) | options
+def draw(face, scale=1.0, size=(160, 240), **options):
+    """Draws one face with the given options on black."""
+    options = dict.fromkeys(("points", "edges", "boxes"), False) | options
     canvas = np.zeros((round(size[0] * scale), round(size[1] * scale), 3), np.uint8)
-    overlay.draw_faces(canvas, [face], overlay.OverlayOptions(**chosen), scale=scale)
+    overlay.draw_faces(canvas, [face], overlay.OverlayOptions(**options), scale=scale)
     return canvas
 
 
 @pytest.mark.parametrize("scale", [3.0, 7.5])
 def test_points_are_drawn_on_the_landmarks(face, scale):
-    alone = changed(
+    single = changed(
         face,
         landmarks=np.tile([[100.3, 50.8, 0.0]], (68, 1)).astype(np.float32)
         + np.linspace(0, 1e-3, 68, dtype=np.float32)[:, None],
     )
-    canvas = drawn(alone, scale, points=True).astype(float).sum(axis=-1)
+    canvas = draw(single, scale, points=True).astype(float).sum(axis=-1)
     y, x = np.mgrid[: canvas.shape[0], : canvas.shape[1]]
     center = np.array([(canvas * x).sum(), (canvas * y).sum()]) / canvas.sum()
-    # Pixel centres: source 100.3 is at (100.3 + 0.5) * 3 - 0.5.
+    # Pixel centres: source x = 100.3 is at (100.3 + 0.5) * 3 - 0.5 on the canvas.
     expected = (np.array([100.3, 50.8]) + 0.5) * scale - 0.5
     np.testing.assert_allclose(center, expected, atol=0.35)
 
@@ -56,41 +56,18 @@ def test_colours_run_from_green_to_red():
     np.testing.assert_array_equal(colors[3], colors[5])
 
 
-def test_each_option_draws_something_of_its_own(face):
-    nothing = drawn(face, uncertainty="none")
-    assert not nothing.any()
+def test_each_option_draws_its_own_part(face):
+    assert not draw(face, uncertainty="none").any()
     for option in ({"points": True}, {"edges": True}, {"boxes": True}):
-        assert drawn(face, uncertainty="none", **option).any()
-    small = drawn(
-        changed(face, uncertainty=face.face.uncertainty * 0.5),
-        uncertainty="size",
-    )
-    large = drawn(
-        changed(face, uncertainty=face.face.uncertainty * 4), uncertainty="size"
-    )
+        assert draw(face, uncertainty="none", **option).any()
+    sigma = face.face.uncertainty
+    small = draw(changed(face, uncertainty=sigma * 0.5), uncertainty="size")
+    large = draw(changed(face, uncertainty=sigma * 4), uncertainty="size")
     assert (large > 0).sum() > 4 * (small > 0).sum()
 
 
-def test_a_face_far_outside_breaks_nothing(face):
-    for shift in (1e4, 1e9, np.nan):
-        far = changed(face, landmarks=face.face.landmarks + np.float32(shift))
-        if np.isfinite(shift):
-            canvas = drawn(far, points=True, edges=True, uncertainty="size")
-            assert not canvas.any()
-
-
-def test_settings_survive_and_damage_is_a_default(tmp_path):
-    path = str(tmp_path / "deep" / "viewer.json")
-    assert settings.read(path) == settings.Settings()
-    chosen = settings.Settings(theme="light", edges=False, speed=0.5)
-    settings.write(path, chosen)
-    assert settings.read(path) == chosen
-    (tmp_path / "bad.json").write_text("{")
-    assert settings.read(str(tmp_path / "bad.json")) == settings.Settings()
-    (tmp_path / "odd.json").write_text(
-        '{"theme": 7, "edges": "no", "speed": 2, "x": 1}'
-    )
-    assert settings.read(str(tmp_path / "odd.json")) == settings.Settings(speed=2.0)
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    settings.write(str(blocked / "viewer.json"), chosen)  # no complaint
+@pytest.mark.parametrize("shift", [1e4, 1e9, np.nan])
+def test_a_face_outside_the_frame_draws_nothing(face, shift):
+    far = changed(face, landmarks=face.face.landmarks + np.float32(shift))
+    assert not draw(far, points=True, edges=True, uncertainty="size").any()
+    draw(far, boxes=True)  # the number stays at the border of the picture

@@ -23,7 +23,7 @@ def face(frame):
 
 
 def inside_polygon(point, polygon):
-    """Even-odd rule."""
+    """Whether a point is inside a polygon, by the even-odd rule."""
     x, y = point
     inside = False
     for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, 1, axis=0), strict=True):
@@ -33,14 +33,14 @@ def inside_polygon(point, polygon):
 
 
 @pytest.mark.parametrize("side", [None, 150])
-def test_the_mask_is_the_hull_of_the_landmarks(face, side):
+def test_the_mask_is_the_convex_hull_of_the_landmarks(face, side):
     from scipy.spatial import ConvexHull
 
     mask = surface.face_mask(face, side)
     size = mask.shape[0]
     assert size == (side or 64)
-    points = face.landmarks[:, :2]
-    hull = points[ConvexHull(points).vertices]
+    landmarks = face.landmarks[:, :2]
+    hull = landmarks[ConvexHull(landmarks).vertices]
     rng = np.random.default_rng(0)
     wrong = 0
     for row, column in rng.integers(0, size, (400, 2)):
@@ -48,11 +48,11 @@ def test_the_mask_is_the_hull_of_the_landmarks(face, side):
         wrong += mask[row, column] != inside_polygon(
             face.window.to_source(center[None])[0], hull
         )
-    assert wrong <= 12  # the rim itself
+    assert wrong <= 12  # pixels on the border
 
 
-def test_heights_are_depth_over_the_window(face):
-    height = surface.heights(face)
+def test_heights_are_in_sides_of_the_window(face):
+    height = surface.height_map(face)
     inside = np.isfinite(height)
     assert inside.any()
     assert not inside.all()
@@ -61,44 +61,45 @@ def test_heights_are_depth_over_the_window(face):
     )
 
 
-def test_light_of_a_known_slope():
+def test_brightness_of_a_plane_follows_lamberts_law():
     y, x = np.mgrid[0:40, 0:40] / 40
     plane = (0.3 * x - 0.2 * y).astype(np.float32)
     normal = np.array([-0.3, 0.2, 1.0]) / np.linalg.norm([0.3, 0.2, 1.0])
     expected = 0.25 + 0.75 * max(0.0, float(normal @ surface.LIGHT))
-    np.testing.assert_allclose(surface.lit(plane)[1:-1, 1:-1], expected, rtol=1e-4)
+    computed = surface.brightness(plane)[1:-1, 1:-1]
+    np.testing.assert_allclose(computed, expected, rtol=1e-4)
 
 
-def test_colours_are_the_same_depth_in_every_frame(face):
-    height = surface.heights(face)
+def test_the_same_depth_has_the_same_colour_in_every_frame(face):
+    height = surface.height_map(face)
     black = (0, 0, 0)
     colors = surface.color_map(height, black)
     assert (colors[~np.isfinite(height)] == 0).all()
-    half = height[:, : height.shape[1] // 2]  # another range of depth
-    np.testing.assert_array_equal(
-        surface.color_map(half, black), colors[:, : height.shape[1] // 2]
-    )
+    columns = height.shape[1] // 2
+    half = height[:, :columns]  # another range of depth
+    np.testing.assert_array_equal(surface.color_map(half, black), colors[:, :columns])
 
 
-def test_a_turn_to_the_right_shows_what_is_left():
-    """A ridge near the viewer moves with the turn, as the rotation says."""
+def test_a_rotation_moves_a_near_ridge_sideways():
     height = np.zeros((80, 80), np.float32)
     height[:, 38:42] = 0.3
     marks = np.zeros((80, 80, 3), np.uint8)
     marks[:, 38:42] = (255, 0, 0)
 
     def ridge(yaw):
-        picture = surface.turned(height, surface.Turn(yaw, 0), 160, (0, 0, 9), marks)
+        rotation = surface.Rotation(yaw, 0)
+        picture = surface.rotated(height, rotation, 160, (0, 0, 9), marks)
         columns = np.nonzero((picture[..., 0] > 40).any(axis=0))[0]
         return columns.mean() - 79.5
 
     assert abs(ridge(0)) < 2
-    # x' = x cos + z sin: a ridge 0.15 before the middle of depth goes right.
+    # x' = x cos(yaw) + z sin(yaw): the ridge is 0.15 nearer than the centre of the
+    # depth and moves to the right.
     assert ridge(30) > 5
     assert ridge(-30) == pytest.approx(-ridge(30), abs=2.5)
 
 
-def test_every_reconstruction_has_the_size_asked_for(face):
+def test_every_reconstruction_has_the_requested_size(face):
     for kind in compose.RECONSTRUCTIONS:
         for size in (40, 201):
             picture = compose.tile(face, kind, size)
@@ -109,50 +110,57 @@ def test_every_reconstruction_has_the_size_asked_for(face):
         compose.tile(face, "bust", 40)
 
 
-def test_a_face_outside_of_its_window_shows_nothing_and_breaks_nothing(face):
+def test_a_face_outside_its_window_gives_an_empty_picture(face):
     far = dataclasses.replace(face, landmarks=face.landmarks + 1e6)
     for kind in ("depth", "shaded", "surface"):
         picture = compose.tile(far, kind, 50, background=(1, 2, 3))
         assert (picture == (1, 2, 3)).all()
 
 
-def test_meshes_stand_in_source_pixels_and_face_the_camera(face, frame):
-    shape = surface.mesh(face, frame)
-    x, y = shape.vertices[:, 0], -shape.vertices[:, 1]
+def test_a_surface_without_inner_pixels_gives_an_empty_picture():
+    height = np.full((64, 64), np.nan, np.float32)
+    height[30, :40] = 0.1
+    picture = surface.rotated(height, surface.Rotation(), 50, (1, 2, 3))
+    assert (picture == (1, 2, 3)).all()
+
+
+def test_meshes_are_in_source_pixels_and_face_the_camera(face, frame):
+    mesh = surface.mesh(face, frame)
+    x, y = mesh.vertices[:, 0], -mesh.vertices[:, 1]
     x0, y0, x1, y1 = face_box(face.landmarks)
     assert x.min() >= x0 - 2
     assert x.max() <= x1 + 2
     assert y.min() >= y0 - 2
     assert y.max() <= y1 + 2
-    a, b, c = (shape.vertices[shape.triangles[:, i]] for i in range(3))
+    a, b, c = (mesh.vertices[mesh.triangles[:, i]] for i in range(3))
     normal = np.cross(b - a, c - a)
     assert (normal[:, 2] > 0).all()
-    # Quads of the mask, twice.
+    # Two triangles for each square of pixels inside the mask.
     mask = surface.face_mask(face)
-    quads = mask[:-1, :-1] & mask[1:, 1:] & mask[1:, :-1] & mask[:-1, 1:]
-    assert abs(len(shape.triangles) - 2 * quads.sum()) < 0.1 * quads.sum()
+    squares = mask[:-1, :-1] & mask[1:, 1:] & mask[1:, :-1] & mask[:-1, 1:]
+    assert abs(len(mesh.triangles) - 2 * squares.sum()) < 0.1 * squares.sum()
     middle = np.argmin(np.hypot(x - x.mean(), y - y.mean()))
-    np.testing.assert_allclose(shape.colors[middle], fakes.SKIN, atol=2)
+    np.testing.assert_allclose(mesh.colors[middle], fakes.SKIN, atol=2)
 
 
 @pytest.mark.parametrize("suffix", ["ply", "obj"])
-def test_mesh_files_read_back(face, frame, tmp_path, suffix):
+def test_mesh_files_contain_the_mesh(face, frame, tmp_path, suffix):
     path = tmp_path / f"face.{suffix}"
     export.save_mesh(str(path), face, frame)
-    shape = surface.mesh(face, frame)
+    mesh = surface.mesh(face, frame)
     lines = path.read_text().splitlines()
     if suffix == "ply":
         start = lines.index("end_header") + 1
-        assert f"element vertex {len(shape.vertices)}" in lines
+        assert f"element vertex {len(mesh.vertices)}" in lines
         rows = [line.split() for line in lines[start:]]
         vertices = np.array(
-            [[float(v) for v in row[:3]] for row in rows[: len(shape.vertices)]]
+            [[float(v) for v in row[:3]] for row in rows[: len(mesh.vertices)]]
         )
-        triangles = np.array([row[1:] for row in rows[len(shape.vertices) :]], int)
+        triangles = np.array([row[1:] for row in rows[len(mesh.vertices) :]], int)
     else:
         vertices = np.array([line.split()[1:4] for line in lines if line[0] == "v"])
         vertices = vertices.astype(float)
         triangles = np.array([line.split()[1:] for line in lines if line[0] == "f"])
         triangles = triangles.astype(int) - 1
-    np.testing.assert_allclose(vertices, shape.vertices, atol=1e-3)
-    np.testing.assert_array_equal(triangles, shape.triangles)
+    np.testing.assert_allclose(vertices, mesh.vertices, atol=1e-3)
+    np.testing.assert_array_equal(triangles, mesh.triangles)
