@@ -1,16 +1,20 @@
-"""Bad footage, on purpose: photometric degradations as Keras layers.
+"""Photometric degradations of images, as Keras layers.
 
     from ethos_data.degrade import MotionBlur, at_severity, training_mix
 
-    worse = MotionBlur(length=(0.05, 0.3))(images, face_size=face_size, seed=7)
-    parameters = layer.draw(len(images), seed=7)     # drawing ...
-    worse = layer.apply(images, parameters)          # ... apart from applying
+    degraded = MotionBlur(length=(0.05, 0.3))(images, face_size=face_size, seed=7)
 
-Images are (B, H, W, 3), 0 to 255, uint8 or float; the result has the same shape, type
-and range. Every image has its own draw, which depends on the seed and its place in the
-batch alone. Layers move pixels, never landmarks. They are written with `keras.ops` and
-run eagerly, in `tf.data`, in a compiled train step and on every Keras backend.
-`source` holds the fixed conditions for whole source frames, in plain OpenCV.
+    parameters = layer.draw(len(images), seed=7)     # the random draw ...
+    degraded = layer.apply(images, parameters)       # ... and its application
+
+Images have the shape (B, H, W, 3), values from 0 to 255 and the type uint8 or float.
+The result has the same shape, type and range. Each image has its own random draw, which
+depends only on the seed and on the place of the image in the batch. The layers do not
+change the geometry, so landmarks stay valid. They use `keras.ops` only, so they run
+eagerly, in `tf.data`, in a compiled training step and on every Keras backend.
+
+The module `source` applies the fixed conditions of the evaluation to whole frames. It
+uses OpenCV and does not need Keras.
 """
 
 from __future__ import annotations
@@ -54,7 +58,7 @@ __all__ = [
     "training_mix",
 ]
 
-_HOMES = {
+_MODULES = {
     "NOMINAL_FACE": "base",
     "Degradation": "base",
     "Compose": "compose",
@@ -76,7 +80,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # `ethos_data.degrade.source` must stay importable without waiting for Keras.
-    if name not in _HOMES:
+    # Importing `ethos_data.degrade.source` must not import Keras.
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

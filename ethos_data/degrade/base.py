@@ -1,4 +1,4 @@
-"""What all degradations share: drawing apart from applying, types and ranges."""
+"""The base class of all degradations, and functions for their parameters."""
 
 from __future__ import annotations
 
@@ -12,43 +12,48 @@ from keras import ops
 from ethos_data.degrade import draws
 
 NOMINAL_FACE: Final = 0.74
-"""Face size in the network's window when nobody says otherwise, in sides of the window.
-The mean of sqrt(w * h) / (1.3 x longer side) over 193 YouTube Faces videos is 0.743."""
+"""Default face size, as a fraction of the side of the network's window.
+
+Over 193 YouTube Faces videos, the mean of sqrt(width * height) / (1.3 * longer side) of
+the face box is 0.743."""
 
 Range = tuple[float, float]
 Parameters = dict[str, Any]
 
 
 class Degradation(keras.layers.Layer):
-    """One way in which footage is bad.
+    """A Keras layer that degrades images in one way.
 
-    A subclass has `draw_parameters`, which makes (B,) tensors out of random numbers,
-    and `degrade`, a deterministic function of images and parameters. Lengths are drawn
-    in face sizes and handed on in sides of the image.
+    A subclass implements `draw_parameters`, which turns random numbers into tensors of
+    shape (B,), and `degrade`, a deterministic function of images and parameters.
+    Lengths are drawn relative to the face size and stored relative to the side of the
+    image.
 
     Args:
-      share: how many of the images are touched, 0-1; the others pass unchanged.
+      share: Fraction of the images that are degraded, 0 to 1. The others pass
+        unchanged.
     """
 
     def __init__(self, *, share: float = 1.0, name: str | None = None, **kwargs: Any):
         if not 0 <= share <= 1:
             raise ValueError(f"share must be within 0 and 1. Received: share={share}")
-        # 0..255 in float16 has steps of 1/8; images must not be cast on the way in.
+        # float16 has steps of 1/8 near 255, so Keras must not cast the images.
         kwargs |= {"autocast": False, "trainable": False}
         super().__init__(name=name, **kwargs)
         self.share = float(share)
         self.built = True
 
     def draw(self, batch_size: Any, seed: Any, face_size: Any = None) -> Parameters:
-        """Parameters for a batch.
+        """Draws the parameters of a batch.
 
         Args:
-          batch_size: B, an int or, where it is not known yet, a tensor.
-          seed: int or integer tensor.
-          face_size: (B,) sqrt(w * h) of the face box in sides of the image, or None.
+          batch_size: Number of images B, as an int or a scalar tensor.
+          seed: Int or integer tensor.
+          face_size: float32 (B,), sqrt(width * height) of each face box as a fraction
+            of the side of the image. None uses `NOMINAL_FACE`.
 
         Returns:
-          A dictionary of tensors with B in front.
+          A dictionary of tensors whose first axis is B.
         """
         key = draws.keys(seed, batch_size)
         if face_size is None:
@@ -60,40 +65,57 @@ class Degradation(keras.layers.Layer):
             return draws.uniform(key, next(streams), low, high)
 
         parameters = self.draw_parameters(uniform, face_size)
-        touched = draws.uniform(key, 0) < np.float32(self.share)
-        return parameters | {"touched": touched, "key": key}
+        degraded = draws.uniform(key, 0) < np.float32(self.share)
+        return parameters | {"degraded": degraded, "key": key}
 
     def draw_parameters(
         self, uniform: Callable[..., Any], face_size: Any
     ) -> Parameters:
-        """Parameters out of as many calls of uniform(low, high) -> (B,) as it takes."""
+        """Draws the parameters of the subclass.
+
+        Args:
+          uniform: Function `uniform(low, high)` that returns float32 (B,), new random
+            numbers in [low, high) at each call.
+          face_size: float32 (B,), as in `draw`.
+
+        Returns:
+          A dictionary of tensors whose first axis is B.
+        """
         raise NotImplementedError
 
     def apply(self, images: Any, parameters: Parameters) -> Any:
-        """Degrades a batch with parameters out of `draw`.
+        """Degrades a batch with the parameters that `draw` returned.
 
         Args:
-          images: (B, H, W, 3), 0..255, uint8 or float.
-          parameters: for B images.
+          images: (B, H, W, 3), 0 to 255, uint8 or float.
+          parameters: Result of `draw` for B images.
 
         Returns:
-          Same shape, dtype and range.
+          Degraded images of the same shape, dtype and range.
         """
         images = ops.convert_to_tensor(images)
         dtype = keras.backend.standardize_dtype(images.dtype)
-        worse = self.degrade(ops.cast(images, "float32"), parameters)
-        worse = ops.clip(worse, 0.0, 255.0)
+        degraded = self.degrade(ops.cast(images, "float32"), parameters)
+        degraded = ops.clip(degraded, 0.0, 255.0)
         if "int" in dtype:
-            worse = ops.round(worse)
-        touched = parameters["touched"][:, None, None, None]
-        return ops.where(touched, ops.cast(worse, dtype), images)
+            degraded = ops.round(degraded)
+        chosen = per_image(parameters["degraded"])
+        return ops.where(chosen, ops.cast(degraded, dtype), images)
 
     def degrade(self, images: Any, parameters: Parameters) -> Any:
-        """float32 (B, H, W, 3) to the same; may leave the range."""
+        """Degrades all images.
+
+        Args:
+          images: float32 (B, H, W, 3), 0 to 255.
+          parameters: Result of `draw`.
+
+        Returns:
+          float32 (B, H, W, 3). Values outside 0 to 255 are clipped by `apply`.
+        """
         raise NotImplementedError
 
     def call(self, images: Any, face_size: Any = None, seed: Any = 0) -> Any:
-        """Draws and applies; see `draw` and `apply`."""
+        """Draws parameters and applies them. See `draw` and `apply`."""
         images = ops.convert_to_tensor(images)
         return self.apply(images, self.draw(ops.shape(images)[0], seed, face_size))
 
@@ -105,10 +127,15 @@ class Degradation(keras.layers.Layer):
 
 
 def as_range(name: str, value: Any, least: float = 0.0) -> Range:
-    """A number or a pair of numbers, checked, as a pair.
+    """Converts a number or a pair of numbers to a checked pair.
+
+    Args:
+      name: Name of the argument, for the error message.
+      value: A number, or (low, high).
+      least: Smallest allowed value.
 
     Raises:
-      ValueError: the pair is not in order or starts below `least`.
+      ValueError: The pair is not in order, or starts below `least`.
     """
     low, high = (value, value) if np.ndim(value) == 0 else value
     if not (least <= low <= high < np.inf):
@@ -120,7 +147,15 @@ def as_range(name: str, value: Any, least: float = 0.0) -> Range:
 
 
 def log_uniform(uniform: Callable[..., Any], bounds: Range) -> Any:
-    """Evenly in the logarithm: a factor of two is as likely anywhere in the range."""
+    """Draws numbers whose logarithm is uniform.
+
+    Args:
+      uniform: Function `uniform(low, high)` that returns float32 (B,).
+      bounds: Smallest and largest number, both positive.
+
+    Returns:
+      float32 (B,).
+    """
     low, high = bounds
     if low == high:
         return uniform(low, high)
@@ -128,5 +163,5 @@ def log_uniform(uniform: Callable[..., Any], bounds: Range) -> Any:
 
 
 def per_image(values: Any) -> Any:
-    """(B,) to (B, 1, 1, 1)."""
+    """Reshapes (B,) to (B, 1, 1, 1), so that it broadcasts over images."""
     return values[:, None, None, None]

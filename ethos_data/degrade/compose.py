@@ -1,4 +1,4 @@
-"""Several degradations in a row, in a given or a random order."""
+"""Several degradations one after the other, in a fixed or random order."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ from ethos_data.degrade import draws
 class Compose(keras.layers.Layer):
     """Applies all layers to all images.
 
+    Example:
+      degradation = Compose([LowLight(share=0.5), MotionBlur()])
+      degraded = degradation(images, seed=7)
+
     Args:
-      layers: `Degradation`s, `Mixture`s or `Compose`s.
-      random_order: draw the order for each batch (in a compiled graph every image in
-        its own order would mean computing every layer for every image at each place).
+      layers: Layers of type `Degradation`, `Mixture` or `Compose`.
+      random_order: Whether to draw the order for each batch. The order is the same for
+        all images of a batch: in a compiled graph, an order for each image would
+        compute every layer for every image at every position.
     """
 
     def __init__(
@@ -32,14 +37,16 @@ class Compose(keras.layers.Layer):
         kwargs |= {"autocast": False, "trainable": False}
         super().__init__(name=name, **kwargs)
         self.layers = [
-            keras.saving.deserialize_keras_object(one) if isinstance(one, dict) else one
-            for one in layers
+            keras.saving.deserialize_keras_object(layer)
+            if isinstance(layer, dict)
+            else layer
+            for layer in layers
         ]
         self.random_order = bool(random_order)
         self.built = True
 
     def draw(self, batch_size: Any, seed: Any, face_size: Any = None) -> dict[str, Any]:
-        """The order and each layer's parameters, in the order of the layers."""
+        """Draws the order and the parameters of each layer. See `Degradation.draw`."""
         count = len(self.layers)
         order = ops.arange(count, dtype="int32")
         if self.random_order:
@@ -52,24 +59,24 @@ class Compose(keras.layers.Layer):
         return {"order": order, "layers": parameters}
 
     def apply(self, images: Any, parameters: dict[str, Any]) -> Any:
-        """Degrades a batch with parameters out of `draw`; see `Degradation.apply`."""
+        """Degrades a batch with the result of `draw`. See `Degradation.apply`."""
         images = ops.convert_to_tensor(images)
         pairs = list(zip(self.layers, parameters["layers"], strict=True))
         if not self.random_order:
-            for layer, own in pairs:
-                images = layer.apply(images, own)
+            for layer, layer_parameters in pairs:
+                images = layer.apply(images, layer_parameters)
             return images
 
-        def step(layer: Any, own: Any) -> Any:
-            return lambda batch: layer.apply(batch, own)
+        def step(layer: Any, layer_parameters: Any) -> Any:
+            return lambda batch: layer.apply(batch, layer_parameters)
 
-        steps = [step(layer, own) for layer, own in pairs]
-        for place in range(len(steps)):
-            images = ops.switch(parameters["order"][place], steps, images)
+        steps = [step(layer, layer_parameters) for layer, layer_parameters in pairs]
+        for position in range(len(steps)):
+            images = ops.switch(parameters["order"][position], steps, images)
         return images
 
     def call(self, images: Any, face_size: Any = None, seed: Any = 0) -> Any:
-        """Draws and applies; see `Degradation.call`."""
+        """Draws parameters and applies them. See `Degradation.call`."""
         images = ops.convert_to_tensor(images)
         return self.apply(images, self.draw(ops.shape(images)[0], seed, face_size))
 
@@ -78,6 +85,8 @@ class Compose(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
-            "layers": [keras.saving.serialize_keras_object(one) for one in self.layers],
+            "layers": [
+                keras.saving.serialize_keras_object(layer) for layer in self.layers
+            ],
             "random_order": self.random_order,
         }

@@ -1,4 +1,4 @@
-"""Contrast loss: haze, a dirty lens, a washed-out transfer."""
+"""Loss of contrast: haze, a dirty lens or a faded recording."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from ethos_data.degrade.base import Degradation, Parameters, as_range, per_image
 
 @keras.saving.register_keras_serializable("ethos")
 class ContrastLoss(Degradation):
-    """Fades the picture into a veil of one grey.
+    """Blends the image with a uniform grey.
+
+    Each range is a number or (low, high) and is drawn uniformly.
 
     Args:
-      contrast: how much is left, 0-1; drawn evenly.
-      veil: the grey, pixel values.
+      contrast: Remaining fraction of the contrast, 0 to 1.
+      veil: Grey level of the veil, 0 to 255.
     """
 
     def __init__(

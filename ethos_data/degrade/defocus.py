@@ -1,4 +1,4 @@
-"""Defocus: the lens was set to another distance."""
+"""Defocus: the lens is focused on another distance."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from ethos_data.degrade import kernels
 from ethos_data.degrade.base import Degradation, Parameters, as_range
 
 _LARGEST_FACE: Final = 0.95
+"""Largest face size for which kernels have room, as a fraction of the image's side."""
 
 
 @keras.saving.register_keras_serializable("ethos")
 class Defocus(Degradation):
-    """Convolves with a disc, the picture of a point out of focus.
+    """Blurs with a disc, which is the image of a point that is out of focus.
 
     Args:
-      radius: of the disc, in face sizes: a number or (low, high), drawn evenly.
+      radius: Radius of the disc, in face sizes: a number or (low, high), drawn
+        uniformly.
     """
 
     def __init__(self, radius: Any = (0.01, 0.08), **kwargs: Any):
@@ -35,7 +37,7 @@ class Defocus(Degradation):
         return {"radius": uniform(*self.radius) * face_size}
 
     def kernels(self, parameters: Parameters, size: int) -> Any:
-        """Point spread functions for images of a size: (B, K, K), K odd."""
+        """Builds the blur kernels. See `MotionBlur.kernels`."""
         reach = math.ceil(self.radius[1] * _LARGEST_FACE * size) + 1
         return kernels.disc_kernels(parameters["radius"] * np.float32(size), reach)
 

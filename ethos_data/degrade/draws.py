@@ -1,8 +1,9 @@
-"""Random numbers that depend on a seed and a counter alone, the same on every backend.
+"""Stateless random numbers that are equal on every Keras backend.
 
-Each backend's own generator gives other numbers, so a draw could not be repeated
-elsewhere. A hash of the counter (32 bits, the "lowbias32" constants of C. Wellons'
-hash-prospector, 2018) is a handful of integer operations, which XLA fuses away.
+The generators of the backends give different numbers, so a draw could not be repeated
+on another backend. Here a number is a 32-bit hash of a seed and a counter, with the
+"lowbias32" constants of C. Wellons' hash-prospector (2018). XLA fuses these few integer
+operations.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-_GOLDEN = 0x9E3779B9  # 2**32 over the golden ratio: spreads counters
+_GOLDEN = 0x9E3779B9  # 2**32 / golden ratio: neighbouring counters get distant values
 
 
 _QUANTILES = np.array(
@@ -27,7 +28,7 @@ def _u32(value: int) -> Any:
 
 
 def _mix(x: Any) -> Any:
-    """A permutation of uint32 whose bits look random."""
+    """Hashes uint32 values (a permutation whose output bits look random)."""
     x = ops.bitwise_xor(x, ops.right_shift(x, _u32(16)))
     x = ops.multiply(x, _u32(0x7FEB352D))
     x = ops.bitwise_xor(x, ops.right_shift(x, _u32(15)))
@@ -36,12 +37,12 @@ def _mix(x: Any) -> Any:
 
 
 def fold(seed: Any, salt: int) -> Any:
-    """A new seed out of a seed and a number, for the next user of the same seed.
+    """Derives a new seed from a seed and a number.
 
     Args:
-      seed: int, or an integer tensor: a scalar or, as `tf.random.stateless_*` wants
-        it, a vector.
-      salt: any int.
+      seed: Int, or an integer tensor: a scalar, or a vector as in
+        `tf.random.stateless_*`.
+      salt: Any int. Different salts give independent seeds.
 
     Returns:
       uint32 scalar tensor.
@@ -58,35 +59,46 @@ def fold(seed: Any, salt: int) -> Any:
 
 
 def keys(seed: Any, count: Any) -> Any:
-    """One uint32 for each image of a batch: (count,). The count may be a tensor."""
-    # The counter is hashed before it meets the seed: seeds s and s + 1 must not give
-    # the same numbers one place further on.
+    """Derives one key for each image of a batch.
+
+    Args:
+      seed: As in `fold`.
+      count: Number of images, as an int or a scalar tensor.
+
+    Returns:
+      uint32 (count,).
+    """
+    # The counter is hashed before it is combined with the seed. Otherwise the seeds s
+    # and s + 1 would give the same numbers, shifted by one image.
     counter = ops.cast(ops.arange(count), "uint32")
     counter = ops.multiply(ops.add(counter, _u32(1)), _u32(_GOLDEN))
     return _mix(ops.bitwise_xor(_mix(counter), fold(seed, 0)))
 
 
 def uniform(key: Any, stream: int, low: float = 0.0, high: float = 1.0) -> Any:
-    """float32 of the shape of the keys, in [low, high).
+    """Draws uniform random numbers.
 
     Args:
-      key: uint32 from `keys`.
-      stream: which of the numbers of this key.
-      low: least value.
-      high: bound of the values.
+      key: uint32 tensor from `keys`.
+      stream: Number of the draw. Different streams of a key are independent.
+      low: Smallest value.
+      high: Upper limit, not included.
+
+    Returns:
+      float32 of the shape of `key`, in [low, high).
     """
     bits = _mix(ops.add(key, _u32((stream + 1) * _GOLDEN)))
-    # 24 bits are exact in a float32, so every backend gets the same number.
+    # 24 bits are exact in float32, so every backend computes the same number.
     unit = ops.cast(ops.right_shift(bits, _u32(8)), "float32") * np.float32(2**-24)
     return unit * np.float32(high - low) + np.float32(low)
 
 
 def normal(key: Any, shape: tuple[int, ...]) -> Any:
-    """A field of standard normal numbers for each key.
+    """Draws an array of standard normal numbers for each key.
 
     Args:
       key: uint32 (B,).
-      shape: of one field.
+      shape: Shape of the array of one key.
 
     Returns:
       float32 (B, *shape).
@@ -96,8 +108,9 @@ def normal(key: Any, shape: tuple[int, ...]) -> Any:
     counter = np.arange(1, half + 1, dtype=np.uint64) * _GOLDEN & 0xFFFFFFFF
     counter = ops.convert_to_tensor(counter.astype(np.uint32)[None])
     bits = _mix(ops.add(counter, key[:, None]))
-    # Two quantiles out of each word, to 4.3 sigma. Box and Muller's logarithm and
-    # cosine take 20 times as long under XLA on a CPU, and differ between backends.
+    # Each 32-bit word selects two of 65,536 quantiles, up to 4.3 sigma. The logarithm
+    # and cosine of Box and Muller's method take 20 times as long under XLA on a CPU,
+    # and their last bits differ between backends.
     low, high = ops.bitwise_and(bits, _u32(0xFFFF)), ops.right_shift(bits, _u32(16))
-    which = ops.cast(ops.concatenate([low, high], axis=1)[:, :count], "int32")
-    return ops.reshape(ops.take(ops.convert_to_tensor(_QUANTILES), which), (-1, *shape))
+    index = ops.cast(ops.concatenate([low, high], axis=1)[:, :count], "int32")
+    return ops.reshape(ops.take(ops.convert_to_tensor(_QUANTILES), index), (-1, *shape))

@@ -1,4 +1,4 @@
-"""Grading: a sound picture of another brightness, contrast and colour."""
+"""Grading: changes of brightness, contrast and colour that are not degradations."""
 
 from __future__ import annotations
 
@@ -23,22 +23,27 @@ _LUMA: Final = np.asarray(LUMA, np.float32)
 
 @keras.saving.register_keras_serializable("ethos")
 class Grading(Degradation):
-    """Darkens, fades, bends tones and colours, as scenes, cameras and makers differ.
+    """Changes brightness, contrast, tone curve and colour of an image.
 
-    No degradation: there is nothing to restore. In training it comes before them and
-    changes what a restored image is compared with. A dark picture without the noise of
-    too little light is then one that was meant to be dark.
+    Scenes and cameras differ in these, so there is nothing to restore. In training,
+    grading is applied before the degradations and to the target of the restored image
+    as well. The network then learns to keep an image dark if it has no noise of poor
+    light.
+
+    Each range is a number or (low, high).
 
     Args:
-      white: what white becomes, 1 = white: a number or (low, high), drawn evenly.
-        Above 1, what is bright is lost.
-      black: what black becomes, 0-1.
-      gamma: exponent of the values in between; drawn evenly in its logarithm. Where
-        white is above 1, its inverse if that is larger: a picture of hard contrast,
-        not one with too much light, which would be there to be restored.
-      saturation: distance from grey (BT.601), 0 = black and white, 1 = as it was.
-      tint: how many times a channel may be strengthened or weakened, 1 = not; white
-        keeps its grey value. 3 holds lamps, shade and the green of night vision.
+      white: Value that white becomes, where 1 is white. Above 1, bright parts are
+        clipped.
+      black: Value that black becomes, 0 to 1.
+      gamma: Exponent of the tone curve. Its logarithm is drawn uniformly. Where `white`
+        is above 1, the larger of gamma and 1 / gamma is used. This gives an image of
+        high contrast and not an overexposed one, which would have to be restored.
+      saturation: Factor of the distance from grey (BT.601). 0 gives a grey image, 1
+        changes nothing.
+      tint: Maximum factor by which a channel is amplified or attenuated; 1 changes
+        nothing. The luma of white is kept. 3 covers lamps, shade and the green of night
+        vision.
     """
 
     def __init__(
@@ -81,7 +86,7 @@ class Grading(Degradation):
         toned = black + (white - black) * tones
         grey = ops.sum(toned * _LUMA, axis=-1, keepdims=True)
         coloured = grey + per_image(parameters["saturation"]) * (toned - grey)
-        # Whole values, as such a picture would have been stored.
+        # Round, because such an image would have been stored with 8 bits.
         return ops.round(255.0 * coloured * parameters["gains"][:, None, None, :])
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""JPEG: blocks, ringing and smeared colour of a picture that was coded too hard."""
+"""JPEG compression: blocks, ringing and blurred colour."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CHROMINANCE[:4, :4] = [
     [47, 66, 99, 99],
 ]
 
-# JFIF 1.02: Y, Cb, Cr out of R, G, B.
+# R, G, B to Y, Cb, Cr, from JFIF 1.02.
 _TO_YCC: Final = np.array(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]],
     np.float32,
@@ -42,6 +42,7 @@ _TO_RGB: Final = np.linalg.inv(_TO_YCC).astype(np.float32)
 
 
 def _dct() -> np.ndarray:
+    """The orthonormal 8 x 8 matrix of the discrete cosine transform (type II)."""
     k, n = np.mgrid[:8, :8]
     basis = np.cos((2 * n + 1) * k * np.pi / 16) / 2
     basis[0] /= np.sqrt(2)
@@ -53,10 +54,13 @@ _DCT: Final = _dct()
 
 @keras.saving.register_keras_serializable("ethos")
 class Jpeg(Degradation):
-    """What a baseline JPEG coder with 4:2:0 colour loses, without its entropy coder.
+    """Applies the losses of a baseline JPEG coder with 4:2:0 chroma subsampling.
+
+    The entropy coder is left out, because it loses nothing.
 
     Args:
-      quality: of the Independent JPEG Group's scale, 1-100: a number or (low, high).
+      quality: Quality on the scale of the Independent JPEG Group, 1 to 100: a number or
+        (low, high), drawn uniformly and rounded.
     """
 
     def __init__(self, quality: Any = (6, 60), **kwargs: Any):
@@ -67,20 +71,20 @@ class Jpeg(Degradation):
         self, uniform: Callable[..., Any], face_size: Any
     ) -> Parameters:
         low, high = self.quality
-        # The coder knows whole numbers only.
+        # The quality of a JPEG coder is an integer.
         return {"quality": ops.round(uniform(low, high))}
 
     def degrade(self, images: Any, parameters: Parameters) -> Any:
         height, width = images.shape[1:3]
-        # Whole 16 x 16 blocks; the border is repeated as libjpeg does.
+        # Extend to full 16 x 16 blocks by repeating the border, as libjpeg does.
         rows, columns = -height % 16, -width % 16
-        wide = images
+        padded = images
         if rows:
-            wide = ops.concatenate([wide] + [wide[:, -1:]] * rows, axis=1)
+            padded = ops.concatenate([padded] + [padded[:, -1:]] * rows, axis=1)
         if columns:
-            wide = ops.concatenate([wide] + [wide[:, :, -1:]] * columns, axis=2)
-        # The coder works on whole numbers at every stage.
-        ycc = ops.round(ops.matmul(wide, _TO_YCC.T))
+            padded = ops.concatenate([padded] + [padded[:, :, -1:]] * columns, axis=2)
+        # A JPEG coder rounds to integers after each step.
+        ycc = ops.round(ops.matmul(padded, _TO_YCC.T))
         luma = _coded(ycc[..., 0] - 128.0, _steps(parameters, _LUMINANCE)) + 128.0
         chroma = ops.transpose(ycc[..., 1:], (0, 3, 1, 2))
         h, w = chroma.shape[2:]
@@ -97,7 +101,7 @@ class Jpeg(Degradation):
 
 
 def _steps(parameters: Parameters, table: np.ndarray) -> Any:
-    """Quantisation steps, (B, 1, 8, 1, 8), as libjpeg scales the standard's tables."""
+    """Scales a quantisation table as libjpeg does. Returns (B, 1, 8, 1, 8)."""
     quality = ops.maximum(parameters["quality"], 1.0)
     scale = ops.where(quality < 50, 5000.0 / quality, 200.0 - 2.0 * quality)
     steps = (table * ops.floor(scale)[:, None, None] + 50.0) / 100.0
@@ -105,10 +109,9 @@ def _steps(parameters: Parameters, table: np.ndarray) -> Any:
 
 
 def _coded(plane: Any, steps: Any) -> Any:
-    """Transforms 8 x 8 blocks, rounds to steps, transforms back. (B, H, W)."""
+    """Quantises the DCT coefficients of the 8 x 8 blocks of a plane (B, H, W)."""
     height, width = plane.shape[1:]
     blocks = ops.reshape(plane, (-1, height // 8, 8, width // 8, 8))
-    # Columns ride on the last axis, rows are moved there and back.
     blocks = _along_rows(ops.matmul(blocks, _DCT.T), _DCT)
     blocks = ops.round(blocks / steps) * steps
     blocks = ops.matmul(_along_rows(blocks, _DCT.T), _DCT)
@@ -116,14 +119,14 @@ def _coded(plane: Any, steps: Any) -> Any:
 
 
 def _along_rows(blocks: Any, matrix: np.ndarray) -> Any:
-    """matrix @ each block's columns, for blocks (B, h, 8, w, 8)."""
+    """Computes matrix @ block for all blocks of (B, h, 8, w, 8)."""
     _, h, _, w, _ = blocks.shape
     flat = ops.reshape(blocks, (-1, h, 8, w * 8))
     return ops.reshape(ops.matmul(matrix, flat), (-1, h, 8, w, 8))
 
 
 def _fancy_up(plane: Any, axis: int) -> Any:
-    """Doubles an axis with weights 3/4 and 1/4, libjpeg's "fancy upsampling"."""
+    """Doubles an axis with the weights 3/4 and 1/4 (libjpeg's "fancy upsampling")."""
     size = plane.shape[axis]
 
     def part(start: int, stop: int) -> Any:

@@ -1,4 +1,4 @@
-"""Poor light: what a sensor does in the dark, not a darkened picture."""
+"""Poor light: less signal and more sensor noise."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ from ethos_data.degrade.base import (
 
 @keras.saving.register_keras_serializable("ethos")
 class LowLight(Degradation):
-    """Less light, another gamma, shot noise and read noise, then 8 bits.
+    """Reduces the light, changes the gamma, adds shot and read noise, rounds to 8 bits.
 
-    Pixel values are taken for light: a fifth of the light is a fifth of the value.
-    That is harder than a fifth of the photons behind a camera's gamma, and what the
-    published comparison measures.
+    Pixel values are treated as linear light: a fifth of the light gives a fifth of the
+    value. This is harder than a fifth of the photons in front of a camera's gamma
+    curve. The published comparison does the same.
+
+    Each range is a number or (low, high).
 
     Args:
-      light: how much is left, over 0 to 1; drawn evenly in the logarithm.
-      gamma: exponent of the curve ahead of the loss, over 1 darkens the middle tones.
-      electrons: at white, before the loss: shot noise has a standard deviation of
-        255 * sqrt(value / 255 / electrons).
-      read_noise: standard deviation, pixel values.
+      light: Remaining fraction of the light, above 0 and at most 1. Its logarithm is
+        drawn uniformly.
+      gamma: Exponent of the tone curve that is applied before the loss of light. Above
+        1, the middle tones become darker. Its logarithm is drawn uniformly.
+      electrons: Number of electrons at white before the loss of light. The shot noise
+        has a standard deviation of 255 * sqrt(value / 255 / electrons) grey levels.
+      read_noise: Standard deviation of the read noise, in grey levels.
     """
 
     def __init__(
@@ -64,7 +68,7 @@ class LowLight(Degradation):
             per_image(parameters[name])
             for name in ("light", "gamma", "electrons", "read_noise")
         )
-        # As exp(log): the gradient-free power is the slowest step otherwise.
+        # exp(log(x) * gamma) is faster than ops.power, which would be the slowest step.
         signal = ops.exp(ops.log(ops.maximum(images, 1e-3) / 255.0) * gamma)
         signal = signal * (light * 255.0)
         noise = draws.normal(parameters["key"], tuple(images.shape[1:]))

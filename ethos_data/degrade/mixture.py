@@ -1,4 +1,4 @@
-"""The mix of degradations that training draws from."""
+"""The mixture of degradations that training uses."""
 
 from __future__ import annotations
 
@@ -33,34 +33,37 @@ TRAINING: Final = (
     "low_resolution",
     "jpeg",
 )
-"""What training sees. The others are kept back for the evaluation."""
+"""Degradations of the training, in the order in which they are applied.
+
+The evaluation also uses degradations that are not in this list."""
 
 _SHARES: Final = {
     "standard": (0.15, 0.12, 0.12, 0.5, 0.1, 0.3, 0.2, 0.3, 0.2),
     "motion_blur": (0.06, 0.12, 0.06, 1.0, 0.1, 0.3, 0.1, 0.1, 0.1),
     "sparse": (0.15, 0.15, 0.2, 0.35, 0.08, 0.22, 0.15, 0.2, 0.2),
 }
-"""Of the images that each of TRAINING touches, by the name of the mix."""
+"""For each mixture: the fraction of the images that each degradation of TRAINING
+changes."""
 
 _LENGTHS: Final = {"motion_blur": (0.08, 0.3), "sparse": (0.02, 0.35)}
 _RADII: Final = {"sparse": (0.005, 0.06)}
-"""Of motion blur and defocus, face sizes, where they are not those of the standard."""
+"""Ranges of motion blur and defocus in face sizes that differ from "standard"."""
 
 
 @keras.saving.register_keras_serializable("ethos")
 class Mixture(keras.layers.Layer):
-    """Applies every layer to its share of the images, one layer after the other.
+    """Applies each layer to its share of the images, one layer after the other.
 
-    A layer computes only the images that it was drawn for: their number is fixed, so
-    that shapes are static, and their places in the batch are drawn. An image may meet
-    several layers or none.
+    A layer computes only the images that were drawn for it. Their number is fixed, so
+    that shapes are static; their positions in the batch are drawn. An image may be
+    degraded by several layers or by none.
 
     Args:
-      layers: in the order in which they are applied. How many of all images each
-        touches is its `share`.
-      jit_compile: on TensorFlow, compile drawing and applying with XLA even where the
-        function around them is not. On two cores that takes a quarter of the time;
-        the network itself trains faster without.
+      layers: The layers, in the order in which they are applied. The `share` of a layer
+        is the fraction of the images that it degrades.
+      jit_compile: Whether to compile the mixture with XLA on TensorFlow, even if the
+        surrounding function is not compiled. On two cores this takes a quarter of the
+        time. The network itself trains faster without XLA.
     """
 
     def __init__(
@@ -74,8 +77,10 @@ class Mixture(keras.layers.Layer):
         kwargs |= {"autocast": False, "trainable": False}
         super().__init__(name=name, **kwargs)
         self.layers: list[Degradation] = [
-            keras.saving.deserialize_keras_object(one) if isinstance(one, dict) else one
-            for one in layers
+            keras.saving.deserialize_keras_object(layer)
+            if isinstance(layer, dict)
+            else layer
+            for layer in layers
         ]
         self.jit_compile = bool(jit_compile)
         self._compiled: Any = None
@@ -84,36 +89,51 @@ class Mixture(keras.layers.Layer):
     def draw(
         self, batch_size: int, seed: Any, face_size: Any = None
     ) -> list[Parameters]:
-        """For each layer the places of its images in the batch and their parameters."""
+        """Draws the parameters of each layer and the positions of its images.
+
+        Args:
+          batch_size: Number of images.
+          seed: Int or integer tensor.
+          face_size: As in `Degradation.draw`.
+
+        Returns:
+          The parameters of each layer. Their entry "positions" is an int32 tensor with
+          indices in the batch.
+        """
         drawn = []
         for number, layer in enumerate(self.layers):
-            own = draws.fold(seed, number + 1)
-            order = ops.argsort(draws.uniform(draws.keys(own, batch_size), 0))
-            room = math.ceil(layer.share * batch_size)
-            places = ops.cast(order[:room], "int32")
+            layer_seed = draws.fold(seed, number + 1)
+            order = ops.argsort(draws.uniform(draws.keys(layer_seed, batch_size), 0))
+            count = math.ceil(layer.share * batch_size)
+            positions = ops.cast(order[:count], "int32")
             sizes = None
             if face_size is not None:
-                sizes = ops.take(ops.convert_to_tensor(face_size), places, axis=0)
-            parameters = layer.draw(room, draws.fold(own, 1), sizes)
-            # The room is rounded up; this makes the share right on average.
-            chance = layer.share * batch_size / max(room, 1)
-            touched = draws.uniform(parameters["key"], 0) < np.float32(chance)
-            drawn.append(parameters | {"touched": touched, "places": places})
+                sizes = ops.take(ops.convert_to_tensor(face_size), positions, axis=0)
+            parameters = layer.draw(count, draws.fold(layer_seed, 1), sizes)
+            # The count is rounded up. This probability makes the mean share exact.
+            probability = layer.share * batch_size / max(count, 1)
+            degraded = draws.uniform(parameters["key"], 0) < np.float32(probability)
+            drawn.append(parameters | {"degraded": degraded, "positions": positions})
         return drawn
 
     def apply(self, images: Any, parameters: list[Parameters]) -> Any:
-        """Degrades a batch with parameters out of `draw`; see `Degradation.apply`."""
+        """Degrades a batch with the result of `draw`. See `Degradation.apply`."""
         images = ops.convert_to_tensor(images)
-        for layer, own in zip(self.layers, parameters, strict=True):
-            if own["places"].shape[0] == 0:
+        for layer, layer_parameters in zip(self.layers, parameters, strict=True):
+            positions = layer_parameters["positions"]
+            if positions.shape[0] == 0:
                 continue
-            some = ops.take(images, own["places"], axis=0)
-            some = layer.apply(some, own)
-            images = ops.scatter_update(images, own["places"][:, None], some)
+            selected = ops.take(images, positions, axis=0)
+            degraded = layer.apply(selected, layer_parameters)
+            images = ops.scatter_update(images, positions[:, None], degraded)
         return images
 
     def call(self, images: Any, face_size: Any = None, seed: Any = 0) -> Any:
-        """Draws and applies; see `Degradation.call`. The batch's size must be known."""
+        """Draws parameters and applies them. See `Degradation.call`.
+
+        Raises:
+          ValueError: The size of the batch is not static.
+        """
         images = ops.convert_to_tensor(images)
         if images.shape[0] is None:
             raise ValueError(
@@ -121,7 +141,7 @@ class Mixture(keras.layers.Layer):
                 f"Received: images of shape {images.shape}"
             )
         if isinstance(seed, int | np.integer):
-            # A tensor: every new number would be compiled anew.
+            # As a tensor, because each new Python number would be compiled again.
             seed = ops.convert_to_tensor(np.uint32(int(seed) & 0xFFFFFFFF))
         return self._runner()(images, face_size, seed)
 
@@ -141,7 +161,7 @@ class Mixture(keras.layers.Layer):
         return images_shape
 
     def get_config(self) -> dict[str, Any]:
-        layers = [keras.saving.serialize_keras_object(one) for one in self.layers]
+        layers = [keras.saving.serialize_keras_object(layer) for layer in self.layers]
         return super().get_config() | {
             "layers": layers,
             "jit_compile": self.jit_compile,
@@ -149,20 +169,22 @@ class Mixture(keras.layers.Layer):
 
 
 def training_mix(name: str = "standard") -> Mixture:
-    """The mix that `ethos-train` applies in its train step.
+    """Creates the mixture that `ethos-train` applies in its training step.
 
-    Ranges hold the severity table and the published conditions on small faces, too: 15
-    pixels of motion on a face of 35 pixels are 0.43 face sizes. The order is light's
-    own way: what stands before the face, haze, lens, sensor, scaler, coder.
+    The ranges contain the severities 1 to 5 and the published conditions for small
+    faces: 15 pixels of motion are 0.43 face sizes for a face of 35 pixels. The order
+    follows the light: occlusion, haze, lens, sensor, scaler, coder.
 
     Args:
-      name: "standard", where 9 % stay clean; "motion_blur", where all are blurred by
-        motion of middling length and all else happens to fewer, for a short last stage
-        of the landmarks; or "sparse", where 15 % stay clean, three in four meet two at
-        most and some are hardly visible, for a last stage of the restored image.
+      name: "standard" leaves 9 % of the images clean. "motion_blur" blurs all images by
+        motion of medium length and applies the other degradations less often.
+        "sparse" leaves 15 % clean and applies at most two degradations to three
+        quarters of the images; some are hardly visible.
     """
     if name not in _SHARES:
-        raise ValueError(f"The mix must be one of {set(_SHARES)}. Received: {name!r}")
+        raise ValueError(
+            f"name must be one of {tuple(_SHARES)}. Received: name={name!r}"
+        )
     share = dict(zip(TRAINING, _SHARES[name], strict=True))
     return Mixture(
         [

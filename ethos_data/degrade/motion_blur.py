@@ -1,4 +1,4 @@
-"""Motion blur: the camera or the head moved while the shutter was open."""
+"""Motion blur: the camera or the head moves while the shutter is open."""
 
 from __future__ import annotations
 
@@ -14,21 +14,27 @@ from ethos_data.degrade import kernels
 from ethos_data.degrade.base import Degradation, Parameters, as_range
 
 _POINTS: Final = 48
-"""Points of a path: at most one pixel apart for 48 pixels of motion."""
+"""Number of points of a path: at most one pixel apart for 48 pixels of motion."""
 
 _LARGEST_FACE: Final = 0.95
-"""Face size that a kernel still has room for, sides of the image."""
+"""Largest face size for which kernels have room, as a fraction of the image's side."""
 
 
 @keras.saving.register_keras_serializable("ethos")
 class MotionBlur(Degradation):
-    """Convolves with a path, straight or bent, whose mean stays where it was.
+    """Blurs along a straight or curved path.
+
+    The mean of the path stays at the centre, so that landmarks stay valid. Each range
+    is a number or (low, high) and is drawn uniformly.
+
+    Example:
+      degraded = MotionBlur(length=(0.05, 0.3))(images, seed=7)
 
     Args:
-      length: of the path, in face sizes: a number or (low, high), drawn evenly.
-      angle: of its middle, degrees, from x towards y.
-      bend: by how much the direction turns from end to end, degrees.
-      straight: how often the path is a line, 0-1.
+      length: Length of the path, in face sizes.
+      angle: Direction in the middle of the path, in degrees from x towards y.
+      bend: Change of direction from the start to the end of the path, in degrees.
+      straight: Fraction of the paths that are straight lines, 0 to 1.
     """
 
     def __init__(
@@ -59,22 +65,26 @@ class MotionBlur(Degradation):
         }
 
     def kernels(self, parameters: Parameters, size: int) -> Any:
-        """Point spread functions for images of a size: (B, K, K), K odd.
+        """Builds the blur kernels.
 
         Args:
-          parameters: out of `draw`.
-          size: longer side of the images, pixels.
+          parameters: Result of `draw` for B images.
+          size: Longer side of the images, in pixels.
+
+        Returns:
+          float32 (B, K, K), K odd. Each kernel sums to 1.
         """
         length = parameters["length"][:, None] * np.float32(size)
         along = (np.arange(_POINTS, dtype=np.float32) + 0.5) / _POINTS - 0.5
-        # An arc's point is its chord: s * sin(h) / h long, turned by half its bend h.
+        # The point at arc length s is reached by a chord of length s * sin(h) / h in
+        # the direction angle + h, where h is half of the change of direction up to s.
         half = parameters["bend"][:, None] * along / 2
         safe = ops.where(ops.abs(half) < 1e-3, 1.0, half)
         shrink = ops.where(ops.abs(half) < 1e-3, 1 - half**2 / 6, ops.sin(safe) / safe)
         chord = length * along * shrink
         direction = parameters["angle"][:, None] + half
         x, y = chord * ops.cos(direction), chord * ops.sin(direction)
-        # The mean of the path stays where it was, and so do the landmarks.
+        # Centre the path, so that the blur does not move the landmarks.
         x, y = (v - ops.mean(v, axis=1, keepdims=True) for v in (x, y))
         reach = self.length[1] * _LARGEST_FACE * size / 2
         return kernels.path_kernels(x, y, math.ceil(reach) + 1)

@@ -1,4 +1,4 @@
-"""Sensor noise: an amplified picture, in the colours that it should have."""
+"""Sensor noise: noise of an amplified image whose brightness is correct."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ from ethos_data.degrade.base import (
 
 @keras.saving.register_keras_serializable("ethos")
 class SensorNoise(Degradation):
-    """Adds noise whose variance grows with the value, grey in part.
+    """Adds noise that is partly proportional to the signal and partly grey.
+
+    Each range is a number or (low, high).
 
     Args:
-      sigma: standard deviation at mid-grey (128), pixel values, over 0; drawn evenly in
-        the logarithm.
-      shot: part of the variance at mid-grey that is proportional to the value, 0-1.
-      grey: part of the variance that all three channels share, 0-1.
+      sigma: Standard deviation at the value 128, in grey levels. Its logarithm is drawn
+        uniformly.
+      shot: Fraction of the variance at 128 that is proportional to the value, 0 to 1.
+      grey: Fraction of the variance that is common to the three channels, 0 to 1.
     """
 
     def __init__(

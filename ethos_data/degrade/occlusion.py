@@ -1,4 +1,4 @@
-"""Partial occlusion: a hand, a microphone, a subtitle covers part of the face."""
+"""Partial occlusion: a hand, a microphone or a subtitle covers part of the face."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from ethos_data.degrade.base import Degradation, Parameters, as_range, per_image
 
 @keras.saving.register_keras_serializable("ethos")
 class Occlusion(Degradation):
-    """Covers a turned box or an ellipse with one colour and some texture.
+    """Covers a rotated rectangle or ellipse with a noisy colour.
 
     Args:
-      area: of the cover, in face sizes squared: a number or (low, high), drawn evenly.
-      shift: how far its middle lies from the image's along each axis at most, in face
-        sizes.
-      texture: standard deviation of the noise on it, pixel values.
+      area: Covered area, in squared face sizes: a number or (low, high), drawn
+        uniformly.
+      shift: Maximum distance of its centre from the centre of the image along each
+        axis, in face sizes.
+      texture: Standard deviation of the noise on the cover, in grey levels: a number or
+        (low, high), drawn uniformly.
     """
 
     def __init__(
@@ -65,13 +67,13 @@ class Occlusion(Degradation):
         }
         height, width = images.shape[1:3]
         longer = max(height, width)
-        # Pixel centres, in sides of the image.
+        # Pixel centres, as fractions of the longer side of the image.
         x = (np.arange(width, dtype=np.float32) + 0.5) / longer - p["x"]
         y = (np.arange(height, dtype=np.float32)[:, None] + 0.5) / longer - p["y"]
         cos, sin = ops.cos(p["angle"]), ops.sin(p["angle"])
         across = ops.abs(x * cos + y * sin) / p["width"]
         along = ops.abs(y * cos - x * sin) / p["height"]
-        # Either shape has the area width * height.
+        # Both shapes have the area width * height.
         box = ops.maximum(across, along) < 0.5
         ellipse = (across**2 + along**2) < np.float32(1 / math.pi)
         covered = ops.where(p["round"], ellipse, box)[..., None]

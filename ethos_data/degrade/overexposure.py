@@ -1,4 +1,4 @@
-"""Overexposure: too long a shutter, or a lamp too close."""
+"""Overexposure: the sensor receives too much light."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from ethos_data.degrade.base import (
 
 @keras.saving.register_keras_serializable("ethos")
 class Overexposure(Degradation):
-    """More light than the sensor can count: bright parts clip to white.
+    """Multiplies the image by a gain. Bright parts are clipped to white.
 
     Args:
-      gain: the light over the right amount, from 1; drawn evenly in the logarithm.
+      gain: Factor of the light, at least 1: a number or (low, high). Its logarithm is
+        drawn uniformly.
     """
 
     def __init__(self, gain: Any = (1.2, 4.0), **kwargs: Any):

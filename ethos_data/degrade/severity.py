@@ -1,8 +1,9 @@
-"""The one table that says what a severity from 1 to 5 means.
+"""The table of severities: what 1 to 5 means for each degradation.
 
-Severity 3 is the published comparison's condition on a face of its median size: a
-frame downsampled 4 times, a fifth of the light, 15 pixels of motion on a window of
-112. The other rows spread around it in about even ratios.
+Severity 3 corresponds to the conditions of the published comparison for a face of the
+median size: a frame downsampled four times, a fifth of the light, and 15 pixels of
+motion blur in a window of 112 pixels. The other severities form an approximately
+geometric series around it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ LAYERS: Final[dict[str, type[Degradation]]] = {
 }
 
 SEVERITY: Final[dict[str, dict[str, tuple[float, float, float, float, float]]]] = {
-    # Face of 83 pixels (the mean in a window of 112) over 2, 2.8, 4, 5.7 and 8.
+    # 83 pixels (the mean face size in a window of 112) divided by 2, 2.8, 4, 5.7, 8.
     "low_resolution": {"face_pixels": (41, 29, 21, 14.5, 10)},
     "low_light": {
         "light": (0.5, 0.33, 0.2, 0.12, 0.07),
@@ -41,7 +42,7 @@ SEVERITY: Final[dict[str, dict[str, tuple[float, float, float, float, float]]]] 
         "electrons": (4000, 2000, 1000, 700, 500),
         "read_noise": (0.6, 0.9, 1.2, 1.6, 2),
     },
-    # 5, 10, 15, 21 and 29 pixels on a face of 83.
+    # 5, 10, 15, 21 and 29 pixels for a face of 83 pixels.
     "motion_blur": {"length": (0.06, 0.12, 0.18, 0.25, 0.35)},
     "defocus": {"radius": (0.015, 0.028, 0.042, 0.058, 0.08)},
     "noise": {"sigma": (5, 9, 15, 22, 32)},
@@ -50,22 +51,30 @@ SEVERITY: Final[dict[str, dict[str, tuple[float, float, float, float, float]]]] 
     "occlusion": {"area": (0.03, 0.07, 0.12, 0.18, 0.25)},
     "overexposure": {"gain": (1.4, 1.8, 2.3, 3.0, 4.0)},
 }
-"""What severities 1, 2, 3, 4 and 5 set; what is not named keeps its drawn range."""
+"""Parameters of each degradation at severities 1, 2, 3, 4 and 5.
+
+Parameters that are not listed are drawn from their default ranges."""
 
 
 def at_severity(name: str, severity: int) -> Degradation:
-    """A layer whose strength is fixed; its other parameters are drawn as ever.
+    """Creates a degradation of fixed strength.
+
+    Parameters that do not determine the strength, such as the direction of a motion
+    blur, are still drawn for each image.
+
+    Example:
+      degraded = at_severity("low_light", 3)(images, seed=7)
 
     Args:
-      name: key of `SEVERITY`.
-      severity: 1 to 5; 0 changes nothing.
+      name: A key of `SEVERITY`.
+      severity: 1 to 5. 0 changes nothing.
 
     Raises:
-      ValueError: there is no such degradation or severity.
+      ValueError: There is no such degradation or severity.
     """
     if name not in SEVERITY or severity not in range(6):
         raise ValueError(
-            f"Known are {', '.join(SEVERITY)} at severities 0 to 5. "
+            f"name must be one of {', '.join(SEVERITY)}, and severity 0 to 5. "
             f"Received: name={name!r}, severity={severity!r}"
         )
     if severity == 0:

@@ -1,7 +1,7 @@
-"""The published comparison's conditions, applied to whole source frames.
+"""The conditions of the published comparison, applied to whole source frames.
 
-Plain OpenCV on the frame as it comes, before any face is cut out: every tool in a
-comparison gets the same pixels, whatever the size of the faces in them. No TensorFlow.
+They are applied before a face is cut out, so that all tools of a comparison receive the
+same pixels, independent of the size of the faces. This module uses OpenCV only.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Seed = int | np.random.Generator
 
 
 def downsample4(frame: np.ndarray, seed: Seed = 0) -> np.ndarray:
-    """A quarter of the resolution: area-averaged down, bilinear back up.
+    """Reduces the resolution four times: area averaging, then bilinear enlargement.
 
     Args:
       frame: uint8 (H, W, 3).
-      seed: not used; the same for all conditions.
+      seed: Not used. All conditions have the same signature.
 
     Returns:
       uint8 (H, W, 3).
@@ -33,10 +33,17 @@ def downsample4(frame: np.ndarray, seed: Seed = 0) -> np.ndarray:
 
 
 def dark5(frame: np.ndarray, seed: Seed = 0) -> np.ndarray:
-    """A fifth of the light: a fifth of every value, with a sensor's noise, in 8 bits.
+    """Reduces the light to a fifth and adds sensor noise.
 
-    1,000 electrons at white before the loss, 1.2 values of read noise: severity 3 of
-    `LowLight`.
+    The noise is that of `LowLight` at severity 3: 1,000 electrons at white before the
+    loss of light, and 1.2 grey levels of read noise.
+
+    Args:
+      frame: uint8 (H, W, 3).
+      seed: Seed of the noise.
+
+    Returns:
+      uint8 (H, W, 3).
     """
     rng = np.random.default_rng(seed)
     signal = frame.astype(np.float32) * np.float32(0.2)
@@ -46,27 +53,35 @@ def dark5(frame: np.ndarray, seed: Seed = 0) -> np.ndarray:
 
 
 def blur15(frame: np.ndarray, seed: Seed = 0) -> np.ndarray:
-    """15 source pixels of straight motion in a direction drawn from the seed."""
+    """Adds 15 source pixels of straight motion blur.
+
+    Args:
+      frame: uint8 (H, W, 3).
+      seed: Seed of the direction.
+
+    Returns:
+      uint8 (H, W, 3).
+    """
     angle = np.random.default_rng(seed).uniform(0, np.pi)
     kernel = line_kernel(15, angle)
     return cv2.filter2D(frame, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
 
 
 def line_kernel(length: float, angle: float) -> np.ndarray:
-    """The point spread function of a straight motion, its centroid in the middle.
+    """Builds the kernel of a straight motion blur. Its centroid is the centre.
 
     Args:
-      length: pixels.
-      angle: radians, from x towards y.
+      length: Length of the motion, in pixels.
+      angle: Direction in radians, from x towards y.
 
     Returns:
-      float32 (K, K), K odd, of sum 1.
+      float32 (K, K), K odd. The kernel sums to 1.
     """
     points = 8 * int(np.ceil(length)) + 1
     along = ((np.arange(points) + 0.5) / points - 0.5) * length
     radius = int(np.ceil(length / 2)) + 1
     pixels = np.arange(-radius, radius + 1)
-    # Every point is shared among its four pixels, linearly.
+    # Distribute each point over its four nearest pixels with bilinear weights.
     x = np.maximum(1 - np.abs(pixels - (along * np.cos(angle))[:, None]), 0)
     y = np.maximum(1 - np.abs(pixels - (along * np.sin(angle))[:, None]), 0)
     return (y.T @ x / points).astype(np.float32)
@@ -77,4 +92,4 @@ CONDITIONS: Final[dict[str, Callable[[np.ndarray, Seed], np.ndarray]]] = {
     "dark5": dark5,
     "blur15": blur15,
 }
-"""(frame uint8 (H, W, 3) RGB, seed) -> the same shape and type."""
+"""Functions `(frame, seed) -> frame` by name. Frames are uint8 (H, W, 3) RGB."""

@@ -1,4 +1,4 @@
-"""What every degradation owes: type, range, identity, seeds, draws of their own."""
+"""Properties that all degradations share: type, range, identity, seeds, draws."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def run(layer, images, **kwargs) -> np.ndarray:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float16"])
-def test_shape_type_and_range_survive(name, dtype):
+def test_keeps_shape_type_and_range(name, dtype):
     images = pictures.batch().astype(dtype)
     # The extremes are where a range is left: bicubic overshoot, noise, ringing.
     images[0] = np.indices((64, 64)).sum(0)[..., None] % 2 * 255
-    worse = run(degrade.at_severity(name, 5), images, face_size=FACE, seed=3)
-    assert worse.shape == images.shape
-    assert worse.dtype == images.dtype
-    assert np.isfinite(worse.astype(np.float32)).all()
-    assert worse.min() >= 0
-    assert worse.max() <= 255
-    assert np.abs(worse.astype(np.float32) - images).mean() > 1
+    degraded = run(degrade.at_severity(name, 5), images, face_size=FACE, seed=3)
+    assert degraded.shape == images.shape
+    assert degraded.dtype == images.dtype
+    assert np.isfinite(degraded.astype(np.float32)).all()
+    assert degraded.min() >= 0
+    assert degraded.max() <= 255
+    assert np.abs(degraded.astype(np.float32) - images).mean() > 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -47,7 +47,7 @@ def test_severity_0_changes_nothing(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_severity_is_worse_than_the_one_before(name):
+def test_each_severity_is_stronger_than_the_previous(name):
     images = pictures.batch(8, seed=1)
     harm = [
         np.mean((run(degrade.at_severity(name, s), images, seed=5) - 1.0 * images) ** 2)
@@ -67,7 +67,7 @@ def test_every_severity_is_worse_than_the_one_before(name):
         (degrade.Occlusion(), "width", 1e-6),
     ],
 )
-def test_strength_nought_changes_nothing(layer, parameter, neutral):
+def test_zero_strength_changes_nothing(layer, parameter, neutral):
     images = pictures.batch()
     drawn = layer.draw(4, seed=0)
     drawn[parameter] = keras.ops.zeros(4) + neutral
@@ -76,7 +76,7 @@ def test_strength_nought_changes_nothing(layer, parameter, neutral):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_seed_decides(name):
+def test_equal_seeds_give_equal_images(name):
     layer, images = LAYERS[name](), pictures.batch()
     first, again = (run(layer, images, seed=11) for _ in range(2))
     np.testing.assert_array_equal(first, again)
@@ -84,15 +84,15 @@ def test_the_seed_decides(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_images_of_a_batch_have_their_own_draws(name):
+def test_each_image_of_a_batch_has_its_own_draw(name):
     images = np.repeat(pictures.batch(1), 4, axis=0)
-    worse = run(LAYERS[name](), images, seed=4)
+    degraded = run(LAYERS[name](), images, seed=4)
     # Two whole JPEG qualities may coincide.
-    assert len({one.tobytes() for one in worse}) >= 3
+    assert len({image.tobytes() for image in degraded}) >= 3
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_image_does_not_depend_on_its_neighbours(name):
+def test_an_image_does_not_depend_on_other_images(name):
     layer, images = LAYERS[name](), pictures.batch()
     drawn = layer.draw(4, seed=9, face_size=FACE)
     together = keras.ops.convert_to_numpy(layer.apply(images, drawn))
@@ -136,7 +136,7 @@ def test_a_seed_may_be_a_number_a_tensor_or_a_vector():
     assert (np.asarray(pair) != np.asarray(key)).all()
 
 
-def test_draws_are_the_published_hash():
+def test_draws_equal_the_published_hash():
     # lowbias32, written once more in Python's whole numbers: any backend must agree.
     def mix(x):
         for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
@@ -152,7 +152,7 @@ def test_draws_are_the_published_hash():
         assert number == pytest.approx(2 + 8 * bits / 2**24, rel=1e-6)
 
 
-def test_normal_numbers_are_normal():
+def test_normal_numbers_have_a_normal_distribution():
     from scipy import stats
 
     numbers = keras.ops.convert_to_numpy(draws.normal(draws.keys(0, 2), (200, 201)))
@@ -164,7 +164,7 @@ def test_normal_numbers_are_normal():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_eagerly_in_a_graph_under_xla_and_in_tf_data(name):
+def test_runs_eagerly_in_graphs_with_xla_and_in_tf_data(name):
     layer, images = LAYERS[name](), tf.constant(pictures.batch())
     eager = run(layer, images, face_size=FACE, seed=tf.constant(21))
 
@@ -194,7 +194,7 @@ def test_config_round_trip(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_mixed_precision_does_not_reach_the_pixels(name):
+def test_mixed_precision_does_not_change_the_pixels(name):
     images = pictures.batch().astype(np.float32)
     plain = run(LAYERS[name](), images, seed=3)
     keras.config.set_dtype_policy("mixed_float16")
@@ -216,8 +216,8 @@ results = {}
 for name, layer in LAYERS.items():
     layer = layer()
     drawn = layer.draw(len(images), seed=21)
-    worse = layer.apply(images, drawn)
-    results[name + "/images"] = keras.ops.convert_to_numpy(worse)
+    degraded = layer.apply(images, drawn)
+    results[name + "/images"] = keras.ops.convert_to_numpy(degraded)
     for key, value in drawn.items():
         results[name + "/" + key] = keras.ops.convert_to_numpy(value)
 np.savez(sys.argv[2], backend=keras.backend.backend(), **results)
@@ -231,7 +231,7 @@ def installed_backends() -> list[str]:
 
 
 @pytest.mark.parametrize("backend", installed_backends())
-def test_another_process_and_backend_draw_and_compute_the_same(backend, tmp_path):
+def test_other_processes_and_backends_give_the_same_result(backend, tmp_path):
     images = pictures.batch()
     np.save(tmp_path / "images.npy", images)
     subprocess.run(
@@ -256,7 +256,7 @@ def test_another_process_and_backend_draw_and_compute_the_same(backend, tmp_path
 
 
 @pytest.mark.parametrize("severity", [-1, 6, "high"])
-def test_an_unknown_severity_is_refused(severity):
+def test_rejects_an_unknown_severity(severity):
     with pytest.raises(ValueError, match="Received"):
         degrade.at_severity("noise", severity)
 
@@ -266,11 +266,11 @@ def test_an_unknown_severity_is_refused(severity):
     [
         lambda: degrade.at_severity("rain", 1),
         lambda: degrade.MotionBlur((0.3, 0.1)),
-        lambda: degrade.LowResolution(10, ways_up=["lanczos"]),
+        lambda: degrade.LowResolution(10, interpolations=["lanczos"]),
         lambda: degrade.Jpeg(0),
         lambda: degrade.LowLight(share=1.5),
     ],
 )
-def test_nonsense_is_refused(make):
+def test_rejects_invalid_arguments(make):
     with pytest.raises(ValueError, match="Received"):
         make()

@@ -1,4 +1,4 @@
-"""Each degradation beside an independent computation: OpenCV, numpy, Pillow."""
+"""Compares each degradation with an independent computation: OpenCV, numpy, Pillow."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ def draw(layer, count=4, seed=0, face_size=None) -> dict[str, np.ndarray]:
 # --- low resolution ---
 
 
-@pytest.mark.parametrize("way", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("interpolation", ["nearest", "linear", "cubic"])
 @pytest.mark.parametrize("small", [2, 9, 16, 31, 50, 63])
-def test_low_resolution_is_opencv_down_and_up(way, small):
+def test_low_resolution_equals_opencv(interpolation, small):
     images = pictures.batch().astype(np.float32)
-    layer = degrade.LowResolution(ways_up=[way])
+    layer = degrade.LowResolution(interpolations=[interpolation])
     parameters = draw(layer) | {"pixels": np.full(4, small, np.float32)}
     up = {"nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR}
-    for worse, image in zip(apply(layer, images, parameters), images, strict=True):
+    for degraded, image in zip(apply(layer, images, parameters), images, strict=True):
         down = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
         expected = cv2.resize(
-            down, (SIZE, SIZE), interpolation=up.get(way, cv2.INTER_CUBIC)
+            down, (SIZE, SIZE), interpolation=up.get(interpolation, cv2.INTER_CUBIC)
         )
-        if way == "nearest":
-            # OpenCV takes the sample left of a pixel's left edge, we the one at its
-            # middle; they differ where an edge falls between them.
-            at = np.floor((np.arange(SIZE) + 0.5) * small / SIZE).astype(int)
-            expected = down[at][:, at]
-        np.testing.assert_allclose(worse, np.clip(expected, 0, 255), atol=0.02)
+        if interpolation == "nearest":
+            # OpenCV takes the sample at the left edge of a pixel, ETHOS the sample at
+            # its centre. They differ where a boundary falls between the two.
+            index = np.floor((np.arange(SIZE) + 0.5) * small / SIZE).astype(int)
+            expected = down[index][:, index]
+        np.testing.assert_allclose(degraded, np.clip(expected, 0, 255), atol=0.02)
 
 
-def test_low_resolution_counts_pixels_of_the_face():
+def test_low_resolution_is_relative_to_the_face_size():
     layer = degrade.LowResolution(20)
     parameters = draw(layer, face_size=np.array([0.2, 0.4, 0.8, 0.8], np.float32))
     np.testing.assert_allclose(parameters["pixels"], [100, 50, 25, 25], rtol=1e-6)
-    # A face of 0.2 * 64 = 13 pixels has fewer than 20 already.
+    # A face of 0.2 * 64 = 13 pixels already has fewer than 20 pixels.
     images = pictures.batch()
-    worse = apply(layer, images, parameters)
-    np.testing.assert_array_equal(worse[0], images[0])
-    assert (worse[1] != images[1]).any()
+    degraded = apply(layer, images, parameters)
+    np.testing.assert_array_equal(degraded[0], images[0])
+    assert (degraded[1] != images[1]).any()
 
 
 # --- poor light, noise, contrast ---
@@ -67,12 +67,12 @@ def flat(value: float, count: int = 2) -> np.ndarray:
 
 
 @pytest.mark.parametrize("value", [20, 120, 250])
-def test_low_light_has_a_sensors_mean_and_variance(value):
+def test_low_light_has_the_mean_and_variance_of_a_sensor(value):
     layer = degrade.LowLight(0.2, gamma=1.2, electrons=800, read_noise=1.5)
     dark = keras.ops.convert_to_numpy(layer(flat(value), seed=1))
     np.testing.assert_array_equal(dark, np.round(dark))
     rng = np.random.default_rng(0)
-    # Photons counted one by one, in numpy's own Poisson numbers.
+    # Compare with photons that are drawn from numpy's Poisson distribution.
     expected = 800 * 0.2 * (value / 255) ** 1.2
     electrons = rng.poisson(expected, dark.shape)
     sensor = electrons * 255 / 800 + rng.normal(0, 1.5, dark.shape)
@@ -81,7 +81,7 @@ def test_low_light_has_a_sensors_mean_and_variance(value):
     assert dark.std() == pytest.approx(sensor.std(), rel=0.02)
 
 
-def test_sensor_noise_has_the_variance_it_says():
+def test_sensor_noise_has_the_stated_variance():
     layer = degrade.SensorNoise(12, shot=0.5, grey=0.25)
     for value in (60, 128, 180):
         noise = keras.ops.convert_to_numpy(layer(flat(value), seed=3)) - value
@@ -95,9 +95,9 @@ def test_sensor_noise_has_the_variance_it_says():
 def test_contrast_loss_keeps_the_veil_and_scales_the_rest():
     images = pictures.batch()
     layer = degrade.ContrastLoss(0.3, veil=140)
-    worse = keras.ops.convert_to_numpy(layer(images, seed=0))
+    degraded = keras.ops.convert_to_numpy(layer(images, seed=0))
     expected = np.round(140 + 0.3 * (images - 140.0))
-    assert np.abs(worse - expected).max() <= 1
+    assert np.abs(degraded - expected).max() <= 1
 
 
 # --- blurs ---
@@ -105,14 +105,14 @@ def test_contrast_loss_keeps_the_veil_and_scales_the_rest():
 
 @pytest.mark.parametrize("straight", [0, 1])
 @pytest.mark.parametrize(("size", "height"), [(63, 63), (64, 64), (64, 9)])
-def test_motion_blur_is_opencvs_filter(straight, size, height):
-    """The last is so low that its border is reflected to and fro."""
+def test_motion_blur_equals_opencvs_filter(straight, size, height):
+    """The last image is so low that its border is reflected more than once."""
     images = pictures.batch(size=size)[:, :height].astype(np.float32)
     layer = degrade.MotionBlur((0.05, 0.4), straight=straight)
     parameters = draw(layer, seed=5)
     kernels = keras.ops.convert_to_numpy(layer.kernels(parameters, size))
-    worse = apply(layer, images, parameters)
-    for got, image, kernel in zip(worse, images, kernels, strict=True):
+    degraded = apply(layer, images, parameters)
+    for got, image, kernel in zip(degraded, images, kernels, strict=True):
         # OpenCV correlates; light that moves along a path convolves.
         expected = cv2.filter2D(
             image, -1, kernel[::-1, ::-1].copy(), borderType=cv2.BORDER_REFLECT_101
@@ -121,7 +121,7 @@ def test_motion_blur_is_opencvs_filter(straight, size, height):
 
 
 @pytest.mark.parametrize(("angle", "bend"), [(0, 0), (30, 0), (90, 60), (141, -150)])
-def test_motion_blurs_kernel_is_its_path(angle, bend):
+def test_motion_blur_kernel_follows_the_path(angle, bend):
     layer = degrade.MotionBlur(0.3)
     parameters = draw(layer, 1) | {
         "length": np.array([0.25], np.float32),
@@ -148,7 +148,7 @@ def test_motion_blurs_kernel_is_its_path(angle, bend):
     assert np.abs(kernel - expected).sum() < 0.02
 
 
-def test_defocus_is_a_disc():
+def test_defocus_kernel_is_a_disc():
     images = pictures.batch().astype(np.float32)
     layer = degrade.Defocus(0.1)
     parameters = draw(layer) | {"radius": np.full(4, 4.3 / SIZE, np.float32)}
@@ -164,7 +164,7 @@ def test_defocus_is_a_disc():
         assert np.abs(got - expected).max() < 1.5
 
 
-def test_a_blur_is_as_long_as_the_face_is_large():
+def test_blur_is_relative_to_the_face_size():
     face_size = np.array([0.3, 0.6], np.float32)
     length = draw(degrade.MotionBlur(0.2), 2, face_size=face_size)["length"]
     np.testing.assert_allclose(length, [0.06, 0.12], rtol=1e-6)
@@ -175,23 +175,24 @@ def test_a_blur_is_as_long_as_the_face_is_large():
 
 @pytest.mark.parametrize("quality", [5, 15, 30, 60, 90])
 @pytest.mark.parametrize("size", [64, 70])
-def test_jpeg_is_pillows(quality, size):
+def test_jpeg_equals_pillow(quality, size):
     images = pictures.batch(size=size)
-    worse = keras.ops.convert_to_numpy(degrade.Jpeg(quality)(images, seed=0))
-    for got, image in zip(worse, images, strict=True):
+    degraded = keras.ops.convert_to_numpy(degrade.Jpeg(quality)(images, seed=0))
+    for got, image in zip(degraded, images, strict=True):
         file = io.BytesIO()
         Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling="4:2:0")
         real = np.asarray(Image.open(file), np.float32)
         damage = np.sqrt(np.mean((real - image) ** 2))
-        # The same damage in the same places, not damage of the same size. The rest is
-        # a transform in whole numbers: one that rounds elsewhere moves its block.
+        # The errors must be at the same pixels, not only of the same size. A small
+        # difference remains: libjpeg uses an integer transform, and a coefficient that
+        # it rounds differently changes a whole block.
         assert np.sqrt(np.mean((real - got) ** 2)) < 0.28 * damage
 
 
 # --- occlusion ---
 
 
-def test_occlusion_covers_the_area_it_says_and_nothing_else():
+def test_occlusion_covers_the_stated_area_only():
     images = np.zeros((64, 128, 128, 3), np.float32)
     layer = degrade.Occlusion(0.1, shift=0.1, texture=0)
     parameters = draw(layer, 64, face_size=np.full(64, 0.7, np.float32))
@@ -222,11 +223,11 @@ def test_overexposure_never_darkens():
         degrade.Overexposure((0.5, 2.0))
 
 
-def test_grading_moves_black_and_white_and_bends_between():
+def test_grading_maps_black_white_and_middle_tones():
     images = pictures.batch().astype(np.float32)
     layer = degrade.Grading(saturation=1, tint=1)
     parameters = draw(layer)
-    for worse, image, white, black, gamma in zip(
+    for degraded, image, white, black, gamma in zip(
         apply(layer, images, parameters),
         images,
         *(parameters[name] for name in ("white", "black", "gamma")),
@@ -234,13 +235,13 @@ def test_grading_moves_black_and_white_and_bends_between():
     ):
         expected = 255 * (black + (white - black) * (image / 255.0) ** gamma)
         expected = np.clip(np.rint(expected), 0, 255)
-        np.testing.assert_allclose(worse, expected, atol=1)
-        np.testing.assert_array_equal(worse, np.rint(worse))
+        np.testing.assert_allclose(degraded, expected, atol=1)
+        np.testing.assert_array_equal(degraded, np.rint(degraded))
     same = degrade.Grading(1, black=0, gamma=1, saturation=1, tint=1)(images, seed=3)
     np.testing.assert_array_equal(same, images)
 
 
-def test_grading_that_clips_is_hard_and_not_light():
+def test_grading_that_clips_has_high_contrast():
     parameters = draw(degrade.Grading((0.5, 1.5), gamma=(0.5, 2.0)), 256)
     clips = parameters["white"] > 1
     gamma = parameters["gamma"]
@@ -250,7 +251,7 @@ def test_grading_that_clips_is_hard_and_not_light():
     assert 1.8 < gamma[~clips].max() <= 2
 
 
-def test_grading_takes_colour_away_or_adds_a_cast_and_keeps_white_as_light():
+def test_grading_changes_colour_and_keeps_the_luma_of_white():
     images = pictures.batch().astype(np.float32)
     plain = {"white": 1, "black": 0, "gamma": 1}
     grey = np.asarray(degrade.Grading(**plain, saturation=0, tint=1)(images, seed=3))
@@ -272,7 +273,7 @@ def test_grading_takes_colour_away_or_adds_a_cast_and_keeps_white_as_light():
 
 
 def spots() -> tuple[np.ndarray, np.ndarray]:
-    """Bright spots on grey, at many places between pixels, and their centres (N, 2)."""
+    """Bright spots on grey at subpixel positions, and their centres (N, 2)."""
     rng = np.random.default_rng(0)
     centers = 31.5 + rng.uniform(-4, 4, (48, 2))
     at = np.arange(SIZE)
@@ -283,27 +284,26 @@ def spots() -> tuple[np.ndarray, np.ndarray]:
 
 
 def movement(images: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    """(N, 2): how far the spots lie from their centres: the centroid, in a window that
-    follows a spot, of what stands out from its surroundings."""
+    """The distance (N, 2) of each spot from its centre, in pixels."""
     grey = images.astype(np.float64).mean(axis=-1)
     at = np.arange(SIZE)
     distance = (at[:, None] - centers[:, 1, None, None]) ** 2 + (
         at[None, :] - centers[:, 0, None, None]
     ) ** 2
-    # A line is fitted to grey in x and y times a spot's own shape: its slope is the
-    # movement times the spot's height over its variance.
-    found = []
+    # A least-squares fit of the spot, its derivatives in x and y, and a constant. The
+    # slope is the movement times the height of the spot divided by its variance.
+    movements = []
     for picture, (cx, cy), d in zip(grey, centers, distance, strict=True):
         spot = np.exp(-d / (2 * 3.0**2))
         shape = [spot, np.ones_like(spot), spot * (at - cx), spot * (at[:, None] - cy)]
         shape += [spot * d]  # a blurred spot is wider
-        a = np.stack([one.ravel() for one in shape], axis=-1)
+        a = np.stack([term.ravel() for term in shape], axis=-1)
         height, _, x, y, _ = np.linalg.lstsq(a, picture.ravel(), rcond=None)[0]
-        found.append([x * 9 / height, y * 9 / height])
-    return np.array(found)
+        movements.append([x * 9 / height, y * 9 / height])
+    return np.array(movements)
 
 
-def test_a_moved_spot_is_seen():
+def test_the_measurement_detects_a_shift():
     pictures, centers = spots()
     moved = movement(pictures, centers - (0.3, -0.1))
     np.testing.assert_allclose(moved, np.tile([0.3, -0.1], (48, 1)), atol=0.02)
@@ -315,9 +315,9 @@ def test_a_moved_spot_is_seen():
         # Pixels by which one spot, and the mean of all spots, may move.
         (degrade.MotionBlur((0.1, 0.3), straight=1), 0.002, 0.0005),
         (degrade.Defocus((0.02, 0.08)), 0.002, 0.0005),
-        (degrade.LowResolution((12, 30), ways_up=["linear"]), 0.2, 0.02),
-        (degrade.LowResolution((12, 30), ways_up=["cubic"]), 0.2, 0.02),
-        (degrade.LowResolution((12, 30), ways_up=["nearest"]), 0.4, 0.05),
+        (degrade.LowResolution((12, 30), interpolations=["linear"]), 0.2, 0.02),
+        (degrade.LowResolution((12, 30), interpolations=["cubic"]), 0.2, 0.02),
+        (degrade.LowResolution((12, 30), interpolations=["nearest"]), 0.4, 0.05),
         (degrade.Jpeg((15, 60)), 0.2, 0.02),
         (degrade.SensorNoise((1, 8)), 0.1, 0.02),
         (degrade.LowLight((0.3, 0.6), gamma=1), 0.1, 0.02),
@@ -325,16 +325,16 @@ def test_a_moved_spot_is_seen():
     ],
     ids=lambda value: getattr(value, "name", None),
 )
-def test_nothing_moves(layer, each, together):
+def test_no_layer_moves_the_image(layer, each, together):
     pictures, centers = spots()
-    worse = keras.ops.convert_to_numpy(layer(pictures, seed=8))
-    moved = movement(worse, centers)
+    degraded = keras.ops.convert_to_numpy(layer(pictures, seed=8))
+    moved = movement(degraded, centers)
     assert np.abs(moved).max() < each
     assert np.abs(moved.mean(axis=0)).max() < together
 
 
 @pytest.mark.parametrize("layer", [degrade.MotionBlur(), degrade.Defocus()])
-def test_a_kernels_centroid_is_its_middle(layer):
+def test_kernel_centroids_are_in_the_centre(layer):
     kernels = keras.ops.convert_to_numpy(layer.kernels(layer.draw(256, 1), 112))
     at = np.arange(kernels.shape[1]) - kernels.shape[1] // 2
     np.testing.assert_allclose(kernels.sum(axis=(1, 2)), 1, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Several degradations together, and the conditions for source frames."""
+"""Combinations of degradations, and the conditions for source frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ethos_model.training.config import MIXES
 from tests.ethos_data import pictures
 
 
-def test_compose_applies_one_after_the_other():
+def test_compose_applies_the_layers_in_order():
     layers = [degrade.ContrastLoss(0.5), degrade.Jpeg(20)]
     images = pictures.batch()
     both = degrade.Compose(layers)
@@ -29,7 +29,7 @@ def test_compose_applies_one_after_the_other():
     np.testing.assert_array_equal(both(images, seed=3), expected)
 
 
-def test_random_order_comes_in_every_order_and_in_graphs():
+def test_random_order_gives_all_orders_also_in_graphs():
     layers = [degrade.ContrastLoss(0.5), degrade.Jpeg(20), degrade.Defocus(0.05)]
     shuffled = degrade.Compose(layers, random_order=True)
     orders = {tuple(np.asarray(shuffled.draw(1, seed=s)["order"])) for s in range(25)}
@@ -68,32 +68,33 @@ def without_coder(jit_compile: bool):
     return degrade.Mixture(training_mix(False).layers[:-1], jit_compile=jit_compile)
 
 
-def test_the_mix_leaves_about_one_in_eight_clean():
+def test_training_mix_leaves_about_one_image_in_eight_clean():
     mix, batch = training_mix(False), 16
-    touched = np.zeros((30, batch, len(mix.layers)), bool)
+    degraded = np.zeros((30, batch, len(mix.layers)), bool)
     for seed in range(30):
         for number, drawn in enumerate(mix.draw(batch, seed)):
-            places, active = np.asarray(drawn["places"]), np.asarray(drawn["touched"])
-            assert len(set(places)) == len(places)
-            touched[seed, places[active], number] = True
+            positions = np.asarray(drawn["positions"])
+            assert len(set(positions)) == len(positions)
+            chosen = positions[np.asarray(drawn["degraded"])]
+            degraded[seed, chosen, number] = True
     shares = [layer.share for layer in mix.layers]
     # 480 images: a share of 0.3 has a standard error of at most 0.02.
-    np.testing.assert_allclose(touched.mean(axis=(0, 1)), shares, atol=0.06)
-    assert 0.08 < (~touched.any(axis=2)).mean() < 0.18
-    # No place of the batch is spared, none is favoured.
-    assert touched.any(axis=2).mean(axis=0).min() > 0.5
+    np.testing.assert_allclose(degraded.mean(axis=(0, 1)), shares, atol=0.06)
+    assert 0.08 < (~degraded.any(axis=2)).mean() < 0.18
+    # All positions of the batch are degraded about equally often.
+    assert degraded.any(axis=2).mean(axis=0).min() > 0.5
 
 
 def test_the_mixes_of_last_stages():
     standard, blurred, sparse = (degrade.training_mix(name).layers for name in MIXES)
     for others in (blurred, sparse):
         assert list(map(type, others)) == list(map(type, standard))
-    for layer, one in zip(standard, blurred, strict=True):
+    for layer, other in zip(standard, blurred, strict=True):
         if isinstance(layer, degrade.MotionBlur):
-            assert one.share == 1
-            assert layer.length[0] < one.length[0] < one.length[1] < layer.length[1]
+            assert other.share == 1
+            assert layer.length[0] < other.length[0] < other.length[1] < layer.length[1]
         else:
-            assert 0 < one.share <= layer.share
+            assert 0 < other.share <= layer.share
     clean = [np.prod([1 - layer.share for layer in mix]) for mix in (standard, sparse)]
     assert clean[1] > 1.5 * clean[0]
     with pytest.raises(ValueError, match="fog"):
@@ -101,24 +102,25 @@ def test_the_mixes_of_last_stages():
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
-def test_small_batches_get_their_share_too(batch):
+def test_shares_hold_for_small_batches(batch):
     mix = degrade.Mixture([degrade.ContrastLoss(share=0.3)], jit_compile=False)
     count = sum(
-        np.asarray(mix.draw(batch, seed)[0]["touched"]).sum() for seed in range(60)
+        np.asarray(mix.draw(batch, seed)[0]["degraded"]).sum() for seed in range(60)
     )
     assert count / (60 * batch) == pytest.approx(0.3, abs=0.15)
 
 
-def test_the_mix_touches_what_it_drew_and_compiles_to_the_same():
+def test_training_mix_changes_the_drawn_images_only():
     images = pictures.batch(8)
     face_size = np.linspace(0.5, 0.8, 8).astype(np.float32)
     plain = training_mix(False)
     drawn = plain.draw(8, 3, face_size)
-    worse = plain.apply(images, drawn).numpy()
+    degraded = plain.apply(images, drawn).numpy()
     chosen = set()
-    for own in drawn:
-        chosen |= set(np.asarray(own["places"])[np.asarray(own["touched"])])
-    different = {i for i in range(8) if (worse[i] != images[i]).any()}
+    for parameters in drawn:
+        positions = np.asarray(parameters["positions"])
+        chosen |= set(positions[np.asarray(parameters["degraded"])])
+    different = {i for i in range(8) if (degraded[i] != images[i]).any()}
     assert different == chosen
 
     def both(mix, seed):
@@ -132,7 +134,7 @@ def test_the_mix_touches_what_it_drew_and_compiles_to_the_same():
     assert (both(training_mix, 7) > 1).mean() < 2e-3
 
 
-def test_a_mixture_says_that_it_needs_a_known_batch():
+def test_mixture_rejects_a_batch_of_unknown_size():
     @tf.function(input_signature=[tf.TensorSpec((None, 64, 64, 3), tf.uint8)])
     def call(images):
         return degrade.training_mix()(images)
@@ -146,16 +148,16 @@ def test_a_mixture_says_that_it_needs_a_known_batch():
 
 @pytest.mark.parametrize("name", sorted(source.CONDITIONS))
 @pytest.mark.parametrize("shape", [(97, 130, 3), (3, 2, 3)])
-def test_source_conditions_keep_the_frame_and_repeat(name, shape):
+def test_source_conditions_keep_shape_and_are_repeatable(name, shape):
     frame = cv2.resize(pictures.photograph(), shape[1::-1])
-    worse = source.CONDITIONS[name](frame, 5)
-    assert worse.shape == shape
-    assert worse.dtype == np.uint8
+    degraded = source.CONDITIONS[name](frame, 5)
+    assert degraded.shape == shape
+    assert degraded.dtype == np.uint8
     again = source.CONDITIONS[name](frame, np.random.default_rng(5))
-    np.testing.assert_array_equal(worse, again)
+    np.testing.assert_array_equal(degraded, again)
 
 
-def test_source_conditions_are_what_they_say():
+def test_source_conditions_equal_an_independent_computation():
     frame = pictures.photograph(96)
     blocks = frame.reshape(24, 4, 24, 4, 3).mean(axis=(1, 3))
     down = source.downsample4(frame)
@@ -167,7 +169,7 @@ def test_source_conditions_are_what_they_say():
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.4, np.pi / 2, 2.5])
-def test_the_source_blur_is_15_pixels_long_and_centred(angle):
+def test_source_blur_is_15_pixels_long_and_centred(angle):
     kernel = source.line_kernel(15, angle).astype(np.float64)
     at = np.arange(len(kernel)) - len(kernel) // 2
     x, y = kernel.sum(axis=0), kernel.sum(axis=1)
@@ -179,7 +181,7 @@ def test_the_source_blur_is_15_pixels_long_and_centred(angle):
     assert 15**2 / 12 <= variance + 0.1 <= 15**2 / 12 + 0.6
 
 
-def test_source_conditions_need_no_keras():
+def test_source_conditions_do_not_import_keras():
     code = (
         "import sys; import ethos_data.degrade.source;"
         "assert not {'keras', 'tensorflow'} & set(sys.modules)"
