@@ -19,7 +19,7 @@ import time
 import numpy as np
 
 from benchmarks import corpora, measure
-from ethos_data import records
+from ethos_data import depth_codec, records
 from ethos_data.corpora import npz_video
 from ethos_data.storage import npz
 from pipelines import plan, shard
@@ -136,13 +136,17 @@ def floor(corpus_dir: pathlib.Path, args: argparse.Namespace) -> str:
         with open(path, "rb") as file:
             return npz.Npz(file).read(npz_video.IMAGES).shape
 
+    def png(record: records.Record) -> bytes:
+        levels = depth_codec.encode(record.depth, *records.DEPTH_RANGE)
+        return depth_codec.to_png(levels)
+
     clock("inflating", inflate, paths)
     videos = clock("reading in all", lambda p: npz_video.read_video(str(p)), paths)
     made_of(videos[0])  # compiles and loads
     made = [r for video in clock("cutting, depth", made_of, videos) for r in video]
     clock("of it depth", lambda r: _depth(r, options), made)
     clock("JPEG", lambda r: records._jpeg(r.image, records.JPEG_QUALITY), made)
-    clock("PNG", lambda r: records._png(records.depth_to_values(r.depth)), made)
+    clock("PNG", png, made)
     clock("encoding in all", records.encode, made)
     lines = [f"{name} {ms:.2f} ms" for name, ms in spent.items()]
     return "per frame, processor time: " + ", ".join(lines)

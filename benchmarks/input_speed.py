@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from ethos_data import dataset, records
+from ethos_data import dataset, dataset_files, records
 from ethos_data.errors import cli
 
 BATCH: Final = 16
@@ -48,7 +48,7 @@ def decode_only(paths: list[str], *, depth: bool) -> tf.data.Dataset:
 def pipelines(
     data_dir: str, split: str, image_size: int, cache_dir: str
 ) -> dict[str, tf.data.Dataset]:
-    paths = dataset.shards(data_dir, split)
+    paths = dataset_files.shard_paths(data_dir, split)
 
     def load(**options: Any) -> tf.data.Dataset:
         return dataset.load(
@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cv2.setNumThreads(1)
     cache_dir = options.cache_dir or tempfile.mkdtemp()
     made = pipelines(options.data_dir, options.split, options.image_size, cache_dir)
-    epoch = dataset.counts(options.data_dir)[options.split] // BATCH + 1
+    epoch = dataset_files.counts(options.data_dir)[options.split] // BATCH + 1
     for ds in made.values():  # fills the caches
         for _ in ds.take(epoch):
             pass

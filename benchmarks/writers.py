@@ -19,9 +19,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from ethos_data import crop, records, topology
+from ethos_data import crop, depth_codec, records, topology
 from ethos_data import depth as depth_lib
-from ethos_data.corpora import npz_video
+from ethos_data.corpora import video
 
 IMAGE_SIZE = 256
 
@@ -30,7 +30,7 @@ def frames_of(path: str, method: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Key and features of each frame, as anybody would read an npz."""
     with np.load(path) as npz:
         images, points = npz["colorImages"], npz["landmarks3D"]
-    video_id = npz_video.video_id_of(path)
+    video_id = video.video_id_of(path)
     for t in range(images.shape[-1]):
         box = topology.face_box(points[..., t])
         window = crop.window_around(box, crop.STORED_CONTEXT)
@@ -44,8 +44,8 @@ def frames_of(path: str, method: str) -> Iterator[tuple[str, dict[str, Any]]]:
             {
                 "image": image,
                 "landmarks": normalized.astype(np.float32),
-                "depth": records.depth_to_values(depth)[..., None],
-                "person_id": npz_video.person_id_of(video_id),
+                "depth": depth_codec.encode(depth, *records.DEPTH_RANGE)[..., None],
+                "person_id": video.person_id_of(video_id),
                 "video_id": video_id,
                 "frame": t,
                 "source_size": np.array(images.shape[:2]),

@@ -1,13 +1,12 @@
-"""The square window that is cut around a face, and its map to and from source pixels.
+"""The square window around a face, and the two frames of reference that it connects.
 
-Two frames of reference meet here.
+* Source pixels: the origin is the top left of the frame, and pixel centres are at
+  integers, so the left edge of the frame is at x = -0.5. z is in the same pixels, and
+  larger is nearer.
+* Normalised frame: x and y are 0 at the left and top edge of the window and 1 at its
+  right and bottom edge. z has the same unit and is 0 at the mean of the eye landmarks.
 
-* Source pixels: origin top-left, pixel centres at integers, so the left edge of the
-  frame is at x = -0.5. z in the same pixels, larger = nearer.
-* Normalised: x and y run from 0 at the left and top *edge* of the window to 1 at the
-  right and bottom edge; z in the same unit, zero at the mean of the twelve eye points.
-
-A crop of S x S pixels therefore shows the normalised point u at its pixel u * S - 0.5.
+In a crop of S x S pixels, the normalised coordinate u is at the pixel u * S - 0.5.
 """
 
 from __future__ import annotations
@@ -22,21 +21,26 @@ import numpy as np
 from ethos_data import topology
 
 STORED_CONTEXT: Final = 2.0
-"""Side of a stored window over the longer side of the face box. Holds the network's
-window (1.3) turned by any angle (x 1.41) with some shift to spare."""
+"""Side of a stored window divided by the longer side of the face box. It contains the
+network's window (1.3) rotated by any angle (1.3 * 1.41) and shifted a little."""
 
 NETWORK_CONTEXT: Final = 1.3
-"""Side of the window that the network sees over the longer side of the face box."""
+"""Side of the network's window divided by the longer side of the face box."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Window:
     """A square of the source frame.
 
+    Example:
+      window = crop.window_around(face_box, crop.NETWORK_CONTEXT)
+      image = crop.resize(crop.cut(frame, window), 112)
+      normalized = window.to_normalized(landmarks)
+
     Attributes:
-      left: x of the left edge, source pixels (an edge between pixels is at k - 0.5).
-      top: y of the top edge, source pixels.
-      size: side, source pixels.
+      left: x of the left edge, in source pixels. Edges of pixels are at k - 0.5.
+      top: y of the top edge, in source pixels.
+      size: Width and height, in source pixels.
     """
 
     left: float
@@ -44,25 +48,26 @@ class Window:
     size: float
 
     def to_normalized(self, points: np.ndarray) -> np.ndarray:
-        """Source pixels to the normalised frame.
+        """Converts source pixels to the normalised frame.
 
         Args:
-          points: (..., 68, 3) landmarks in source pixels, or (..., N, 2) any points.
+          points: (..., 68, 3) landmarks or (..., N, 2) any points, in source pixels.
 
         Returns:
-          float64 of the same shape. z is shifted so that the eyes' mean is zero.
+          float64 of the same shape. The mean z of the eye landmarks is zero.
         """
         points = np.asarray(points, np.float64)
         return _normalized(points, np.array([self.left, self.top]), self.size)
 
     def to_source(self, points: np.ndarray) -> np.ndarray:
-        """The normalised frame to source pixels; z stays relative to the eyes' mean.
+        """Converts the normalised frame to source pixels.
 
         Args:
           points: (..., N, 2) or (..., N, 3), normalised.
 
         Returns:
-          float64 of the same shape, source pixels.
+          float64 of the same shape, in source pixels. z stays relative to the mean of
+          the eye landmarks.
         """
         points = np.asarray(points, np.float64) * self.size
         points[..., :2] += (self.left, self.top)
@@ -70,18 +75,18 @@ class Window:
 
 
 def to_normalized_each(points: np.ndarray, windows: Sequence[Window]) -> np.ndarray:
-    """`Window.to_normalized` of many frames at once, which costs hardly more than one.
+    """Applies `Window.to_normalized` to many frames in the time of a single frame.
 
     Args:
-      points: float64 (N, 68, 3), source pixels.
-      windows: N of them, one for each 68 points.
+      points: float64 (N, 68, 3), landmarks in source pixels.
+      windows: N windows, one for each frame.
 
     Returns:
       float64 (N, 68, 3), normalised.
     """
-    sides = np.array([(w.left, w.top, w.size) for w in windows], np.float64)
-    sides = sides.reshape(-1, 1, 3)
-    return _normalized(points, sides[..., :2], sides[..., 2:])
+    edges = np.array([(w.left, w.top, w.size) for w in windows], np.float64)
+    edges = edges.reshape(-1, 1, 3)
+    return _normalized(points, edges[..., :2], edges[..., 2:])
 
 
 def _normalized(points: np.ndarray, corner: np.ndarray, size: Any) -> np.ndarray:
@@ -94,23 +99,25 @@ def _normalized(points: np.ndarray, corner: np.ndarray, size: Any) -> np.ndarray
 
 
 def windows_around(boxes: np.ndarray, context: float) -> np.ndarray:
-    """The windows of face boxes, their edges on the edges of source pixels.
+    """Returns windows around face boxes. Their edges are edges of source pixels.
 
-    Whole pixels let a crop be a plain slice: nothing is resampled unless it must be.
+    Because a window consists of whole pixels, a crop is a slice of the frame and does
+    not have to be resampled.
 
     Args:
-      boxes: (N, 4) x0, y0, x1, y1 of each face, source pixels.
-      context: side of a window over the longer side of its box.
+      boxes: (N, 4) face boxes x0, y0, x1, y1, in source pixels.
+      context: Side of a window divided by the longer side of its box.
 
     Returns:
-      float64 (N, 3): left, top, size.
+      float64 (N, 3): left, top, size in source pixels.
 
     Raises:
-      ValueError: a box is not finite or has no extent.
+      ValueError: A box is not finite or its longer side is not positive.
     """
-    # Labels are often whole pixels, so the middle of a box often falls on a tie: a box
-    # that went through a float32 record must round like the one it came from (without
-    # this, 1,080 of 3,520 frames of YouTube Faces moved by a pixel).
+    # Labels are often integers, so the centre of a box is often exactly between two
+    # pixels. A box that was stored as float32 must be rounded to the same side as the
+    # original box. Without this line, the windows of 1,080 of 3,520 frames of YouTube
+    # Faces differed by a pixel.
     boxes = np.asarray(boxes, np.float64).round(3)
     low, high = boxes[:, :2], boxes[:, 2:]
     longer = (high - low).max(axis=1, keepdims=True)
@@ -119,34 +126,34 @@ def windows_around(boxes: np.ndarray, context: float) -> np.ndarray:
             f"A face box must be finite and not empty. Received: boxes={boxes}"
         )
     size = np.maximum(1, np.rint(longer * context))
-    # The edge before pixel k lies at k - 0.5.
+    # The left edge of pixel k is at k - 0.5.
     corner = np.rint((low + high - size) / 2 + 0.5) - 0.5
     return np.concatenate([corner, size], axis=1)
 
 
 def window_around(box: np.ndarray, context: float) -> Window:
-    """`windows_around` of one face box (4,)."""
+    """Returns the window around one face box (4,); see `windows_around`."""
     return Window(*windows_around(np.asarray(box)[None], context)[0].tolist())
 
 
 def cut(image: np.ndarray, window: Window, fill: float = 0) -> np.ndarray:
-    """Slices a window whose edges lie between pixels, at source resolution.
+    """Copies a window of whole pixels out of an image, without resampling.
 
     Args:
-      image: (H, W) or (H, W, C), source pixels.
-      window: as `window_around` returns it.
-      fill: value outside of the image.
+      image: (H, W) or (H, W, C), in source pixels.
+      window: Result of `window_around`. It may extend beyond the image.
+      fill: Value of the pixels outside the image.
 
     Returns:
-      (size, size) or (size, size, C), dtype of the image, C-contiguous.
+      (size, size) or (size, size, C), C-contiguous, with the dtype of the image.
 
     Raises:
-      ValueError: the window's edges are not on the edges of pixels.
+      ValueError: The edges of the window are not edges of pixels.
     """
     left, top, size = window.left + 0.5, window.top + 0.5, window.size
     if any(v != round(v) for v in (left, top, size)):
         raise ValueError(
-            f"The window must have whole pixels. Received: window={window}"
+            f"The window must consist of whole pixels. Received: window={window}"
         )
     left, top, size = int(left), int(top), int(size)
     height, width = image.shape[:2]
@@ -161,14 +168,14 @@ def cut(image: np.ndarray, window: Window, fill: float = 0) -> np.ndarray:
 
 
 def resize(crop: np.ndarray, size: int) -> np.ndarray:
-    """Resamples a square crop: area-averaged when it shrinks, bilinear when it grows.
+    """Resizes a square crop: area averaging to shrink it, bilinear to enlarge it.
 
     Args:
-      crop: (S, S) or (S, S, C) uint8 or float32.
-      size: wanted side, pixels.
+      crop: (S, S) or (S, S, C), uint8 or float32.
+      size: Width and height of the result, in pixels.
 
     Returns:
-      (size, size) or (size, size, C), dtype of the crop.
+      (size, size) or (size, size, C), with the dtype of the crop.
     """
     if crop.shape[0] == size:
         return crop

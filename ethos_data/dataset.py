@@ -1,20 +1,18 @@
-"""From shards to batches: read, shuffle, decode, move, batch, prefetch.
+"""The input pipeline: reads shards and returns batches for training and evaluation.
 
     for batch in dataset.load(data_dir, "train", training=True):
-        batch["image"]      # uint8 (B, S, S, 3), what the network sees
-        batch["landmarks"]  # float32 (B, 68, 3), normalised in the network's window
+        batch["image"]      # uint8 (B, S, S, 3), the network's input
+        batch["landmarks"]  # float32 (B, 68, 3), in the frame of the network's window
 
-The host only decodes and samples; degradations run where the model runs
-(`ethos_data.degrade`). The order of the examples and their augmentation depend on the
-seed alone, so a run that is resumed with `start_step` sees what it would have seen.
+The host only decodes and samples. Degradations run on the device of the model
+(`ethos_data.degrade`). The order of the examples and their augmentation depend only on
+the seed, so a run that is resumed with `start_step` gets the same batches as a run that
+was not interrupted.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -23,139 +21,28 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from ethos_data import records
-from ethos_data.batches import augment, cache, callbacks, examples, remote
+from ethos_data import dataset_files, records
+from ethos_data.batches import augment, cache, callbacks, examples
 from ethos_data.errors import EthosError
-from ethos_data.storage import tfrecord
 from ethos_data.topology import NUM_LANDMARKS
 
 SHUFFLE_BUFFER: Final = 4096
-"""Examples, still encoded: about 15 kB each."""
+"""Number of examples in the shuffle buffer. Encoded, each has about 15 kB."""
 
 CACHE_BYTES: Final = 2 << 30  # 2 GiB
-"""Splits that take less memory are decoded once and then kept there."""
+"""Splits that need less memory than this are decoded once and kept in memory."""
 
 _EXPANSION: Final = 10
-"""Bytes of a decoded example over those of an encoded one: 7.5 in YouTube Faces."""
+"""Size of a decoded example divided by its encoded size; 7.5 in YouTube Faces."""
 
 _FIELDS: Final = ("pixels", "side", "depth", "landmarks", "window", "face_size")
-"""A batch's values in the order of `examples.Examples`."""
+"""Keys of a decoded batch, in the order of the arguments of `examples.Examples`."""
 
-_DECODED_AT_ONCE: Final = 32
-"""Examples that a thread decodes before it hands them over."""
+_DECODE_BATCH: Final = 32
+"""Number of examples that a thread decodes at a time."""
 
 _CYCLE: Final = 16
-"""Shards that are read at once in training, a block of a few records from each."""
-
-
-def version_dir(data_dir: str | os.PathLike[str]) -> str:
-    """The directory with the shards: itself, or the newest version under it.
-
-    Raises:
-      EthosError: there is no converted data set.
-    """
-    data_dir = remote.local(os.fspath(data_dir))
-    versions = os.path.join(data_dir, records.NAME)
-    found = [
-        os.path.join(versions, name)
-        for name in _names(versions)
-        if tf.io.gfile.exists(os.path.join(versions, name, "dataset_info.json"))
-    ]
-    if tf.io.gfile.exists(os.path.join(data_dir, "dataset_info.json")):
-        found = [data_dir]
-    if not found:
-        raise EthosError(f"{data_dir}: no data set here; ethos-convert writes one")
-    return max(found, key=_version)
-
-
-def _names(folder: str) -> list[str]:
-    """What lies in a folder, sorted. No glob: a folder may be called "data [v2]"."""
-    if not tf.io.gfile.isdir(folder):
-        return []
-    return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
-
-
-def _version(path: str) -> tuple[int, ...]:
-    numbers = os.path.basename(path).split(".")
-    return tuple(int(n) if n.isdigit() else -1 for n in numbers)
-
-
-@contextlib.contextmanager
-def naming_damage(*data_dirs: str | os.PathLike[str]) -> Iterator[None]:
-    """Names the shard where TensorFlow says no more than that one is damaged.
-
-    Args:
-      data_dirs: all that are read inside of it.
-
-    Raises:
-      EthosError: instead of `tf.errors.DataLossError`.
-    """
-    try:
-        yield
-    except tf.errors.DataLossError as error:
-        for data_dir in data_dirs:
-            folder = version_dir(data_dir)
-            for name in _names(folder):
-                if ".tfrecord-" not in name:
-                    continue
-                path = os.path.join(folder, name)
-                try:
-                    with tf.io.gfile.GFile(path, "rb") as file:
-                        for _ in tfrecord.read(file):
-                            pass
-                except tfrecord.TFRecordError as reason:
-                    raise EthosError(
-                        f"{path}: damaged: {reason} (ethos-inspect --verify lists all "
-                        "such shards; deleted, ethos-convert makes them again)"
-                    ) from None
-        places = ", ".join(os.fspath(data_dir) for data_dir in data_dirs)
-        raise EthosError(f"{places}: damaged: {error.message}") from None
-
-
-def shards(data_dir: str | os.PathLike[str], split: str) -> list[str]:
-    """Paths of a split's shards, in order.
-
-    Raises:
-      EthosError: the split does not exist, or shards are missing.
-    """
-    folder = version_dir(data_dir)
-    prefix = f"{records.NAME}-{split}.tfrecord-"
-    names = [n for n in _names(folder) if n.startswith(prefix) and "-of-" in n]
-    paths = [os.path.join(folder, name) for name in names]
-    if not paths:
-        raise EthosError(
-            f"{folder}: no split {split!r}; there is {', '.join(counts(folder))}"
-        )
-    if len(paths) != (wanted := int(paths[0].rsplit("-of-", 1)[1])):
-        raise EthosError(f"{prefix}*: {len(paths)} of {wanted} shards are here")
-    return paths
-
-
-def counts(data_dir: str | os.PathLike[str]) -> dict[str, int]:
-    """Number of examples by split."""
-    return {name: sum(each) for name, each in _shard_lengths(data_dir).items()}
-
-
-def _shard_lengths(data_dir: str | os.PathLike[str]) -> dict[str, list[int]]:
-    """Number of examples in each shard, by split."""
-    path = os.path.join(version_dir(data_dir), "dataset_info.json")
-    with tf.io.gfile.GFile(path) as file:
-        splits = json.load(file).get("splits", [])
-    return {one["name"]: [int(n) for n in one["shardLengths"]] for one in splits}
-
-
-def fingerprint(data_dir: str | os.PathLike[str]) -> str:
-    """Names a data set's content: the sha256, in hexadecimal digits, of its
-    description, which holds the count, the bytes and the checksum of every shard.
-    """
-    folder = version_dir(data_dir)
-    digest = hashlib.sha256()
-    for name in ("dataset_info.json", "manifest.json"):
-        path = os.path.join(folder, name)
-        if tf.io.gfile.exists(path):
-            with tf.io.gfile.GFile(path, "rb") as file:
-                digest.update(file.read())
-    return digest.hexdigest()
+"""Number of shards that are read in turn in training, 4 records from each."""
 
 
 def load(
@@ -176,82 +63,88 @@ def load(
     num_parallel_calls: int = tf.data.AUTOTUNE,
     device: str | None = None,
 ) -> tf.data.Dataset:
-    """Batches of a split.
+    """Returns the batches of a split.
+
+    Example:
+      ds = dataset.load("data", "validation", image_size=112, batch_size=32)
+      for batch in ds:
+          print(batch["image"].shape)  # (32, 112, 112, 3)
 
     Args:
-      data_dir: what was given to ethos-convert, or the version's own directory.
+      data_dir: The directory that was given to ethos-convert, or the directory of one
+        version.
       split: "train", "validation" or "test".
-      image_size: side S of the network's input, pixels.
-      depth_size: side D of the depth target, pixels; None = `image_size`.
-      batch_size: examples of a step, all workers together.
-      training: repeat for ever, shuffle and augment. Otherwise one pass in the order
-        of the shards, every face in the very window that the predictor would cut.
-      seed: of the order and the augmentation.
-      augmentation: how far to move faces; None = the defaults when training.
-      start_step: batches to skip, for a run that goes on where it stopped.
-      worker: (index, count): this worker's part of every batch, B / count examples.
-      shuffle_buffer: examples among which the next is drawn.
-      cache_bytes: when training, decode the split once and keep it in memory if it
-        takes no more than this; 0 = never.
-      cache_dir: a folder of this machine where a split that memory does not hold is
-        decoded to, once for all runs; None = decode it anew in every epoch. No batch
-        depends on where decoded examples are kept, or whether.
-      num_parallel_calls: threads that decode and sample.
-      device: where to put the batches ahead of time, as "/gpu:0"; None = the GPU if
-        there is exactly one, "" = leave them on the host.
+      image_size: Width and height S of the network's input, in pixels.
+      depth_size: Width and height D of the depth target, in pixels; None for
+        `image_size`.
+      batch_size: Number of examples in a step, over all workers.
+      training: Whether to repeat without end, shuffle and augment. Otherwise the
+        batches contain each example once, in the order of the shards, in the window
+        that the predictor would cut.
+      seed: Random seed of the order and the augmentation.
+      augmentation: Limits of the random movement of the window; None for the defaults
+        in training.
+      start_step: Number of batches to skip, for a run that is resumed.
+      worker: Index and number of workers. A worker gets B / number examples of each
+        batch.
+      shuffle_buffer: Number of examples in the shuffle buffer.
+      cache_bytes: Largest decoded size of a split that is kept in memory in training,
+        in bytes; 0 never keeps it.
+      cache_dir: Local directory for decoded splits that do not fit into `cache_bytes`.
+        All runs share it. None decodes such a split again in each epoch. The batches
+        do not depend on `cache_bytes` and `cache_dir`.
+      num_parallel_calls: Number of threads that decode and sample.
+      device: Device that receives the batches in advance, for example "/gpu:0". None
+        for the GPU if there is exactly one, "" for the host.
 
     Returns:
-      Dictionaries of `image` uint8 (B, S, S, 3), `landmarks` float32 (B, 68, 3),
-      `depth` float32 (B, D, D, 1), 0 where there is none, `depth_mask` of the same
-      shape and `face_size` float32 (B,), all in the unit of the network's window. When
-      not training also `source_face_size` float32 (B,) in source pixels, `person_id`,
-      `video_id` strings and `frame` int64, and the last batch may be smaller.
+      A data set of dictionaries: `image` uint8 (B, S, S, 3), RGB; `landmarks` float32
+      (B, 68, 3); `depth` float32 (B, D, D, 1), 0 where it is unknown; `depth_mask`
+      float32 (B, D, D, 1), 1 where the depth is known; `face_size` float32 (B,).
+      Landmarks, depth and face size are in the normalised frame of the network's
+      window. Without `training` there are also `source_face_size` float32 (B,) in
+      source pixels, the strings `person_id` and `video_id`, and `frame` int64, and the
+      last batch may be smaller.
 
     Raises:
-      EthosError: the data set or the split is not there, or there is nothing in it
-        to train on.
+      EthosError: The data set or the split does not exist, or there are no examples to
+        train with.
     """
     index, count = worker
     if not (0 <= index < count and batch_size % count == 0):
         raise ValueError(
-            "Every worker must get the same part of the batch. "
+            "The batch must be divisible by the number of workers. "
             f"Received: worker={worker}, batch_size={batch_size}"
         )
     if augmentation is None:
         augmentation = augment.Augmentation() if training else augment.NONE
-    paths = shards(data_dir, split)
-    if training and not counts(data_dir).get(split):
-        raise EthosError(f"{data_dir}: the {split} split has no images")
-    # Pictures of a hundred pixels are not worth waking threads for.
+    # Only once, because an object store is listed each time.
+    directory = dataset_files.version_dir(data_dir)
+    paths = dataset_files.shard_paths(directory, split)
+    if training and not dataset_files.counts(directory).get(split):
+        raise EthosError(f"{data_dir}: the split {split!r} contains no images")
+    # Starting threads takes longer than an operation on an image of this size.
     cv2.setNumThreads(1)
 
-    kept, ds = None, tf.data.TFRecordDataset(paths)
+    decoded = None
+    ds = tf.data.TFRecordDataset(paths)
     if training:
-        size = _decoded_bytes(paths)
-        if size <= cache_bytes:
-            kept = examples.collect(_decoded(ds, num_parallel_calls))
-        elif cache_dir is not None:
-            name = f"{split}-{fingerprint(data_dir)[:32]}"
-            folder = os.path.join(os.path.expanduser(os.fspath(cache_dir)), name)
-            kept = cache.kept(folder, _decoded(ds, num_parallel_calls), size)
-        if kept is None:
-            parts = tf.data.Dataset.from_tensor_slices(paths)
-            ds = _mixed(parts, tf.data.TFRecordDataset, seed)
+        decoded = _decode_once(
+            directory, split, paths, cache_bytes, cache_dir, num_parallel_calls
+        )
+        if decoded is None:
+            sources = tf.data.Dataset.from_tensor_slices(paths)
+            ds = _interleave(sources, tf.data.TFRecordDataset, seed)
         else:
-            ends = np.cumsum(_shard_lengths(data_dir)[split])
-            if ends[-1] != len(kept):
-                raise EthosError(
-                    f"{data_dir}: the {split} split holds {len(kept)} examples, "
-                    f"{ends[-1]} by dataset_info.json"
-                )
-            parts = tf.data.Dataset.from_tensor_slices((np.r_[0, ends[:-1]], ends))
-            ds = _mixed(parts, tf.data.Dataset.range, seed)
-        # Repeating after the shuffle: every example once before any comes again.
+            ends = np.cumsum(dataset_files.shard_lengths(directory)[split])
+            ranges = tf.data.Dataset.from_tensor_slices((np.r_[0, ends[:-1]], ends))
+            ds = _interleave(ranges, tf.data.Dataset.range, seed)
+        # `repeat` after `shuffle`: an epoch contains each example once.
         ds = ds.shuffle(shuffle_buffer, seed=seed + 1, reshuffle_each_iteration=True)
         ds = ds.repeat()
-    # The number of an example in the run is all that its augmentation depends on.
+    # The augmentation of an example depends only on its number in the run.
     ds = ds.enumerate().skip(start_step * batch_size).shard(count, index)
-    # One call of Python for each batch, which lets other threads run meanwhile.
+    # Python is called once for each batch, and other threads can run meanwhile.
     ds = ds.batch(batch_size // count, drop_remainder=training)
     options = {
         "image_size": image_size,
@@ -259,19 +152,22 @@ def load(
         "augmentation": augmentation,
         "seed": seed,
     }
-    sample = functools.partial(_sample, kept=kept, training=training, options=options)
+    sample = functools.partial(
+        _sample, decoded=decoded, training=training, options=options
+    )
     ds = ds.map(sample, num_parallel_calls)
     ds = ds.prefetch(tf.data.AUTOTUNE)
-    # Strings, which only an evaluation has, cannot go.
+    # The strings of an evaluation cannot be copied to a device.
     return to_device(ds, device) if training else ds
 
 
 def to_device(ds: tf.data.Dataset, device: str | None) -> tf.data.Dataset:
-    """Puts batches on a device ahead of time; must be a data set's last step.
+    """Copies batches to a device in advance. This must be the last step of a pipeline.
 
     Args:
-      ds: batches of numbers.
-      device: as "/gpu:0"; None = the GPU if there is exactly one, "" = none.
+      ds: Batches of numbers.
+      device: Name of the device, for example "/gpu:0". None for the GPU if there is
+        exactly one, "" for the host.
     """
     if device is None:
         gpus = tf.config.list_logical_devices("GPU")
@@ -281,40 +177,67 @@ def to_device(ds: tf.data.Dataset, device: str | None) -> tf.data.Dataset:
     return ds.apply(tf.data.experimental.prefetch_to_device(device, 2))
 
 
-def _mixed(
-    shards: tf.data.Dataset, read: Callable[..., tf.data.Dataset], seed: int
+def _decode_once(
+    directory: str,
+    split: str,
+    paths: list[str],
+    cache_bytes: int,
+    cache_dir: str | os.PathLike[str] | None,
+    num_parallel_calls: int,
+) -> examples.Examples | None:
+    """Decodes a split into memory or into `cache_dir`; see `load`.
+
+    Returns:
+      All examples, in the order of the shards; None if there is no room for them.
+    """
+    size = _EXPANSION * sum(os.path.getsize(path) for path in paths)
+    parts = _decoded_parts(tf.data.TFRecordDataset(paths), num_parallel_calls)
+    if size <= cache_bytes:
+        decoded = examples.concatenate(parts)
+    elif cache_dir is not None:
+        name = f"{split}-{dataset_files.fingerprint(directory)[:32]}"
+        cached = os.path.join(os.path.expanduser(os.fspath(cache_dir)), name)
+        decoded = cache.load_or_create(cached, parts, size)
+    else:
+        return None
+    expected = dataset_files.counts(directory)[split]
+    if len(decoded) != expected:
+        raise EthosError(
+            f"{directory}: the shards of the split {split!r} contain {len(decoded)} "
+            f"examples, but dataset_info.json says {expected}"
+        )
+    return decoded
+
+
+def _interleave(
+    sources: tf.data.Dataset, read: Callable[..., tf.data.Dataset], seed: int
 ) -> tf.data.Dataset:
-    """All elements of some shards, from many at a time, in another order each epoch.
+    """Reads several sources in turn, in a different order in each epoch.
 
     Args:
-      shards: of known number.
-      read: one of them to its elements: serialized examples, or rows of kept ones.
-      seed: of the order, which is the same whatever the elements are.
+      sources: Paths of shards, or ranges of rows. Their number must be known.
+      read: Function from a source to its elements: serialized examples or rows.
+      seed: Random seed of the order, which does not depend on the kind of elements.
     """
-    count = int(shards.cardinality())
-    ds = shards.shuffle(count, seed=seed, reshuffle_each_iteration=True)
+    count = int(sources.cardinality())
+    ds = sources.shuffle(count, seed=seed, reshuffle_each_iteration=True)
     return ds.interleave(read, cycle_length=min(_CYCLE, count), block_length=4)
 
 
-def _decoded_bytes(paths: list[str]) -> int:
-    """About how much memory the decoded examples of some shards take."""
-    return _EXPANSION * sum(tf.io.gfile.stat(path).length for path in paths)
-
-
-def _decoded(
+def _decoded_parts(
     ds: tf.data.Dataset, num_parallel_calls: int
 ) -> Iterator[examples.Examples]:
-    """All examples of serialized ones, some at a time."""
-    ds = ds.batch(_DECODED_AT_ONCE).map(_decode, num_parallel_calls)
-    for one in ds.as_numpy_iterator():
-        yield examples.Examples(*(one[key] for key in _FIELDS))
+    """Decodes serialized examples, a few at a time."""
+    ds = ds.batch(_DECODE_BATCH).map(_decode, num_parallel_calls)
+    for batch in ds.as_numpy_iterator():
+        yield examples.Examples(*(batch[key] for key in _FIELDS))
 
 
 def _decode(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Parses a batch of examples, decodes their images and depth."""
+    """Parses a batch of examples and decodes their images and depth maps."""
     parsed = records.parse_tensors(serialized)
     pixels, sides, depth = tf.numpy_function(
-        callbacks.awaited(examples.decode),
+        callbacks.tracked(examples.decode),
         [parsed["image"], parsed["depth"]],
         [tf.uint8, tf.int64, tf.uint16],
         stateful=False,
@@ -324,31 +247,32 @@ def _decode(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
 
 def _sample(
     number: tf.Tensor,
-    chosen: tf.Tensor,
+    selected: tf.Tensor,
     *,
-    kept: examples.Examples | None,
+    decoded: examples.Examples | None,
     training: bool,
     options: dict[str, Any],
 ) -> dict[str, tf.Tensor]:
     """Samples a batch.
 
     Args:
-      number: int64 (B,), the examples' numbers in the run.
-      chosen: int64 (B,), rows of `kept`; or, without it, serialized examples.
-      kept: the split, if it is kept in memory.
-      training: whether only what training needs is wanted.
-      options: of `examples.sample`.
+      number: int64 (B,), number of each example in the run.
+      selected: int64 (B,), rows of `decoded`. If `decoded` is None: string (B,),
+        serialized examples.
+      decoded: All examples of the split, if they were decoded in advance.
+      training: Whether to return only the values that training needs.
+      options: Further arguments of `examples.sample`.
     """
     batch: dict[str, tf.Tensor] = {}
-    if kept is None:
-        batch = _decode(chosen)
-        chosen = tf.range(tf.shape(chosen, tf.int64)[0])
+    if decoded is None:
+        batch = _decode(selected)
+        selected = tf.range(tf.shape(selected, tf.int64)[0])
 
-    @callbacks.awaited
+    @callbacks.tracked
     def sample(number: Any, rows: Any, *fields: Any) -> list[np.ndarray]:
-        source = examples.Examples(*fields) if kept is None else kept
-        made = examples.sample(source, rows, index=number, **options)
-        return [made[key] for key in specs]
+        source = examples.Examples(*fields) if decoded is None else decoded
+        values = examples.sample(source, rows, index=number, **options)
+        return [values[key] for key in specs]
 
     size, depth_size = options["image_size"], options["depth_size"]
     specs = {
@@ -360,7 +284,7 @@ def _sample(
     }
     values = tf.numpy_function(
         sample,
-        [number, chosen, *(batch[key] for key in _FIELDS if batch)],
+        [number, selected, *(batch[key] for key in _FIELDS if batch)],
         [dtype for _, dtype in specs.values()],
         stateful=False,
     )

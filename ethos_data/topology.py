@@ -1,7 +1,7 @@
 """The 68 facial landmarks of iBUG 300-W (Sagonas et al., 2013): names and symmetry.
 
-"Right" and "left" are the person's own: the right eye is on the left of the picture of
-somebody who looks into the camera.
+"Right" and "left" are the person's own sides: the right eye is on the left of the image
+of a person who looks into the camera.
 """
 
 from __future__ import annotations
@@ -18,37 +18,39 @@ GROUPS: Final[dict[str, range]] = {
     "left_eyebrow": range(22, 27),
     "nose_bridge": range(27, 31),
     "nose_base": range(31, 36),
-    "right_eye": range(36, 42),  # 36 is the outer corner, 39 the inner one
-    "left_eye": range(42, 48),  # 42 is the inner corner, 45 the outer one
+    "right_eye": range(36, 42),  # 36 is the outer corner, 39 the inner corner
+    "left_eye": range(42, 48),  # 42 is the inner corner, 45 the outer corner
     "outer_lip": range(48, 60),
     "inner_lip": range(60, 68),
 }
+"""Name of each part of the face and the indices of its landmarks."""
 
 CLOSED_GROUPS: Final = frozenset({"right_eye", "left_eye", "outer_lip", "inner_lip"})
+"""The groups whose last landmark is connected to the first."""
 
 EYES: Final = np.arange(36, 48)
-"""The twelve eye points, whose mean is the origin of z."""
+"""Indices of the twelve eye landmarks. The mean of their z is the origin of z."""
 
 OUTER_EYE_CORNERS: Final = (36, 45)
-"""Their distance is the inter-ocular distance of NME_iod."""
+"""Indices of the two landmarks whose distance is the unit of NME_iod."""
 
 
 def _edges() -> tuple[tuple[int, int], ...]:
     edges = []
-    for name, points in GROUPS.items():
-        edges += [(i, i + 1) for i in points[:-1]]
+    for name, group in GROUPS.items():
+        edges += [(i, i + 1) for i in group[:-1]]
         if name in CLOSED_GROUPS:
-            edges.append((points[-1], points[0]))
+            edges.append((group[-1], group[0]))
     return tuple(edges)
 
 
 EDGES: Final = _edges()
-"""Pairs of landmarks that a drawing joins."""
+"""Pairs of landmarks that a drawing connects by a line."""
 
 
 def _mirror() -> np.ndarray:
-    # In every row the k-th point of the first list faces the k-th of the second.
-    facing = (
+    # In each pair, the k-th landmark of one range mirrors the k-th of the other.
+    symmetric = (
         (range(0, 9), range(16, 7, -1)),
         (range(17, 22), range(26, 21, -1)),
         (range(27, 31), range(27, 31)),
@@ -60,31 +62,39 @@ def _mirror() -> np.ndarray:
         (range(65, 67), (67, 66)),
     )
     permutation = np.full(NUM_LANDMARKS, -1)
-    for one_side, other_side in facing:
-        permutation[list(one_side)] = list(other_side)
-        permutation[list(other_side)] = list(one_side)
+    for right, left in symmetric:
+        permutation[list(right)] = list(left)
+        permutation[list(left)] = list(right)
     return permutation
 
 
 MIRROR: Final = _mirror()
-"""int (68,). ``mirrored[i] = points[MIRROR[i]]`` after x is reflected."""
+"""int (68,), index of the landmark on the other side of the face. After x has been
+reflected, the landmarks of the mirrored face are ``landmarks[MIRROR]``."""
 
 
 def face_box(landmarks: np.ndarray) -> np.ndarray:
-    """The tight box of landmarks: what every part of ETHOS calls the face box.
+    """Returns the tight box of the 68 landmarks, called the face box in this project.
 
     Args:
-      landmarks: (..., 68, 2) or (..., 68, 3), x and y first, any frame of reference.
+      landmarks: (..., 68, 2) or (..., 68, 3), x and y first, in any frame of reference.
 
     Returns:
-      (..., 4): x0, y0, x1, y1 in the frame of reference of the landmarks.
+      (..., 4), x0, y0, x1, y1 in the frame of reference of the landmarks.
     """
     xy = landmarks[..., :2]
     return np.concatenate([xy.min(axis=-2), xy.max(axis=-2)], axis=-1)
 
 
 def face_size(box: np.ndarray) -> np.ndarray:
-    """``sqrt(width * height)`` of boxes (..., 4): the unit of NME_box. Shape (...)."""
+    """Returns ``sqrt(width * height)`` of boxes, which is the unit of NME_box.
+
+    Args:
+      box: (..., 4), x0, y0, x1, y1.
+
+    Returns:
+      (...), in the unit of the boxes.
+    """
     extent = box[..., 2:] - box[..., :2]
     return np.sqrt(extent[..., 0] * extent[..., 1])
 

@@ -75,7 +75,7 @@ def evaluate(
       progress: called now and then with the frames done and all frames.
     """
     import_tensorflow()
-    from ethos_data import dataset
+    from ethos_data import dataset_files
 
     chosen = select(conditions)
     total = samples.count(data_dir, split, limit=limit)
@@ -83,7 +83,7 @@ def evaluate(
     other = None
     if baseline_model is not None:
         other = load(baseline_model, backend, label_shift)
-    with dataset.naming_damage(data_dir):
+    with dataset_files.locate_damage(data_dir):
         mean = baseline.mean_face(data_dir, split)
         found = gather(
             network,

@@ -70,7 +70,7 @@ def fit(
       KeyboardInterrupt: after the state was saved.
     """
     import_tensorflow()
-    from ethos_data import dataset
+    from ethos_data import dataset_files
     from ethos_model.training import inputs, loop
     from ethos_model.training import run as runs
 
@@ -87,7 +87,7 @@ def fit(
     trainer = loop.Trainer(config, strategy, degradation if config.degrade else None)
     run = runs.Run(config, trainer, data, progress or following.ProgressBar())
     places = [place for place in (config.data_dir, config.extra_data_dir) if place]
-    with dataset.naming_damage(*places):
+    with dataset_files.locate_damage(*places):
         run.start()
         if config.profile_steps:
             from ethos_model.training import profiling

@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from ethos_data import depth as depth_lib
 from ethos_data import next_step
-from ethos_data.errors import EthosError, cli
+from ethos_data.errors import EthosError, cli, reason_of
 from ethos_data.storage import files
 from pipelines import logs, metadata, plan, shard
 from pipelines.job import Job, Result
@@ -114,7 +114,7 @@ def make_engine(runner: str, beam_args: list[str]) -> Any:
     try:
         engine = create_runner(_RUNNERS.get(runner, runner))
     except (ValueError, ImportError, AttributeError) as error:
-        raise EthosError(f"--runner {runner}: {shard.reason_of(error)}") from error
+        raise EthosError(f"--runner {runner}: {reason_of(error)}") from error
     # After the runner is imported, which may bring flags of its own.
     reject_unknown(beam_args)
     return engine

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from ethos_data import records
 from ethos_data.corpora import npz_video
+from ethos_data.corpora.video import CorpusError
 from ethos_data.errors import EthosError
 from ethos_data.storage import files
 from pipelines import metadata, plan
@@ -107,7 +108,7 @@ class Job:
           EthosError: it belongs to another conversion or to something else, or a job
             is running in it.
         """
-        files.make_folder(self._state_dir)
+        files.make_directory(self._state_dir)
         with self._locked():
             present = [entry.path for entry in self._written()]
             state = f"{shard_lib.STATE}/{PLAN}"
@@ -212,7 +213,7 @@ class Job:
             path = files.join(self.corpus_dir, *entry.path.split("/"))
             frames = height = width = 0
             # What is wrong with it is for the worker to say.
-            broken = contextlib.suppress(npz_video.CorpusError, OSError)
+            broken = contextlib.suppress(CorpusError, OSError)
             with broken, files.opened(path) as file:
                 frames, height, width = npz_video.count_frames(path, file)
             return plan.Source(

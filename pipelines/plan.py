@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from ethos_data import depth as depth_lib
 from ethos_data import records
-from ethos_data.corpora import npz_video
+from ethos_data.corpora import video
 from ethos_data.errors import EthosError
 from pipelines import splits
 
@@ -124,11 +124,11 @@ class Source:
 
     @property
     def video_id(self) -> str:
-        return npz_video.video_id_of(self.path)
+        return video.video_id_of(self.path)
 
     @property
     def person_id(self) -> str:
-        return npz_video.person_id_of(self.video_id)
+        return video.person_id_of(self.video_id)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Member:
     max_frames: int | None
 
     def frames(self, stride: int) -> int:
-        return len(npz_video.chosen_frames(self.source.frames, stride, self.max_frames))
+        return len(video.select_frames(self.source.frames, stride, self.max_frames))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,7 +24,8 @@ from numpy.typing import ArrayLike
 from ethos_data import crop, records, topology
 from ethos_data import depth as depth_lib
 from ethos_data.corpora import npz_video
-from ethos_data.errors import EthosError
+from ethos_data.corpora.video import CorpusError, Video
+from ethos_data.errors import EthosError, reason_of
 from ethos_data.storage import files, tfrecord
 from pipelines import plan
 
@@ -89,12 +90,6 @@ def process(
     return data
 
 
-def reason_of(error: BaseException) -> str:
-    """One short line for an error of the system or of a library."""
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return reason.splitlines()[0][:200]
-
-
 class _Receipt:
     """Collects what is known of a shard while it is made."""
 
@@ -129,7 +124,7 @@ class _Receipt:
         path = files.join(corpus_dir, *source.path.split("/"))
         try:
             video = read_video(path, member, options)
-        except npz_video.CorpusError as error:
+        except CorpusError as error:
             entry["rejected"] = error.reason
             entry["retry"] = isinstance(error.__cause__, (OSError, MemoryError))
             return []
@@ -182,13 +177,11 @@ def _counts(values: ArrayLike, edges: Sequence[float]) -> list[int]:
     return np.histogram(values, edges)[0].tolist()
 
 
-def read_video(
-    path: str, member: plan.Member, options: plan.Options
-) -> npz_video.Video:
+def read_video(path: str, member: plan.Member, options: plan.Options) -> Video:
     """Reads a planned file from wherever it lies.
 
     Raises:
-      corpus.CorpusError: it cannot be used.
+      CorpusError: it cannot be used.
     """
     try:
         with files.opened(path) as file:
@@ -201,22 +194,20 @@ def read_video(
             video.video_id.encode()
             return video
     except UnicodeEncodeError as error:
-        raise npz_video.CorpusError(path, "has a name that is not UTF-8") from error
+        raise CorpusError(path, "has a name that is not UTF-8") from error
     except OSError as error:
         reason = f"cannot be read ({reason_of(error)})"
-        raise npz_video.CorpusError(path, reason) from error
+        raise CorpusError(path, reason) from error
 
 
-def make_records(
-    video: npz_video.Video, options: plan.Options
-) -> Iterator[records.Record | str]:
+def make_records(video: Video, options: plan.Options) -> Iterator[records.Record | str]:
     """The record of each frame, or why there is none.
 
     What concerns 68 points is worked out for all frames at once: on arrays this small,
     a call of numpy's costs as much for a hundred frames as for one.
 
     Args:
-      video: see `corpus.Video`.
+      video: see `corpora.video.Video`.
       options: see `plan.Options`.
 
     Yields:
@@ -266,7 +257,7 @@ def _derived_depths(
 
 
 def _make_record(
-    video: npz_video.Video,
+    video: Video,
     index: int,
     window: crop.Window,
     normalized: np.ndarray,

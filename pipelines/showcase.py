@@ -44,9 +44,9 @@ def held_out(data_dir: str) -> list[str]:
     Raises:
       EthosError: the test split is empty.
     """
-    from ethos_data import dataset
+    from ethos_data import dataset_files
 
-    path = os.path.join(dataset.version_dir(data_dir), metadata.MANIFEST)
+    path = os.path.join(dataset_files.version_dir(data_dir), metadata.MANIFEST)
     with open(path, encoding="utf-8") as file:
         inputs = [one for one in json.load(file)["inputs"] if one["split"] == "test"]
     if not inputs:

@@ -1,10 +1,10 @@
-"""Geometry: moves a face's image, landmarks and depth together, in one sampling.
+"""Geometric augmentation: image, landmarks and depth move together.
 
-A `Placement` says where the network's window lies in the stored crop: its centre, side,
-angle and whether it is mirrored. Everything else follows from it. Landmarks go through
-its inverse, image and depth are sampled once through it, so that nothing is blurred by
-a second resampling and no target can drift from the picture. No TensorFlow here: the
-input pipeline calls these functions on its batches and images.
+A `Placement` describes the network's window in the stored crop: its centre, side, angle
+and whether it is mirrored. Landmarks are transformed with its inverse. Image and depth
+are sampled with it once, so no second resampling blurs the image, and image and targets
+always fit together. This module does not use TensorFlow: the input pipeline calls these
+functions on its batches.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ from ethos_data import crop, topology
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How far training moves a face away from the middle of its window.
+    """Limits of the random movement of the network's window in training.
 
     Attributes:
-      rotation: largest angle to either side, degrees.
-      scale: smallest and largest side of the window over `crop.NETWORK_CONTEXT` x the
-        longer side of the face box; drawn evenly in the logarithm.
-      shift: largest move of the window along each axis, parts of its side. A tracker's
-        box from the last frame is off by a few percent.
-      mirror: how often the picture is mirrored, 0-1.
-      label_shift: how far the labels lie to the right of what mirror symmetry allows,
-        % of the face size. Those of YouTube Faces lie 1.5 % there.
-      wanted_shift: how far they are to lie there, whoever made them and whether or not
-        the picture is mirrored: a network can only learn one convention.
+      rotation: Largest angle to either side, in degrees.
+      scale: Smallest and largest side of the window, relative to its side without
+        augmentation. The logarithm of the scale is uniformly distributed.
+      shift: Largest shift of the window along each axis, in sides of the window. The
+        face box of a tracker is off by a few percent.
+      mirror: Probability that the image is mirrored, 0 to 1.
+      label_shift: Systematic error of the labels in the data set: the distance by which
+        they are too far to the right, in % of the face size. It breaks the symmetry of
+        mirrored images. Its value is 1.5 % in YouTube Faces.
+      wanted_shift: Systematic error of the labels that are returned, in % of the face
+        size. It is the same for all data sets and for mirrored images, because a
+        network can learn only one convention.
     """
 
     rotation: float = 30.0
@@ -44,24 +46,27 @@ class Augmentation:
     def __post_init__(self) -> None:
         low, high = self.scale
         if not (0 < low <= high and 0 <= self.mirror <= 1):
-            raise ValueError(f"scale and mirror are out of range. Received: {self}")
+            raise ValueError(
+                "scale must be positive and ascending, mirror from 0 to 1. "
+                f"Received: {self}"
+            )
 
 
 NONE: Final = Augmentation(rotation=0, scale=(1, 1), shift=0, mirror=0)
-"""Leaves every face as the predictor would see it."""
+"""No augmentation: the window of each face is the window that the predictor uses."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """Windows of a batch of faces in the normalised frames of their stored crops.
+    """The network's windows of a batch, in the normalised frames of the stored crops.
 
     Attributes:
-      center: float64 (B, 2), x and y.
-      side: float64 (B,), in sides of the stored crop.
-      angle: float64 (B,), radians; the window is turned from x towards y.
-      mirrored: bool (B,).
-      shift: float64 (B,), by how much labels are moved to the left in the stored crop,
-        in its sides, before all else.
+      center: float64 (B, 2), x and y of the centre.
+      side: float64 (B,), width and height, in sides of the stored crop.
+      angle: float64 (B,), in radians; a positive angle rotates from x towards y.
+      mirrored: bool (B,), whether the window is mirrored.
+      shift: float64 (B,), distance by which labels are moved to the left before all
+        other steps, in sides of the stored crop.
     """
 
     center: np.ndarray
@@ -71,36 +76,52 @@ class Placement:
     shift: np.ndarray
 
     def matrix(self) -> np.ndarray:
-        """The map from the window's frame to the crop's: (B, 2, 3), both normalised."""
+        """Returns the normalised maps from windows to crops: float64 (B, 2, 3)."""
         cos, sin = np.cos(self.angle) * self.side, np.sin(self.angle) * self.side
         flip = np.where(self.mirrored, -1.0, 1.0)
         linear = np.stack([cos * flip, -sin, sin * flip, cos], -1).reshape(-1, 2, 2)
-        # (0.5, 0.5), the middle of the window, falls on the centre.
+        # The centre of the window, (0.5, 0.5), is mapped to `center`.
         offset = self.center - linear.sum(axis=-1) / 2
         return np.concatenate([linear, offset[..., None]], axis=-1)
 
     def label_matrix(self) -> np.ndarray:
-        """As `matrix`, for what moves with the labels: the depth map."""
+        """Returns `matrix` for the depth map, which is shifted like the landmarks."""
         matrix = self.matrix()
         matrix[:, 0, 2] += self.shift
         return matrix
 
-    def move(self, points: np.ndarray) -> np.ndarray:
-        """Landmarks (B, 68, 3) from the crop's frame to the window's; z in its unit."""
+    def move(self, landmarks: np.ndarray) -> np.ndarray:
+        """Converts landmarks from the frame of the crop to the frame of the window.
+
+        Args:
+          landmarks: (B, 68, 3), in the normalised frame of the crop.
+
+        Returns:
+          float32 (B, 68, 3), in the normalised frame of the window.
+        """
         matrix = self.label_matrix()
-        xy = points[..., :2] - matrix[:, None, :, 2]
+        xy = landmarks[..., :2] - matrix[:, None, :, 2]
         xy = xy @ np.linalg.inv(matrix[:, :, :2]).transpose(0, 2, 1)
-        moved = np.concatenate([xy, points[..., 2:] / self.side[:, None, None]], -1)
+        z = landmarks[..., 2:] / self.side[:, None, None]
+        moved = np.concatenate([xy, z], -1)
         return np.where(
             self.mirrored[:, None, None], moved[:, topology.MIRROR], moved
         ).astype(np.float32)
 
 
 def uniform(seed: int, index: np.ndarray, count: int) -> np.ndarray:
-    """Numbers in [0, 1) that depend on (seed, index) alone: float64 (B, count).
+    """Returns random numbers that depend only on `seed` and `index`.
 
-    SplitMix64 (Steele et al., 2014) as a counter-based generator: a numpy Generator per
-    image would cost more than sampling the image.
+    The generator is SplitMix64 (Steele et al., 2014) with a counter as its state. A
+    numpy Generator for each image would take longer than sampling the image.
+
+    Args:
+      seed: Random seed.
+      index: int (B,), number of each example in the run.
+      count: Numbers per example.
+
+    Returns:
+      float64 (B, count), uniformly distributed in [0, 1).
     """
     with np.errstate(over="ignore"):
         state: np.ndarray = np.asarray(index, np.uint64)[:, None] * np.uint64(count)
@@ -122,28 +143,30 @@ def place(
     seed: int = 0,
     index: np.ndarray | None = None,
 ) -> Placement:
-    """The network's window of every face, moved as training wants it.
+    """Returns the network's window of each face, moved at random.
 
     Args:
-      landmarks: (B, 68, 3), normalised in the stored crop.
-      windows: (B, 3) left, top, size of the stored crop, source pixels.
-      augmentation: how far to move; by default the predictor's window exactly.
-      seed: of the run.
-      index: (B,) number of each example in the run; its draw depends on nothing else.
+      landmarks: (B, 68, 3), in the normalised frame of the stored crop.
+      windows: (B, 3), left, top, size of the stored crop, in source pixels.
+      augmentation: Limits of the random movement. The default leaves the window where
+        the predictor would cut it.
+      seed: Random seed of the run.
+      index: int (B,), number of each example in the run; None for 0 to B - 1. The
+        movement depends only on `seed` and `index`.
     """
     size = windows[:, 2].astype(np.float64)
     origin = windows[:, :2].astype(np.float64)
     boxes = topology.face_box(landmarks.astype(np.float64)) * size[:, None]
     boxes += np.concatenate([origin, origin], axis=-1)
-    seen = crop.windows_around(boxes, crop.NETWORK_CONTEXT)
-    side = seen[:, 2] / size
-    center = (seen[:, :2] - origin) / size[:, None] + side[:, None] / 2
+    unmoved = crop.windows_around(boxes, crop.NETWORK_CONTEXT)
+    side = unmoved[:, 2] / size
+    center = (unmoved[:, :2] - origin) / size[:, None] + side[:, None] / 2
     batch = len(size)
     draws = uniform(seed, np.arange(batch) if index is None else index, 5)
     signed = draws * 2 - 1
     low, high = np.log(augmentation.scale)
     mirrored = draws[:, 4] < augmentation.mirror
-    # A mirrored label that lay too far right lies too far left.
+    # A label that is too far to the right is too far to the left after mirroring.
     own, wanted = augmentation.label_shift / 100, augmentation.wanted_shift / 100
     face_size = topology.face_size(boxes) / size
     shift = face_size * np.where(mirrored, own + wanted, own - wanted)
@@ -158,18 +181,18 @@ def place(
 
 
 def to_pixels(matrix: np.ndarray, size: int, side: np.ndarray | float) -> np.ndarray:
-    """Normalised maps as maps between pixel centres, as `cv2.warpAffine` wants them.
+    """Converts normalised maps to maps between pixel centres, as in `cv2.warpAffine`.
 
     Args:
-      matrix: (..., 2, 3), window to crop, normalised.
-      size: side of the window's picture, pixels.
-      side: (...) or one side of the crop's picture, pixels.
+      matrix: (..., 2, 3), maps from windows to crops, both normalised.
+      size: Width and height of the window's image, in pixels.
+      side: (...) or a number, width and height of the crop's image, in pixels.
 
     Returns:
-      float64 (..., 2, 3): pixel x, y of the window to pixel x, y of the crop.
+      float64 (..., 2, 3), maps from pixels x, y of the windows to pixels of the crops.
     """
     pixels = matrix * np.asarray(side, np.float64)[..., None, None]
     pixels[..., :2] /= size
-    # A pixel's centre is half a pixel from its edge, in both pictures.
+    # In both images the centre of a pixel is half a pixel from its edge.
     pixels[..., 2] += pixels[..., :2].sum(axis=-1) / 2 - 0.5
     return pixels

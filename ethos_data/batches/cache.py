@@ -1,8 +1,9 @@
-"""Decoded examples on disk, for splits that memory does not hold: decoded once, mapped.
+"""Decoded examples on disk, for splits that do not fit into memory.
 
-`tf.data`'s own file cache is read from its start to its end, and every tensor is parsed
-out of a record again. Here the pixels lie in the file as they lie in memory: any
-example can be sampled where it lies, and the system keeps what it has room for.
+A split is decoded once. Later its files are mapped into memory, so that any example can
+be sampled directly and the system keeps as much in memory as there is room for.
+`tf.data`'s file cache cannot do this: it reads the file from start to end and parses
+each tensor again.
 """
 
 from __future__ import annotations
@@ -19,81 +20,82 @@ import numpy as np
 from ethos_data import records
 from ethos_data.batches.examples import Examples
 from ethos_data.errors import EthosError
+from ethos_data.storage import files
 
 _MAPPED: Final = {"pixels": np.uint8, "depth": np.uint16}
-"""What takes the room; each has a file of its own, without a header."""
+"""The large arrays and their types. Each has a file without a header."""
 
 _SMALL: Final = ("sides", "landmarks", "windows", "face_size")
+"""The other arrays. Each has an npy file."""
 
 
-def kept(folder: str, parts: Iterable[Examples], expected_bytes: int) -> Examples:
-    """The examples that `folder` holds, made of `parts` if it is not there yet.
+def load_or_create(
+    directory: str, parts: Iterable[Examples], expected_bytes: int
+) -> Examples:
+    """Returns the examples stored in a directory, which is created if it is missing.
 
-    Processes that want the same folder wait for the one that makes it. A folder is
-    there as a whole or not at all, whatever ends the process.
+    Processes that need the same directory wait for the process that creates it. The
+    directory never contains a part of the examples, even if the process is killed.
 
     Args:
-      folder: on this machine; its name must tell what is in it.
-      parts: all examples, in order.
-      expected_bytes: about how much room they take.
+      directory: Local directory. The caller must choose a name that depends on the
+        examples, because an existing directory is not compared with `parts`.
+      parts: All examples, in order. Not read if the directory exists.
+      expected_bytes: Approximate size of the decoded examples, in bytes.
 
     Raises:
-      EthosError: it cannot be written.
+      EthosError: The directory cannot be written.
     """
     try:
-        os.makedirs(os.path.dirname(folder) or ".", exist_ok=True)
-        with open(f"{folder}.lock", "wb") as lock:
-            # The system drops the lock with the process, however it ends.
+        os.makedirs(os.path.dirname(directory) or ".", exist_ok=True)
+        with open(f"{directory}.lock", "wb") as lock:
+            # The system releases the lock when the process ends for any reason.
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not os.path.isdir(folder):
-                _write(folder, parts, expected_bytes)
-        return _read(folder)
+            files.remove_leftovers(directory)
+            if not os.path.isdir(directory):
+                _write(directory, parts, expected_bytes)
+        return _read(directory)
     except OSError as error:
         reason = error.strerror or str(error).splitlines()[0]
         raise EthosError(
-            f"{folder}: decoded examples cannot be kept ({reason})"
+            f"{directory}: decoded examples cannot be stored ({reason})"
         ) from error
 
 
-def _write(folder: str, parts: Iterable[Examples], expected_bytes: int) -> None:
-    partial = f"{folder}.partial"
-    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
-    free = shutil.disk_usage(os.path.dirname(folder) or ".").free
+def _write(directory: str, parts: Iterable[Examples], expected_bytes: int) -> None:
+    free = shutil.disk_usage(os.path.dirname(directory) or ".").free
     if free < expected_bytes:
         raise EthosError(
-            f"{folder}: decoded examples take about {expected_bytes / 1e9:.1f} GB, "
-            f"{free / 1e9:.1f} GB are free"
+            f"{directory}: decoded examples need about {expected_bytes / 1e9:.1f} GB, "
+            f"but only {free / 1e9:.1f} GB are free"
         )
-    about = f"about {expected_bytes / 1e9:.1f} GB"
-    print(f"decoding all examples once into {folder}, {about}", file=sys.stderr)
-    os.makedirs(partial)
-    try:
+    size = f"about {expected_bytes / 1e9:.1f} GB"
+    print(f"decoding all examples once into {directory}, {size}", file=sys.stderr)
+    with files.replacing(directory) as temporary:
+        os.makedirs(temporary)
         small: list[tuple[np.ndarray, ...]] = []
         with (
-            open(os.path.join(partial, "pixels"), "wb") as pixels,
-            open(os.path.join(partial, "depth"), "wb") as depth,
+            open(os.path.join(temporary, "pixels"), "wb") as pixels,
+            open(os.path.join(temporary, "depth"), "wb") as depth,
         ):
             for part in parts:
                 pixels.write(part.pixels.data)
                 depth.write(np.ascontiguousarray(part.depth).data)
                 small.append(tuple(getattr(part, name) for name in _SMALL))
         for name, values in zip(_SMALL, zip(*small, strict=True), strict=True):
-            np.save(os.path.join(partial, f"{name}.npy"), np.concatenate(values))
-        os.rename(partial, folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+            np.save(os.path.join(temporary, f"{name}.npy"), np.concatenate(values))
 
 
-def _read(folder: str) -> Examples:
-    # Private mappings: writable, so that no kernel is compiled a second time for
-    # read-only arrays, and nothing that is written would reach the file.
+def _read(directory: str) -> Examples:
+    # Mode "c" maps the files privately. The arrays are writable, because numba would
+    # compile each kernel a second time for read-only arrays. Nothing that is written to
+    # them reaches the file.
     mapped = {
-        name: np.asarray(np.memmap(os.path.join(folder, name), dtype, mode="c"))
+        name: np.asarray(np.memmap(os.path.join(directory, name), dtype, mode="c"))
         for name, dtype in _MAPPED.items()
     }
     small = {
-        name: np.load(os.path.join(folder, f"{name}.npy"), allow_pickle=False)
+        name: np.load(os.path.join(directory, f"{name}.npy"), allow_pickle=False)
         for name in _SMALL
     }
     side = records.DEPTH_SIZE

@@ -1,6 +1,6 @@
-"""Decoded examples in flat memory, and the network's windows sampled out of them.
+"""Decoded examples in memory, and sampling of the network's windows from them.
 
-Plain numpy: the input pipeline calls it once for each batch.
+Everything here is numpy. The input pipeline calls `sample` once for each batch.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ from ethos_data import crop, records
 from ethos_data.batches import augment, sampling
 
 _GROWTH: Final = 1.25
-"""Memory is enlarged by so much at a time. Large blocks are remapped, not copied."""
+"""Factor by which the memory of the pixels grows. The system remaps blocks of this size
+instead of copying them."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """Decoded examples, all of a split or those of a batch.
+    """Decoded examples: a batch or a whole split.
 
     Attributes:
       pixels: uint8 (P,), square RGB images one after the other.
-      sides: int64 (N,), of the images, pixels.
-      depth: uint16 (N, 96, 96), see `records.depth_to_values`.
-      landmarks: float32 (N, 68, 3), normalised in the stored crop.
-      windows: float32 (N, 3), left, top, size of the stored crop, source pixels.
-      face_size: float32 (N,), source pixels.
-      starts: int64 (N,), where in `pixels` each image begins.
+      sides: int64 (N,), width and height of each image, in pixels.
+      depth: uint16 (N, 96, 96), levels of `depth_codec`.
+      landmarks: float32 (N, 68, 3), in the normalised frame of the stored crop.
+      windows: float32 (N, 3), left, top, size of the stored crop, in source pixels.
+      face_size: float32 (N,), sqrt(w * h) of the face box, in source pixels.
+      starts: int64 (N,), index in `pixels` of the first byte of each image.
     """
 
     pixels: np.ndarray
@@ -48,7 +49,7 @@ class Examples:
         return len(self.sides)
 
     def image(self, row: int) -> np.ndarray:
-        """uint8 (S, S, 3), a view."""
+        """Returns a view of one image, uint8 (S, S, 3), RGB."""
         start, side = self.starts[row], self.sides[row]
         return self.pixels[start : start + 3 * side**2].reshape(side, side, 3)
 
@@ -56,24 +57,27 @@ class Examples:
 def decode(
     jpegs: Sequence[bytes], pngs: Sequence[bytes]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The first three arrays of `Examples` from the records' `image` and `depth`.
+    """Decodes the features `image` and `depth` of N records.
+
+    Returns:
+      The first three arrays of `Examples`: `pixels`, `sides` and `depth`.
 
     Raises:
-      ValueError: one does not decode.
+      ValueError: An image or a depth map cannot be decoded.
     """
     images = [records.decode_image(jpeg) for jpeg in jpegs]
     sides = np.array([len(image) for image in images], np.int64)
-    pixels = sampling.empty((int(3 * (sides**2).sum()),), np.uint8)
+    pixels = sampling.aligned_empty((int(3 * (sides**2).sum()),), np.uint8)
     np.concatenate([image.reshape(-1) for image in images], out=pixels)
     shape = (len(images), records.DEPTH_SIZE, records.DEPTH_SIZE)
-    depth = sampling.empty(shape, np.uint16)
-    for one, png in zip(depth, pngs, strict=True):
-        one[:] = records.decode_depth(png)
+    depth = sampling.aligned_empty(shape, np.uint16)
+    for levels, png in zip(depth, pngs, strict=True):
+        levels[:] = records.decode_depth(png)
     return pixels, sides, depth
 
 
-def collect(parts: Iterable[Examples]) -> Examples:
-    """Many examples out of several, without ever holding the pixels twice."""
+def concatenate(parts: Iterable[Examples]) -> Examples:
+    """Joins examples without holding a second copy of all pixels in memory."""
     pixels = np.empty(0, np.uint8)
     filled = 0
     others: list[tuple[np.ndarray, ...]] = []
@@ -100,21 +104,23 @@ def sample(
     augmentation: augment.Augmentation,
     seed: int,
 ) -> dict[str, np.ndarray]:
-    """Places the network's windows and samples image and depth there.
+    """Chooses the network's window of each face and samples image and depth in it.
 
     Args:
-      examples: what is sampled.
-      rows: int64 (B,), which of them.
-      index: int64 (B,), the examples' numbers in the run, for `augment.place`.
-      image_size: side S of the network's input, pixels.
-      depth_size: side D of the depth target, pixels.
-      augmentation: how far to move faces.
-      seed: of the augmentation.
+      examples: The examples to sample from.
+      rows: int64 (B,), row of each example in `examples`.
+      index: int64 (B,), number of each example in the run. With `seed` it determines
+        the augmentation.
+      image_size: Width and height S of the network's input, in pixels.
+      depth_size: Width and height D of the depth target, in pixels.
+      augmentation: Limits of the random movement of the window.
+      seed: Random seed of the augmentation.
 
     Returns:
-      `image` uint8 (B, S, S, 3), `landmarks` float32 (B, 68, 3), `depth` float32
-      (B, D, D, 1), 0 where there is none, `depth_mask` of the same shape and
-      `face_size` float32 (B,), all in the unit of the network's window.
+      A dictionary of `image` uint8 (B, S, S, 3), RGB; `landmarks` float32 (B, 68, 3);
+      `depth` float32 (B, D, D, 1), 0 where it is unknown; `depth_mask` float32
+      (B, D, D, 1), 1 where the depth is known; and `face_size` float32 (B,). Landmarks,
+      depth and face size are in the normalised frame of the network's window.
     """
     landmarks, windows = examples.landmarks[rows], examples.windows[rows]
     placement = augment.place(
@@ -122,37 +128,52 @@ def sample(
     )
     matrix = placement.matrix()
     starts, sides = examples.starts[rows], examples.sides[rows]
-    whole: list[crop.Window | None] = [None] * len(rows)
+    aligned: list[crop.Window | None] = [None] * len(rows)
     if augmentation == augment.NONE:
-        whole = list(map(_whole, matrix, placement.side, sides.tolist()))
-    if None in whole:
-        at = augment.to_pixels(matrix, image_size, sides)
-        images = sampling.sample_images(examples.pixels, starts, sides, at, image_size)
+        aligned = list(
+            map(_pixel_aligned_window, matrix, placement.side, sides.tolist())
+        )
+    if None in aligned:
+        to_image = augment.to_pixels(matrix, image_size, sides)
+        images = sampling.sample_images(
+            examples.pixels, starts, sides, to_image, image_size
+        )
     else:
-        images = sampling.empty((len(rows), image_size, image_size, 3), np.uint8)
-    for i, window in enumerate(whole):
-        if window is not None:  # as the predictor does it, to the last bit
+        shape = (len(rows), image_size, image_size, 3)
+        images = sampling.aligned_empty(shape, np.uint8)
+    for i, window in enumerate(aligned):
+        if window is not None:  # bit-identical to the image that the predictor cuts
             cut = crop.cut(examples.image(rows[i]), window)
             images[i] = crop.resize(cut, image_size)
-    at = augment.to_pixels(placement.label_matrix(), depth_size, records.DEPTH_SIZE)
-    depth, mask = sampling.sample_depths(
-        examples.depth, rows, at, depth_size, placement.side
+    to_depth = augment.to_pixels(
+        placement.label_matrix(), depth_size, records.DEPTH_SIZE
     )
-    seen_size = examples.face_size[rows] / (windows[:, 2] * placement.side)
+    depth, mask = sampling.sample_depths(
+        examples.depth, rows, to_depth, depth_size, placement.side
+    )
+    face_size = examples.face_size[rows] / (windows[:, 2] * placement.side)
     return {
         "image": images,
         "landmarks": placement.move(landmarks),
         "depth": depth,
         "depth_mask": mask,
-        "face_size": seen_size.astype(np.float32),
+        "face_size": face_size.astype(np.float32),
     }
 
 
-def _whole(matrix: np.ndarray, window_side: float, side: int) -> crop.Window | None:
-    """The predictor's window, if it lies on whole pixels of the stored crop.
+def _pixel_aligned_window(
+    matrix: np.ndarray, window_side: float, side: int
+) -> crop.Window | None:
+    """Returns the network's window if it consists of whole pixels of the stored crop.
 
-    Then `crop.cut` and `crop.resize` make what the predictor would. It does not where
-    the conversion had to shrink the crop to its largest size.
+    For such a window `crop.cut` and `crop.resize` give the image that the predictor
+    would see. The window is not aligned if the conversion had to shrink the crop.
+
+    Args:
+      matrix: float64 (2, 3), map from the window to the crop, both normalised, without
+        rotation.
+      window_side: Side of the window, in sides of the crop.
+      side: Width and height of the crop, in pixels.
     """
     edges = np.array([*(matrix[:, 2] * side), window_side * side])
     left, top, size = np.rint(edges)

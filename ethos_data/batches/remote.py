@@ -20,7 +20,7 @@ from ethos_data.storage import files
 _PIECE_BYTES = 4 << 20
 
 
-def local(data_dir: str) -> str:
+def local_copy(data_dir: str) -> str:
     """A folder of this machine with the data set of `data_dir`.
 
     Args:
@@ -56,7 +56,7 @@ def _fetch_all(data_dir: str, target: str) -> None:
     # Last, so that the copy is known as a data set only when all of it is there.
     order = sorted(found, key=lambda path: (path.endswith("_info.json"), path))
     if not order or not order[-1].endswith("dataset_info.json"):
-        raise EthosError(f"{data_dir}: no data set here; ethos-convert writes one")
+        raise EthosError(f"{data_dir}: contains no data set; ethos-convert writes one")
     for path in order:
         _fetch(files.join(data_dir, path), found[path], os.path.join(target, path))
     for entry in list(files.walk(target)):

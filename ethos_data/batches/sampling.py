@@ -1,8 +1,9 @@
-"""Takes the network's windows out of stored crops: a batch in one call.
+"""Samples the network's windows from stored crops, a whole batch in one call.
 
-In numba: a batch costs one call of Python, which holds no lock, so that threads of the
-input pipeline work side by side, and an image costs a little less than OpenCV's
-warpAffine. The kernels read flat memory and write the batch; nothing is copied between.
+The kernels are compiled by numba and release the interpreter's lock, so the threads of
+the input pipeline run in parallel. They read the decoded examples and write the batch
+without intermediate copies. An image takes slightly less time than in
+`cv2.warpAffine`.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from typing import Final
 
 import numpy as np
 
-from ethos_data import records
+from ethos_data import depth_codec, records
 from ethos_data.compilation import compiled
 
-_MOST_SAMPLES: Final = 16
-"""Samples along each axis of a pixel: with more, a sum of 8-bit values would leave the
-16 bits that a channel has. Crops are stored at a few hundred pixels, so it takes 10."""
+_MAX_SAMPLES: Final = 16
+"""Maximum number of samples along each axis of a pixel. The sum of more samples of
+8 bits would not fit into the 16 bits of a channel. Crops of a few hundred pixels need
+at most 10."""
 
 _ALIGNMENT: Final = 64
-"""Bytes. TensorFlow takes over an array that is so aligned and copies any other."""
+"""Alignment of an array that TensorFlow uses without copying it, in bytes."""
 
-_PART: Final = np.float32(2.0**-16)
+_FRACTION: Final = np.float32(2.0**-16)
 
 _u64 = np.uint64
 _HALF: Final = _u64(0x0000_0080_0080_0080)
@@ -36,63 +38,63 @@ def sample_images(
     matrices: np.ndarray,
     size: int,
 ) -> np.ndarray:
-    """The windows of images: bilinear where they grow, area-averaged where they shrink.
+    """Samples windows of images: bilinear to enlarge, area averaging to shrink.
 
     Args:
       pixels: uint8 (P,), square RGB images one after the other.
-      starts: int64 (B,), where in `pixels` each image begins.
-      sides: int64 (B,), of the images, pixels.
-      matrices: float64 (B, 2, 3) from `augment.to_pixels`: the windows' pixels to the
-        images'.
-      size: side of the results, pixels.
+      starts: int64 (B,), index in `pixels` of the first byte of each image.
+      sides: int64 (B,), width and height of each image, in pixels.
+      matrices: float64 (B, 2, 3), maps from pixels of the windows to pixels of the
+        images; see `augment.to_pixels`.
+      size: Width and height of the windows, in pixels.
 
     Returns:
-      uint8 (B, size, size, 3), 0 outside of an image.
+      uint8 (B, size, size, 3), 0 outside an image.
     """
-    result = empty((len(starts), size, size, 3), np.uint8)
+    result = aligned_empty((len(starts), size, size, 3), np.uint8)
     _sample_images(pixels, starts, sides, np.ascontiguousarray(matrices), result)
     return result
 
 
 def sample_depths(
-    values: np.ndarray,
+    levels: np.ndarray,
     rows: np.ndarray,
     matrices: np.ndarray,
     size: int,
     window_sides: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The windows of depth maps with holes, bilinear.
+    """Samples windows of depth maps that are partly unknown, with bilinear weights.
 
     Args:
-      values: uint16 (N, K, K) as `records.depth_to_values` makes them, 0 = no depth.
-      rows: int64 (B,), which of the maps are wanted.
-      matrices: float64 (B, 2, 3) from `augment.to_pixels`: the windows' pixels to the
-        maps'.
-      size: side of the results, pixels.
-      window_sides: float64 (B,), sides of the windows in the crops' unit.
+      levels: uint16 (N, K, K), levels of `depth_codec` in `records.DEPTH_RANGE`.
+      rows: int64 (B,), row in `levels` of each window.
+      matrices: float64 (B, 2, 3), maps from pixels of the windows to pixels of the
+        depth maps; see `augment.to_pixels`.
+      size: Width and height of the windows, in pixels.
+      window_sides: float64 (B,), sides of the windows, in sides of the crops.
 
     Returns:
-      depth float32 (B, size, size, 1) in the windows' unit, 0 where there is none, and
-      its mask, float32, 1 where all that a value was interpolated from is known.
+      depth: float32 (B, size, size, 1), in sides of the window, 0 where it is unknown.
+      mask: float32 (B, size, size, 1), 1 where all levels that contribute are known.
     """
     shape = (len(rows), size, size, 1)
-    depth, known = empty(shape, np.float32), empty(shape, np.float32)
+    depth, mask = aligned_empty(shape, np.float32), aligned_empty(shape, np.float32)
     low, high = records.DEPTH_RANGE
-    step = (high - low) / records.DEPTH_STEPS
+    step = (high - low) / depth_codec.STEPS
     _sample_depths(
-        values,
+        levels,
         rows,
         np.ascontiguousarray(matrices),
         (step / window_sides).astype(np.float32),
         ((low - step) / window_sides).astype(np.float32),
         depth,
-        known,
+        mask,
     )
-    return depth, known
+    return depth, mask
 
 
-def empty(shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    """As `np.empty`, where TensorFlow will take the array over."""
+def aligned_empty(shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """Returns an uninitialised array that TensorFlow can use without copying it."""
     count = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(count + _ALIGNMENT, np.uint8)
     first = -memory.ctypes.data % _ALIGNMENT
@@ -105,21 +107,23 @@ def _sample_images(pixels, starts, sides, matrices, result):
     region = np.empty(0, np.uint64)
     for b in range(len(starts)):
         matrix = matrices[b]
-        # Every pixel is the mean of its area, as in `crop.resize`: sampled at the
-        # image's own resolution or finer, then averaged in whole blocks. On YouTube
-        # Faces that is 1-7 % softer than `crop.resize` (mean Laplacian); without the
-        # averaging 7-19 % sharper, by aliasing; resized first 9-20 % softer.
+        # Each pixel of the result is the mean of its area, as in `crop.resize`. The
+        # image is sampled at its own resolution or finer, and blocks of fold x fold
+        # samples are averaged. On YouTube Faces the result is 1 to 7 % softer than
+        # that of `crop.resize` (mean Laplacian). Without averaging it would be 7 to
+        # 19 % sharper because of aliasing; resizing first would make it 9 to 20 %
+        # softer.
         shrink = math.hypot(matrix[0, 0], matrix[1, 0])
-        fold = min(max(1, math.ceil(shrink)), _MOST_SAMPLES)
-        left, top, width, height = _touched(matrix, size)
+        fold = min(max(1, math.ceil(shrink)), _MAX_SAMPLES)
+        left, top, width, height = _bounds(matrix, size)
         if region.size < width * height:
             region = np.empty(width * height, np.uint64)
-        _spread(pixels, starts[b], sides[b], left, top, width, height, region)
-        # From a sample to the next, and where the first of all lies.
+        _unpack(pixels, starts[b], sides[b], left, top, width, height, region)
+        # The step from a sample to the next, and the position of the first sample.
         fine = matrix[:, :2] / fold
         first = matrix[:, 2] - (matrix[:, :2] - fine).sum(axis=1) / 2
         first -= np.array([left, top])
-        # Constants let the compiler unroll the common cases.
+        # With a constant, the compiler unrolls the loops of the two common cases.
         if fold == 1:
             _fill(region, width, fine, first, 1, result[b])
         elif fold == 2:
@@ -129,16 +133,16 @@ def _sample_images(pixels, starts, sides, matrices, result):
 
 
 @compiled
-def _touched(matrix, size):
-    """The pixels that a window can touch: left, top, width, height."""
+def _bounds(matrix, size):
+    """Returns left, top, width, height of the pixels that a window can read."""
     bounds = np.empty((2, 2), np.int64)
     for axis in range(2):
         across, down, start = matrix[axis]
-        # The window's edges lie half a pixel outside of its first and last pixel.
+        # The edges of the window are half a pixel outside its first and last pixel.
         a, b = -0.5 * (across + down), (size - 0.5) * (across + down)
         c = size * across + a
         d = size * down + a
-        # Some more, for `_fill` rounds; no index is checked there.
+        # The margin covers the rounding in `_fill`, which does not check its indices.
         bounds[axis, 0] = math.floor(start + min(a, b, c, d) - 1 / 256)
         bounds[axis, 1] = math.floor(start + max(a, b, c, d) + 1 / 256) + 2
     (left, right), (top, bottom) = bounds
@@ -146,10 +150,12 @@ def _touched(matrix, size):
 
 
 @compiled
-def _spread(pixels, start, side, left, top, width, height, region):
-    """A part of an image with 16 bits a channel, zeros where there is no image."""
-    # Unsigned indices all through: signed ones might count from the end, and asking
-    # whether they do took half of the time.
+def _unpack(pixels, start, side, left, top, width, height, region):
+    """Copies a part of an image to 16 bits per channel, with zeros outside the image.
+
+    All indices are unsigned. numba checks whether a signed index counts from the end,
+    and this check took half of the time.
+    """
     begin, end = max(left, 0), min(left + width, side)
     for y in range(height):
         row = _u64(y * width)
@@ -174,11 +180,11 @@ def _spread(pixels, start, side, left, top, width, height, region):
 
 @compiled(inline="always")
 def _fill(region, width, fine, first, fold, result):
-    """Samples a region `fold` x `fold` times a pixel, from `first` on."""
+    """Averages `fold` x `fold` samples of a region for each pixel of the result."""
     size = result.shape[0]
     down_x, down_y = _fixed(fine[0, 1]), _fixed(fine[1, 1])
     right_x, right_y = _fixed(fine[0, 0]), _fixed(fine[1, 0])
-    # Rounded to the 1/256 of a pixel that weights have.
+    # The weights have 8 bits. Half a step is added so that they are rounded.
     start_x, start_y = _fixed(first[0] + 1 / 512), _fixed(first[1] + 1 / 512)
     count = fold * fold
     share = _u64((65536 + count - 1) // count)
@@ -213,13 +219,16 @@ def _fill(region, width, fine, first, fold, result):
 
 @compiled(inline="always")
 def _fixed(value):
-    """Pixels with 32 bits behind the point."""
+    """Converts pixels to fixed-point numbers with 32 fractional bits."""
     return np.int64(math.floor(value * 4294967296.0))
 
 
 @compiled(inline="always")
 def _bilinear(region, width, x, y):
-    """Three channels at once, 16 bits each, the weights' sum 256: no sum overflows."""
+    """Interpolates the three channels of a pixel at once.
+
+    Each channel has 16 bits. The weights sum to 256, so no channel overflows.
+    """
     right, down = x >> 24 & 255, y >> 24 & 255
     both = (right * down + 128) >> 8
     at = _u64((y >> 32) * width + (x >> 32))
@@ -234,43 +243,44 @@ def _bilinear(region, width, x, y):
 
 
 @compiled
-def _sample_depths(values, rows, matrices, scales, offsets, depth, known):
-    size, side = depth.shape[1], values.shape[1]
+def _sample_depths(levels, rows, matrices, scales, offsets, depth, mask):
+    size, side = depth.shape[1], levels.shape[1]
     for b in range(len(rows)):
-        stored, matrix = values[rows[b]].ravel(), matrices[b]
-        deep, mask = depth[b].ravel(), known[b].ravel()
+        stored, matrix = levels[rows[b]].ravel(), matrices[b]
+        flat_depth, flat_mask = depth[b].ravel(), mask[b].ravel()
         scale, offset = scales[b], offsets[b]
         right_x, right_y = _fixed(matrix[0, 0]), _fixed(matrix[1, 0])
         for row in range(size):
-            # Rounded to 2^-16 of a pixel: what lies on one needs none beside it.
+            # Rounded to 2^-16 pixel, so that a sample exactly on a pixel has weight 0
+            # for the neighbours of the pixel, which may be unknown.
             x = _fixed(matrix[0, 1] * row + matrix[0, 2] + 2.0**-17)
             y = _fixed(matrix[1, 1] * row + matrix[1, 2] + 2.0**-17)
             for column in range(size):
                 left, top = x >> 32, y >> 32
-                right, down = left, top
-                across, below = x >> 16 & 65535, y >> 16 & 65535
+                right, bottom = left, top
+                across, down = x >> 16 & 65535, y >> 16 & 65535
                 if across:
                     right += 1
-                if below:
-                    down += 1
+                if down:
+                    bottom += 1
                 x += right_x
                 y += right_y
                 place = _u64(row * size + column)
-                deep[place] = 0
-                mask[place] = 0
-                if left < 0 or top < 0 or right >= side or down >= side:
+                flat_depth[place] = 0
+                flat_mask[place] = 0
+                if left < 0 or top < 0 or right >= side or bottom >= side:
                     continue
-                upper, lower = top * side, down * side
+                upper, lower = top * side, bottom * side
                 first, second = stored[_u64(upper + left)], stored[_u64(upper + right)]
                 third, fourth = stored[_u64(lower + left)], stored[_u64(lower + right)]
                 if first and second and third and fourth:
-                    part = np.float32(across) * _PART
-                    high = np.float32(first) + part * (
+                    weight = np.float32(across) * _FRACTION
+                    high = np.float32(first) + weight * (
                         np.float32(second) - np.float32(first)
                     )
-                    low = np.float32(third) + part * (
+                    low = np.float32(third) + weight * (
                         np.float32(fourth) - np.float32(third)
                     )
-                    value = high + np.float32(below) * _PART * (low - high)
-                    deep[place] = offset + scale * value
-                    mask[place] = 1
+                    level = high + np.float32(down) * _FRACTION * (low - high)
+                    flat_depth[place] = offset + scale * level
+                    flat_mask[place] = 1

@@ -1,25 +1,32 @@
-"""A corpus: npz files, one video each, as YouTube Faces with Facial Keypoints has them.
+"""Reads a corpus of npz files with one video each.
 
-    corpus_dir/any/sub/folders/<Person_Name>_<number>.npz
+The format is that of the corpus "YouTube Faces with Facial Keypoints":
+
+    corpus_dir/any/sub/directories/<Person_Name>_<number>.npz
         colorImages   uint8  (H, W, 3, T)  RGB
         landmarks3D   float  (68, 3, T)    x, y, z in source pixels
-        depth         float  (H, W, T)     optional true depth, pixels, NaN = none
+        depth         float  (H, W, T)     optional, source pixels, NaN = unknown
 
-Time may stand first instead, where the shapes leave no doubt. Other arrays are ignored.
-A file that does not fit is a `CorpusError` that names the file and the reason.
+The time axis may also be the first axis, if the shapes are unambiguous. Other arrays
+are ignored. A file that does not have this format raises a `CorpusError`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
-import posixpath
+from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 import numpy as np
 
-from ethos_data.errors import EthosError
+from ethos_data.corpora.video import (
+    CorpusError,
+    Video,
+    person_id_of,
+    select_frames,
+    video_id_of,
+)
 from ethos_data.storage import files
 from ethos_data.storage.npz import Header, Npz, NpzError
 from ethos_data.topology import NUM_LANDMARKS
@@ -30,103 +37,39 @@ LANDMARKS: Final = "landmarks3D"
 DEPTH: Final = "depth"
 
 MIN_SIDE: Final = 8
-"""Shortest side of a frame that can show a face at all, pixels."""
-
-
-class CorpusError(EthosError):
-    """A video that cannot be used.
-
-    Attributes:
-      path: of the file.
-      reason: one phrase, without the path.
-    """
-
-    def __init__(self, path: str, reason: str):
-        super().__init__(path, reason)
-        self.path = path
-        # Names of a damaged archive may hold anything, and an error is one line.
-        self.reason = _printable(reason)
-
-    def __str__(self) -> str:
-        return f"{_printable(self.path)}: {self.reason}"
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-@dataclasses.dataclass(frozen=True)
-class Video:
-    """One video of one person.
-
-    Attributes:
-      path: where it was read from.
-      video_id: the file's name without its ending.
-      person_id: `video_id` up to the last underscore.
-      frames: uint8 (T, H, W, 3) RGB.
-      landmarks: float32 (T, 68, 3) source pixels: x right, y down, pixel centres at
-        integers; z in the same pixels, larger = nearer. Not necessarily finite.
-      depth: float32 (T, H, W) source pixels, larger = nearer, NaN = none; or None.
-      frame_numbers: int64 (T,) place of each frame in the file.
-      frames_in_file: how many frames the file holds.
-      fingerprint: of the content of the file; see `Npz.fingerprint`.
-    """
-
-    path: str
-    video_id: str
-    person_id: str
-    frames: np.ndarray
-    landmarks: np.ndarray
-    depth: np.ndarray | None
-    frame_numbers: np.ndarray
-    frames_in_file: int
-    fingerprint: str
-
-
-def video_id_of(path: str) -> str:
-    """The file's name without folders and ending."""
-    return posixpath.basename(path.replace(os.sep, "/"))[: -len(SUFFIX)]
-
-
-def person_id_of(video_id: str) -> str:
-    """`video_id` up to the last underscore: "Jane_Doe_3" shows "Jane_Doe"."""
-    return video_id.rpartition("_")[0] or video_id
+"""Shortest side of a usable frame, in pixels. A face needs more pixels than this."""
 
 
 def find_videos(corpus_dir: str) -> list[files.Entry]:
-    """All npz files under a folder, however deeply nested, in no particular order."""
-    every = files.walk(corpus_dir)
-    return [entry for entry in every if entry.path.lower().endswith(SUFFIX)]
+    """Returns all npz files in a directory and its subdirectories, in any order."""
+    return [
+        entry for entry in files.walk(corpus_dir) if entry.path.lower().endswith(SUFFIX)
+    ]
 
 
 def list_videos(corpus_dir: str) -> list[str]:
-    """Paths of all npz files under a folder, however deeply nested, sorted."""
-    found = find_videos(corpus_dir)
-    return sorted(files.join(corpus_dir, *one.path.split("/")) for one in found)
-
-
-def chosen_frames(total: int, stride: int, max_frames: int | None) -> np.ndarray:
-    """Which frames of a video are used: int64 (N,), ascending.
-
-    Args:
-      total: frames in the file.
-      stride: every `stride`-th frame is a candidate, from the first on.
-      max_frames: of the candidates so many are taken, evenly spread; None takes all.
-    """
-    candidates = np.arange(0, total, stride)
-    if max_frames is None or len(candidates) <= max_frames:
-        return candidates
-    return candidates[(np.arange(max_frames) * len(candidates)) // max_frames]
+    """Returns the sorted paths of all npz files in a directory and below."""
+    return sorted(
+        files.join(corpus_dir, *entry.path.split("/"))
+        for entry in find_videos(corpus_dir)
+    )
 
 
 def count_frames(path: str, file: BinaryIO | None = None) -> tuple[int, int, int]:
-    """Frames, height and width of a video, from its header alone.
+    """Reads the size of a video from the headers of its arrays.
+
+    Args:
+      path: Path of the npz file.
+      file: The opened file; None opens `path`.
+
+    Returns:
+      Number of frames, and height and width of a frame in pixels.
 
     Raises:
-      CorpusError: as `read_video`, as far as the headers tell.
+      CorpusError: The file is damaged, or a header does not describe a video.
     """
-    with _errors_of(path), _opened(path, file) as opened:
-        layout = _layout(Npz(opened))
+    with _corpus_errors(path), _opened(path, file) as opened:
+        layout = _read_layout(Npz(opened))
         return layout.total, layout.height, layout.width
 
 
@@ -139,23 +82,28 @@ def read_video(
 ) -> Video:
     """Reads and checks one video.
 
+    Example:
+      video = read_video("faces/Jane_Doe_3.npz", stride=2)
+      print(video.frames.shape)     # (T, H, W, 3)
+      print(video.landmarks.shape)  # (T, 68, 3)
+
     Args:
-      path: of the npz file; names the video.
-      file: its opened content, when the path is not one of this machine.
-      stride: see `chosen_frames`.
-      max_frames: see `chosen_frames`.
+      path: Path of the npz file. The name of the file is the id of the video.
+      file: The opened file; None opens `path`.
+      stride: Keep one frame in `stride`, beginning with the first.
+      max_frames: Maximum number of frames to keep, evenly spaced; None for no limit.
 
     Raises:
-      CorpusError: the file is damaged, or is not a video as described above.
+      CorpusError: The file is damaged or does not contain a video in this format.
     """
-    with _errors_of(path), _opened(path, file) as opened:
+    with _corpus_errors(path), _opened(path, file) as opened:
         npz = Npz(opened)
-        layout = _layout(npz)
-        times = chosen_frames(layout.total, stride, max_frames)
-        landmarks = _read(npz, LANDMARKS, layout.landmarks_last, times)
+        layout = _read_layout(npz)
+        times = select_frames(layout.total, stride, max_frames)
+        landmarks = _read(npz, LANDMARKS, layout.landmarks_time_last, times)
         depth = None
-        if layout.depth_last is not None:
-            depth = _read(npz, DEPTH, layout.depth_last, times)
+        if layout.depth_time_last is not None:
+            depth = _read(npz, DEPTH, layout.depth_time_last, times)
             depth = depth.astype(np.float32, copy=False)
         with np.errstate(over="ignore"):
             landmarks = landmarks.astype(np.float32, copy=False)
@@ -164,7 +112,7 @@ def read_video(
             path=path,
             video_id=video_id,
             person_id=person_id_of(video_id),
-            frames=_read(npz, IMAGES, layout.images_last, times),
+            frames=_read(npz, IMAGES, layout.images_time_last, times),
             landmarks=landmarks,
             depth=depth,
             frame_numbers=times,
@@ -173,16 +121,17 @@ def read_video(
         )
 
 
-def _read(npz: Npz, name: str, last: bool, times: np.ndarray) -> np.ndarray:
-    if last:
+def _read(npz: Npz, name: str, time_last: bool, times: np.ndarray) -> np.ndarray:
+    """Reads the frames `times` of an array. The result has time as its first axis."""
+    if time_last:
         return npz.read_time_first(name, times)
     array = npz.read(name)
     return array if len(times) == len(array) else array[times]
 
 
 @contextlib.contextmanager
-def _errors_of(path: str):
-    """Gives errors of the file the path, and those of the system one line."""
+def _corpus_errors(path: str) -> Iterator[None]:
+    """Converts errors of the file and of the system to `CorpusError`."""
     try:
         yield
     except NpzError as error:
@@ -195,7 +144,7 @@ def _errors_of(path: str):
 
 
 @contextlib.contextmanager
-def _opened(path: str, file: BinaryIO | None):
+def _opened(path: str, file: BinaryIO | None) -> Iterator[BinaryIO]:
     if file is not None:
         yield file
     else:
@@ -205,32 +154,44 @@ def _opened(path: str, file: BinaryIO | None):
 
 @dataclasses.dataclass(frozen=True)
 class _Layout:
-    """Which axis is time in each array (True = the last), and the sizes."""
+    """Sizes of a video, and the position of the time axis in each array.
+
+    Attributes:
+      total: Number of frames.
+      height: Height of a frame, in pixels.
+      width: Width of a frame, in pixels.
+      images_time_last: Whether time is the last axis of the images; else the first.
+      landmarks_time_last: The same for the landmarks.
+      depth_time_last: The same for the depth; None if the file has no depth.
+    """
 
     total: int
     height: int
     width: int
-    images_last: bool
-    landmarks_last: bool
-    depth_last: bool | None
+    images_time_last: bool
+    landmarks_time_last: bool
+    depth_time_last: bool | None
 
 
-def _layout(npz: Npz) -> _Layout:
+def _read_layout(npz: Npz) -> _Layout:
     for name in (IMAGES, LANDMARKS):
         if name not in npz:
             names = ", ".join(npz.names)[:120] or "nothing"
-            raise NpzError(f"has no {name} (it holds: {names})")
+            raise NpzError(f"has no {name} (it contains: {names})")
     images, landmarks = npz.header(IMAGES), npz.header(LANDMARKS)
     if images.dtype != np.uint8:
         raise NpzError(f"{IMAGES} must be uint8, not {images.dtype}")
     _require_real(LANDMARKS, landmarks)
-    landmarks_last, total = _landmark_axes(landmarks.shape)
-    images_last, height, width = _image_axes(images.shape, total)
+    landmarks_time_last, total = _landmark_axes(landmarks.shape)
+    images_time_last, height, width = _image_axes(images.shape, total)
     if total == 0:
         raise NpzError("has no frames")
     if min(height, width) < MIN_SIDE:
-        raise NpzError(f"has frames of {width} x {height} pixels")
-    depth_last = None
+        raise NpzError(
+            f"has frames of {width} x {height} pixels; "
+            f"each side must have at least {MIN_SIDE}"
+        )
+    depth_time_last = None
     if DEPTH in npz:
         depth = npz.header(DEPTH)
         _require_real(DEPTH, depth)
@@ -240,17 +201,19 @@ def _layout(npz: Npz) -> _Layout:
             raise NpzError(
                 f"shapes disagree: {IMAGES} {images.shape}, {DEPTH} {depth.shape}"
             )
-        depth_last = images_last if fits_last and fits_first else fits_last
-    return _Layout(total, height, width, images_last, landmarks_last, depth_last)
+        depth_time_last = images_time_last if fits_last and fits_first else fits_last
+    return _Layout(
+        total, height, width, images_time_last, landmarks_time_last, depth_time_last
+    )
 
 
 def _require_real(name: str, header: Header) -> None:
     if header.dtype.kind not in "fiu" or header.dtype.fields is not None:
-        raise NpzError(f"{name} must be real numbers, not {header.dtype}")
+        raise NpzError(f"{name} must contain real numbers, not {header.dtype}")
 
 
 def _landmark_axes(shape: tuple[int, ...]) -> tuple[bool, int]:
-    """Is time last, and how many frames."""
+    """Returns whether time is the last axis, and the number of frames."""
     if len(shape) == 3 and shape[:2] == (NUM_LANDMARKS, 3):
         return True, shape[2]
     if len(shape) == 3 and shape[1:] == (NUM_LANDMARKS, 3):
@@ -259,14 +222,12 @@ def _landmark_axes(shape: tuple[int, ...]) -> tuple[bool, int]:
 
 
 def _image_axes(shape: tuple[int, ...], total: int) -> tuple[bool, int, int]:
-    """Is time last, height and width."""
+    """Returns whether time is the last axis, and height and width of a frame."""
     last = len(shape) == 4 and shape[2] == 3
     first = len(shape) == 4 and shape[3] == 3
     if not (last or first):
         raise NpzError(f"{IMAGES} must have shape (H, W, 3, T), not {shape}")
     fits_last, fits_first = last and shape[3] == total, first and shape[0] == total
-    if fits_last and fits_first and min(shape[:2]) < MIN_SIDE <= shape[1]:
-        fits_last = False
     if fits_last:
         return True, shape[0], shape[1]
     if fits_first:

@@ -1,41 +1,42 @@
-"""Files wherever they lie: this machine directly, `s3://`, `gs://`, `hdfs://` by Beam.
+"""Reads and writes files on this machine and in remote stores (`s3://`, `gs://`, ...).
 
-A file that is written here is there as a whole or not at all. On this machine and on
-HDFS that takes a temporary name and a rename. Object stores have no atomic rename (it
-is a copy and a delete), but an upload appears only when it is finished, so there a file
-is written under its own name at once.
+A file is written completely or not at all. On this machine and on HDFS it is written
+under a temporary name and renamed. Object stores have no atomic rename, but a file
+appears there only when its upload is complete, so it is written under its own name.
+
+The functions accept paths from `resolve`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 import errno
 import os
 import posixpath
+import re
 import shutil
 import stat
+import urllib.parse
 import uuid
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from ethos_data.errors import EthosError
+from ethos_data.storage import stores
 
 TEMPORARY: Final = ".tmp-"
-"""Stands in the name of every file that is not finished."""
-
-_ATOMIC_UPLOAD: Final = ("s3://", "gs://", "azfs://")
+"""Part of the name of each unfinished file."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A file that was found.
+    """A file in a directory.
 
     Attributes:
-      path: relative to the folder that was listed, with forward slashes.
-      size: bytes.
-      modified: when, seconds since 1970.
+      path: Path relative to the directory, with forward slashes.
+      size: Size in bytes.
+      modified: Time of the last change, in seconds since 1970.
     """
 
     path: str
@@ -43,94 +44,91 @@ class Entry:
     modified: float
 
 
+def resolve(path: str | os.PathLike[str]) -> str:
+    """Returns the path of a file or directory as the functions of this module need it.
+
+    | argument | result |
+    | --- | --- |
+    | `data` | `data` |
+    | `file:///tmp/my%20data` | `/tmp/my data` |
+    | `s3://bucket/data/` | `s3://bucket/data` |
+
+    Raises:
+      EthosError: The scheme is unknown, or a package for it is not installed.
+    """
+    path = os.fspath(path)
+    match = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*)://(.*)", path, re.DOTALL)
+    if match is None:
+        return path
+    scheme, rest = match[1].lower(), match[2]
+    if scheme == "file":
+        host, slash, local = rest.partition("/")
+        if host not in ("", "localhost") or not slash:
+            raise EthosError(f"{path}: must be file:/// and an absolute path")
+        return urllib.parse.unquote("/" + local)
+    path = f"{scheme}://{rest}".rstrip("/")
+    stores.require(path)
+    return path
+
+
+def local_path(path: str | os.PathLike[str]) -> str:
+    """Returns the path of a file or directory on this machine.
+
+    A URI `file:///...` is converted to a path, and `~` to the home directory.
+
+    Raises:
+      EthosError: The path is on another machine.
+    """
+    resolved = resolve(path)
+    if not is_local(resolved):
+        raise EthosError(f"{resolved}: must be a directory or file on this machine")
+    return os.path.expanduser(resolved)
+
+
 def is_local(path: str) -> bool:
+    """Returns whether a path is on this machine."""
     return "://" not in path
 
 
-def join(folder: str, *names: str) -> str:
-    if is_local(folder):
-        return os.path.join(folder, *names)
-    return posixpath.join(folder, *names)
-
-
-_s3_client: Any = None
+def join(directory: str, *names: str) -> str:
+    """Returns the path of a file in a directory."""
+    if is_local(directory):
+        return os.path.join(directory, *names)
+    return posixpath.join(directory, *names)
 
 
 def set_options(beam_args: list[str]) -> None:
-    """Tells Beam's file systems their options: endpoints, keys, regions."""
-    from apache_beam.io.filesystems import FileSystems
-    from apache_beam.options.pipeline_options import PipelineOptions
-
-    global _s3_client
-    _s3_client = None
-    FileSystems.set_options(PipelineOptions(beam_args))
-
-
-def _s3() -> Any:
-    """Beam's S3 access with a client that is made once.
-
-    Beam makes one for every file, which takes longer (0.2 s) than to read it. A copy
-    shares the connections, and has a place in its stream of its own.
-    """
-    from apache_beam.io.aws import s3io
-    from apache_beam.io.aws.clients.s3 import boto3_client
-
-    global _s3_client
-    if _s3_client is None:
-        _s3_client = boto3_client.Client(options=_beam()._pipeline_options)
-    return s3io.S3IO(client=copy.copy(_s3_client))
-
-
-def _open_remote(path: str, mode: str) -> Any:
-    """A remote file, uncompressed as it lies there; mode is "rb" or "wb"."""
-    kind = "application/octet-stream"
-    if path.startswith("s3://"):
-        try:
-            return _s3().open(path, mode, mime_type=kind)
-        except ImportError as error:
-            raise EthosError(f"{path}: needs boto3 (pip install boto3)") from error
-    from apache_beam.io.filesystem import CompressionTypes
-
-    make = _beam().open if mode == "rb" else _beam().create
-    return make(path, kind, CompressionTypes.UNCOMPRESSED)
-
-
-def _beam():
-    from apache_beam.io.filesystems import FileSystems
-    from apache_beam.options.pipeline_options import PipelineOptions
-
-    if FileSystems._pipeline_options is None:  # then S3 asks for its options in vain
-        FileSystems.set_options(PipelineOptions([]))
-    return FileSystems
-
-
-def walk(folder: str, *, follow: bool = True) -> Iterator[Entry]:
-    """All files under a folder, however deep, in no particular order.
-
-    A local file that cannot be looked at (a broken link) has size 0.
+    """Sets the options of remote stores: endpoints, keys, regions.
 
     Args:
-      folder: to list.
-      follow: also what links to folders lead to, each folder once.
+      beam_args: Flags of Beam, for example ["--s3_endpoint_url=http://127.0.0.1:9000"].
     """
-    if not is_local(folder):
-        pattern = folder.rstrip("/") + "/**"
-        for found in _beam().match([pattern])[0].metadata_list:
-            path = found.path[len(folder.rstrip("/")) + 1 :]
-            modified = found.last_updated_in_seconds or 0.0
-            yield Entry(path, found.size_in_bytes, modified)
+    stores.set_options(beam_args)
+
+
+def walk(directory: str, *, follow: bool = True) -> Iterator[Entry]:
+    """Yields all files in a directory and its subdirectories, in any order.
+
+    A local file that cannot be read, for example a broken link, has size 0.
+
+    Args:
+      directory: The directory to list. Nothing is yielded if it does not exist.
+      follow: Whether to follow links to directories. Each directory is listed once.
+    """
+    if not is_local(directory):
+        yield from _walk_remote(directory.rstrip("/"))
         return
     seen: set[tuple[int, int]] = set()
-    for parent, folders, names in os.walk(folder, followlinks=follow):
+    for parent, directories, names in os.walk(directory, followlinks=follow):
         status = os.stat(parent)
-        place = status.st_dev, status.st_ino
-        if place in seen:  # a link led to where the walk has been
-            folders.clear()
+        identity = status.st_dev, status.st_ino
+        if identity in seen:  # a link leads back to a directory of the walk
+            directories.clear()
             continue
-        seen.add(place)
+        seen.add(identity)
         for name in names:
             path = os.path.join(parent, name)
-            relative = os.path.relpath(path, folder).replace(os.sep, "/")
+            relative = os.path.relpath(path, directory).replace(os.sep, "/")
             try:
                 status = os.stat(path)
             except OSError:
@@ -139,47 +137,69 @@ def walk(folder: str, *, follow: bool = True) -> Iterator[Entry]:
                 yield Entry(relative, status.st_size, status.st_mtime)
 
 
+def _walk_remote(directory: str) -> Iterator[Entry]:
+    stores.check_reachable(directory)
+    with stores.one_line_errors(directory):
+        (listing,) = stores.file_systems().match([f"{directory}/**"])
+    for file in listing.metadata_list:
+        yield Entry(
+            file.path[len(directory) + 1 :],
+            file.size_in_bytes,
+            file.last_updated_in_seconds or 0.0,
+        )
+
+
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[BinaryIO]:
-    """A file to read, uncompressed as it lies there, seekable."""
+    """Opens a file for reading. The file is seekable and is not decompressed."""
     if is_local(path):
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+        # Opening a pipe would wait until another process writes to it.
+        if not stat.S_ISREG(os.stat(path).st_mode):
             raise OSError(errno.EINVAL, "not a file", path)
         with open(path, "rb") as file:
             yield file
         return
-    file = _open_remote(path, "rb")
-    try:
-        yield file
-    finally:
-        file.close()
+    stores.check_reachable(path)
+    with stores.one_line_errors(path):
+        file = stores.open_file(path, "rb")
+        try:
+            yield file
+        finally:
+            file.close()
 
 
 def read_bytes(path: str) -> bytes | None:
-    """The content of a file; None if there is none."""
+    """Returns the content of a file, or None if it does not exist."""
     try:
         with opened(path) as file:
             return file.read()
     except FileNotFoundError:
         return None
     except OSError:
-        if is_local(path) or _beam().exists(path):
+        if is_local(path) or _exists(path):
             raise
         return None
 
 
+def _exists(path: str) -> bool:
+    with stores.one_line_errors(path):
+        return stores.file_systems().exists(path)
+
+
 def write(path: str, parts: Iterator[bytes]) -> None:
-    """Writes a file as a whole or not at all."""
+    """Writes a file completely or not at all."""
     if is_local(path):
         _write_local(path, parts)
         return
-    direct = path.startswith(_ATOMIC_UPLOAD)
+    stores.check_reachable(path)
+    direct = path.startswith(stores.ATOMIC_UPLOAD)
     temporary = path if direct else f"{path}{TEMPORARY}{uuid.uuid4().hex[:12]}"
-    # A stray error leaves the upload open, which is to leave no file.
-    file = _open_remote(temporary, "wb")
-    for part in parts:
-        file.write(part)
-    file.close()
+    with stores.one_line_errors(path):
+        # After an error the file is not closed, so that an upload is not completed.
+        file = stores.open_file(temporary, "wb")
+        for part in parts:
+            file.write(part)
+        file.close()
     if not direct:
         rename(temporary, path)
 
@@ -194,7 +214,7 @@ def _write_local(path: str, parts: Iterator[bytes]) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[str]:
-    """A temporary name for a local file or directory that is to become `path`.
+    """Yields a temporary name for a local file or directory that will become `path`.
 
     Whatever the block creates under the temporary name is renamed to `path` when the
     block ends, and removed when the block fails. A reader never sees half a file. The
@@ -212,22 +232,37 @@ def replacing(path: str) -> Iterator[str]:
     Raises:
       OSError: `path` cannot be written. The error names `path`.
     """
-    folder, name = os.path.split(os.path.abspath(path))
-    stem, suffix = os.path.splitext(name)
-    temporary = os.path.join(
-        folder, f"{stem}{TEMPORARY}{uuid.uuid4().hex[:12]}{suffix}"
-    )
+    directory, start, end = _temporary_name(path)
+    temporary = os.path.join(directory, f"{start}{uuid.uuid4().hex[:12]}{end}")
     try:
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(directory, exist_ok=True)
         yield temporary
         if os.path.isdir(temporary) and os.path.isdir(path):
             shutil.rmtree(path)
         os.replace(temporary, path)
     except OSError as error:
-        # The error of a failed write does not say which file it was.
+        # The error of a failed write does not contain the name of the file.
         raise OSError(error.errno, error.strerror or str(error), path) from error
     finally:
         _remove(temporary)
+
+
+def remove_leftovers(path: str) -> None:
+    """Removes the temporary files that killed processes left for `path`.
+
+    Call it only while no other process can be inside `replacing(path)`.
+    """
+    directory, start, end = _temporary_name(path)
+    for name in os.listdir(directory):
+        if name.startswith(start) and name.endswith(end):
+            _remove(os.path.join(directory, name))
+
+
+def _temporary_name(path: str) -> tuple[str, str, str]:
+    """Returns the directory, the start and the end of the temporary names of `path`."""
+    directory, name = os.path.split(os.path.abspath(path))
+    stem, suffix = os.path.splitext(name)
+    return directory, f"{stem}{TEMPORARY}", suffix
 
 
 def _remove(path: str) -> None:
@@ -240,32 +275,31 @@ def _remove(path: str) -> None:
 
 
 def rename(source: str, target: str) -> None:
+    """Renames a file. An existing target is replaced."""
     if is_local(source):
         os.replace(source, target)
-    else:
-        if _beam().exists(target):
-            _beam().delete([target])
-        _beam().rename([source], [target])
+        return
+    with stores.one_line_errors(target):
+        file_systems = stores.file_systems()
+        if file_systems.exists(target):
+            file_systems.delete([target])
+        file_systems.rename([source], [target])
 
 
 def delete(path: str) -> None:
+    """Deletes a file."""
     if is_local(path):
         os.unlink(path)
-    else:
-        _beam().delete([path])
+        return
+    with stores.one_line_errors(path):
+        stores.file_systems().delete([path])
 
 
-def make_folder(path: str) -> None:
-    """Makes a folder and its parents, where there are such things as folders."""
+def make_directory(path: str) -> None:
+    """Creates a directory and its parents, if the store has directories."""
     if is_local(path):
         os.makedirs(path, exist_ok=True)
-    elif not path.startswith(_ATOMIC_UPLOAD):
+    elif not path.startswith(stores.ATOMIC_UPLOAD):
+        stores.check_reachable(path)
         with contextlib.suppress(OSError):  # it exists
-            _beam().mkdirs(path)
-
-
-def delete_folder(path: str) -> None:
-    if is_local(path):
-        shutil.rmtree(path)
-    else:
-        _beam().delete([path.rstrip("/") + "/"])
+            stores.file_systems().mkdirs(path)

@@ -1,7 +1,8 @@
-"""TFRecord framing: length, its checksum, the record, its checksum. No TensorFlow.
+"""Reads and writes the framing of TFRecord files without TensorFlow.
 
-The format (tensorflow/core/lib/io/record_writer.h): a little-endian uint64 length, the
-masked CRC-32C of these eight bytes, the record, the masked CRC-32C of the record.
+A frame consists of the length of the record as a little-endian uint64, the masked
+CRC-32C of these eight bytes, the record, and the masked CRC-32C of the record
+(tensorflow/core/lib/io/record_writer.h).
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import google_crc32c
 HEADER_BYTES: Final = 12
 FOOTER_BYTES: Final = 4
 FRAME_BYTES: Final = HEADER_BYTES + FOOTER_BYTES
-"""What the framing adds to each record, bytes."""
+"""Size of the framing of a record, in bytes."""
 
-_MASK_DELTA: Final = 0xA282EAD8
+_MASK_DELTA: Final = 0xA282EAD8  # tensorflow/core/lib/hash/crc32c.h
 
 
 class TFRecordError(ValueError):
-    """A shard that ends early or whose checksums disagree."""
+    """A shard is truncated, or a checksum is wrong."""
 
 
 def _masked_crc(data: bytes) -> int:
@@ -30,7 +31,7 @@ def _masked_crc(data: bytes) -> int:
 
 
 def frame(record: bytes) -> bytes:
-    """One record with its framing, as it stands in a shard."""
+    """Returns a record with its framing, as it is stored in a shard."""
     length = struct.pack("<Q", len(record))
     return b"".join(
         (
@@ -43,17 +44,17 @@ def frame(record: bytes) -> bytes:
 
 
 def read(file: BinaryIO) -> Iterator[bytes]:
-    """Yields the records of a shard and checks every checksum on the way.
+    """Yields the records of a shard and verifies all checksums.
 
     Raises:
-      TFRecordError: the file ends inside of a record, or a checksum is wrong.
+      TFRecordError: The file ends inside a record, or a checksum is wrong.
     """
     number = 0
     while header := _read_fully(file, HEADER_BYTES):
         if len(header) < HEADER_BYTES:
             raise TFRecordError(f"ends inside the header of record {number}")
         length, crc = struct.unpack("<QI", header)
-        # A wrong length would make the next read ask for any amount of memory.
+        # With a wrong length the next read could request any amount of memory.
         if crc != _masked_crc(header[:8]):
             raise TFRecordError(f"record {number}: the length's checksum is wrong")
         body = _read_fully(file, length + FOOTER_BYTES)
@@ -67,7 +68,7 @@ def read(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _read_fully(file: BinaryIO, size: int) -> bytes:
-    """`size` bytes, fewer at the end only: a remote file may return short reads."""
+    """Reads `size` bytes, or less at the end. Remote files may return short reads."""
     data = file.read(size)
     while len(data) < size and (more := file.read(size - len(data))):
         data += more

@@ -45,8 +45,8 @@ def mean_face(
       split: the split under evaluation, which stands in where there is no "train".
       limit: reads at most so many faces; a mean of 20,000 does not move any more.
     """
-    from ethos_data import dataset  # takes seconds
+    from ethos_data import dataset_files
 
-    source = "train" if dataset.counts(data_dir).get("train") else split
+    source = "train" if dataset_files.counts(data_dir).get("train") else split
     faces = samples.read_network_landmarks(data_dir, source, limit=limit)
     return MeanFace(faces.mean(axis=0), len(faces), source)

@@ -112,9 +112,9 @@ def count(
     Raises:
       EthosError: there is no such data set or split, or it is empty.
     """
-    from ethos_data import dataset  # takes seconds
+    from ethos_data import dataset_files
 
-    every = dataset.counts(data_dir)
+    every = dataset_files.counts(data_dir)
     if not every.get(split):
         known = ", ".join(name for name, number in every.items() if number)
         raise EthosError(f"{data_dir}: no frames in split {split!r}, only in {known}")
@@ -141,9 +141,9 @@ def read_network_landmarks(
     """Only the true landmarks of a split: (N, 68, 3), normalised in network windows."""
     import tensorflow as tf  # takes seconds
 
-    from ethos_data import dataset
+    from ethos_data import dataset_files
 
-    stored = tf.data.TFRecordDataset(dataset.shards(data_dir, split))
+    stored = tf.data.TFRecordDataset(dataset_files.shard_paths(data_dir, split))
     batches = stored.batch(256).map(records.parse_tensors)  # images stay encoded
     if limit is not None:
         batches = batches.take(-(-limit // 256))
@@ -162,13 +162,13 @@ def _read_records(
 ) -> Iterator[records.Record]:
     import tensorflow as tf  # takes seconds
 
-    from ethos_data import dataset
+    from ethos_data import dataset_files
 
     total, wanted = (count(data_dir, split, limit=n) for n in (None, limit))
     # The first frames would all be the people of the first shard.
     chosen = set(np.linspace(0, total - 1, wanted).round().astype(int).tolist())
     index = 0
-    for path in dataset.shards(data_dir, split):
+    for path in dataset_files.shard_paths(data_dir, split):
         try:
             with tf.io.gfile.GFile(path, "rb") as file:
                 for serialized in tfrecord.read(file):

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
-from ethos_data import dataset
+from ethos_data import dataset, dataset_files
 from ethos_data.batches import augment
 from ethos_data.errors import EthosError
 from ethos_model.training.config import TrainConfig
@@ -160,7 +160,7 @@ def describe(config: TrainConfig) -> dict[str, Any]:
     """What a run was trained on: for its checkpoints and the exported model's card.
 
     Returns:
-      `fingerprint`, see `dataset.fingerprint`; `examples` by split; `extra`, the same
+      `fingerprint`, see `dataset_files`; `examples` by split; `extra`, the same
       of the second data set, if there is one.
     """
     described = _describe(config.data_dir)
@@ -170,10 +170,10 @@ def describe(config: TrainConfig) -> dict[str, Any]:
 
 
 def _describe(data_dir: str) -> dict[str, Any]:
-    folder = dataset.version_dir(data_dir)
+    folder = dataset_files.version_dir(data_dir)
     return {
-        "fingerprint": f"sha256:{dataset.fingerprint(folder)}",
-        "examples": dataset.counts(folder),
+        "fingerprint": f"sha256:{dataset_files.fingerprint(folder)}",
+        "examples": dataset_files.counts(folder),
     }
 
 

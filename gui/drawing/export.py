@@ -15,6 +15,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from ethos_data import depth_codec
 from ethos_data.errors import EthosError
 from ethos_data.storage import files
 from ethos_model.predict import Face
@@ -22,9 +23,6 @@ from gui.drawing import surface
 
 STILLS: Final = "stills.json"
 """A file in every directory of stills. ETHOS replaces only directories that have it."""
-
-DEPTH_STEPS: Final = 65534
-"""Number of steps between the levels 1 and 65535 of a 16-bit depth PNG."""
 
 
 @contextlib.contextmanager
@@ -99,16 +97,15 @@ def save_depth_png(path: str, face: Face) -> None:
       EthosError: The suffix is not .png, or `path` cannot be written.
     """
     inside = surface.face_mask(face) & np.isfinite(face.depth)
-    depth = np.where(inside, face.depth, 0).astype(np.float64)
-    low = float(depth[inside].min()) if inside.any() else 0.0
-    high = float(depth[inside].max()) if inside.any() else 1.0
-    span = max(high - low, 1e-6)
-    level = 1 + np.round((depth - low) / span * DEPTH_STEPS)
-    _write_image(path, np.where(inside, level, 0).astype(np.uint16))
+    low = float(face.depth[inside].min()) if inside.any() else 0.0
+    high = float(face.depth[inside].max()) if inside.any() else 1.0
+    high = max(high, low + 1e-6)
+    depth = np.where(inside, face.depth, np.nan)
+    _write_image(path, depth_codec.encode(depth, low, high))
     window = face.window
     scale = {
         "low": low,
-        "high": low + span,
+        "high": high,
         "unit": "source pixels relative to the mean of the eyes, larger = nearer",
         "decode": "level 0: none; else low + (level - 1) / 65534 * (high - low)",
         "window": {"left": window.left, "top": window.top, "size": window.size},

@@ -16,7 +16,7 @@ import sys
 import numpy as np
 import pytest
 
-from ethos_data import dataset
+from ethos_data import dataset, dataset_files
 from ethos_data.batches import augment
 from ethos_data.errors import EthosError
 from ethos_model import network, train
@@ -322,7 +322,7 @@ def test_missing_data_is_one_line(tmp_path, capsys):
 
 def test_a_damaged_shard_is_named(data_dir, tmp_path):
     copy = shutil.copytree(data_dir, tmp_path / "copy")
-    path = dataset.shards(copy, "train")[0]
+    path = dataset_files.shard_paths(copy, "train")[0]
     with open(path, "r+b") as file:
         file.truncate(os.path.getsize(path) - 100)
     with pytest.raises(EthosError, match=rf"{re.escape(path)}: damaged: ends inside"):

@@ -8,6 +8,7 @@ import pytest
 
 from ethos_data import depth, records
 from ethos_data.corpora import npz_video
+from ethos_data.corpora.video import CorpusError
 from pipelines import plan, shard
 from tests.ethos_data import videos
 
@@ -89,7 +90,7 @@ def test_no_crash_no_hang_no_wrong_record(mutate):
         file = io.BytesIO(data)
         try:
             video = npz_video.read_video("Some_One_1.npz", file)
-        except npz_video.CorpusError as error:
+        except CorpusError as error:
             outcomes["refused"] += 1
             reasons.append(str(error))
             continue

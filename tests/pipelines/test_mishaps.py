@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from ethos_data import dataset, records
+from ethos_data import dataset, dataset_files, records
 from ethos_data.errors import EthosError
 from ethos_data.storage import files
 from pipelines import inspect, plan
@@ -212,6 +212,6 @@ def test_a_pipe_is_no_video(corpus_dir, tmp_path):
 def test_a_folder_may_be_called_anything(corpus_dir, tmp_path):
     data_dir = tmp_path / "data [v2] *? 100%"
     run(corpus_dir, data_dir)
-    assert dataset.counts(str(data_dir))["train"] > 0
+    assert dataset_files.counts(str(data_dir))["train"] > 0
     every = list(dataset.load(str(data_dir), "train", image_size=32, batch_size=1))
-    assert len(every) == dataset.counts(str(data_dir))["train"]
+    assert len(every) == dataset_files.counts(str(data_dir))["train"]

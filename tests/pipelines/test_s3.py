@@ -127,17 +127,17 @@ def test_training_reads_what_was_written_to_a_bucket(
         assert (a["video_id"] == b["video_id"]).numpy().all()
         assert (a["image"] == b["image"]).numpy().all()
     # Fetched once; what has changed is fetched again.
-    folder = remote.local("s3://faces/data3")
+    folder = remote.local_copy("s3://faces/data3")
     before = {
         p: p.stat().st_mtime_ns for p in pathlib.Path(folder).rglob("*.tfrecord*")
     }
     assert before
     monkeypatch.setattr(remote, "_pieces", lambda file: pytest.fail("fetched again"))
-    assert remote.local("s3://faces/data3") == folder
-    with pytest.raises(EthosError, match="no data set here"):
-        remote.local("s3://faces/nowhere")
-    with pytest.raises(EthosError, match="no data set here"):
-        remote.local("s3://no-such-bucket/data")
+    assert remote.local_copy("s3://faces/data3") == folder
+    with pytest.raises(EthosError, match="contains no data set"):
+        remote.local_copy("s3://faces/nowhere")
+    with pytest.raises(EthosError, match="contains no data set"):
+        remote.local_copy("s3://no-such-bucket/data")
 
 
 def test_processes_are_told_where_the_bucket_is(endpoint, tmp_path):

@@ -35,7 +35,7 @@ FIELDS = ("pixels", "sides", "depth", "landmarks", "windows", "face_size", "star
 
 
 def check(found: examples.Examples) -> None:
-    wanted = examples.collect(PARTS)
+    wanted = examples.concatenate(PARTS)
     for name in FIELDS:
         got, value = getattr(found, name), getattr(wanted, name)
         assert got.dtype == value.dtype
@@ -49,26 +49,26 @@ def never():
 
 def test_examples_come_back_and_are_not_made_again(tmp_path, capfd):
     folder = str(tmp_path / "new" / "train")
-    check(cache.kept(folder, PARTS, 1000))
+    check(cache.load_or_create(folder, PARTS, 1000))
     assert f"decoding all examples once into {folder}" in capfd.readouterr().err
-    check(cache.kept(folder, never(), 1000))
+    check(cache.load_or_create(folder, never(), 1000))
     assert not capfd.readouterr().err
     assert {p.name for p in (tmp_path / "new").iterdir()} == {"train", "train.lock"}
 
 
 def test_what_is_written_in_memory_stays_there(tmp_path):
     folder = str(tmp_path / "train")
-    cache.kept(folder, PARTS, 1000).pixels[:] = 0
-    check(cache.kept(folder, never(), 1000))
+    cache.load_or_create(folder, PARTS, 1000).pixels[:] = 0
+    check(cache.load_or_create(folder, never(), 1000))
 
 
 def test_half_of_it_does_not_count_and_goes(tmp_path):
     folder = tmp_path / "train"
-    killed = tmp_path / "train.partial"
+    killed = tmp_path / "train.tmp-0123456789ab"
     killed.mkdir()
     (killed / "pixels").write_bytes(b"half")
     (killed / "something_else").write_bytes(b"old")
-    check(cache.kept(str(folder), PARTS, 1000))
+    check(cache.load_or_create(str(folder), PARTS, 1000))
     assert not killed.exists()
     assert not (folder / "something_else").exists()
 
@@ -78,10 +78,12 @@ def test_an_error_on_the_way_leaves_nothing(tmp_path):
         yield PARTS[0]
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(EthosError, match=r"train: .*kept \(No space left on device\)"):
-        cache.kept(str(tmp_path / "train"), broken(), 1000)
+    with pytest.raises(
+        EthosError, match=r"train: .*stored \(No space left on device\)"
+    ):
+        cache.load_or_create(str(tmp_path / "train"), broken(), 1000)
     assert [p.name for p in tmp_path.iterdir()] == ["train.lock"]
-    check(cache.kept(str(tmp_path / "train"), PARTS, 1000))
+    check(cache.load_or_create(str(tmp_path / "train"), PARTS, 1000))
 
 
 def test_others_wait_for_the_one_that_makes_it(tmp_path):
@@ -93,10 +95,10 @@ def test_others_wait_for_the_one_that_makes_it(tmp_path):
         time.sleep(0.3)
         yield from PARTS
 
-    first = threading.Thread(target=cache.kept, args=(folder, slowly(), 1000))
+    first = threading.Thread(target=cache.load_or_create, args=(folder, slowly(), 1000))
     first.start()
     started.wait()
-    check(cache.kept(folder, never(), 1000))
+    check(cache.load_or_create(folder, never(), 1000))
     first.join()
 
 
@@ -104,12 +106,12 @@ def test_a_disk_that_is_too_small_is_told_before(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=5 * 10**9)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     folder = str(tmp_path / "train")
-    message = r"train: decoded examples take about 70.0 GB, 5.0 GB are free"
+    message = r"train: decoded examples need about 70.0 GB, but only 5.0 GB are free"
     with pytest.raises(EthosError, match=message):
-        cache.kept(folder, never(), 70 * 10**9)
+        cache.load_or_create(folder, never(), 70 * 10**9)
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(EthosError, match=r"file/train: .*cannot be kept"):
-        cache.kept(str(tmp_path / "file" / "train"), PARTS, 1000)
+    with pytest.raises(EthosError, match=r"file/train: .*cannot be stored"):
+        cache.load_or_create(str(tmp_path / "file" / "train"), PARTS, 1000)

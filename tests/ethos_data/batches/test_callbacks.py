@@ -13,7 +13,7 @@ from ethos_data.batches import callbacks
 def test_settle_waits_for_what_runs_and_for_what_follows_at_once():
     ended = []
 
-    @callbacks.awaited
+    @callbacks.tracked
     def call(number):
         time.sleep(0.2)
         ended.append(number)
@@ -26,13 +26,13 @@ def test_settle_waits_for_what_runs_and_for_what_follows_at_once():
     thread.start()
     while not callbacks._running:
         time.sleep(0.001)
-    callbacks.settle()
+    callbacks.wait_until_idle()
     assert ended == [0, 1, 2]
     thread.join()
 
 
 def test_an_error_passes_and_is_not_waited_for():
-    @callbacks.awaited
+    @callbacks.tracked
     def fail():
         raise ValueError("no")
 

@@ -36,10 +36,10 @@ def test_those_who_fetch_together_do_not_disturb_each_other(tmp_path, monkeypatc
     with futures.ThreadPoolExecutor(3) as pool:
         calls = []
         for _ in range(3):
-            calls.append(pool.submit(remote.local, "s3://bucket/data"))
+            calls.append(pool.submit(remote.local_copy, "s3://bucket/data"))
             time.sleep(0.05)
         (place,) = {call.result() for call in calls}
     assert sorted(os.listdir(place)) == sorted(os.listdir(store))
     assert len(fetched) == 2  # each file once, whoever came first
     shutil.rmtree(place)
-    assert remote.local("s3://bucket/data") == place
+    assert remote.local_copy("s3://bucket/data") == place

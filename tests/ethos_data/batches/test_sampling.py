@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ethos_data import crop, records, topology
+from ethos_data import crop, depth_codec, records, topology
 from ethos_data.batches import augment, sampling
 from tests.ethos_data import pictures
 from tests.ethos_data.batches.test_augment import STRONG, batch
@@ -24,7 +24,7 @@ def sample_image(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray
 
 def sample_depths(depth, matrices, size, side) -> tuple[np.ndarray, np.ndarray]:
     """Depth and masks (B, size, size) of float maps, NaN = none."""
-    values = records.depth_to_values(np.asarray(depth))
+    values = depth_codec.encode(np.asarray(depth), *records.DEPTH_RANGE)
     rows = np.arange(len(matrices)) % len(values)
     made = sampling.sample_depths(values, rows, matrices, size, side)
     return made[0][..., 0], made[1][..., 0]
@@ -148,7 +148,8 @@ def test_depth_is_sampled_as_scipy_does():
     rng = np.random.default_rng(2)
     stored = rng.uniform(-0.9, 0.9, (6, 40, 40)).astype(np.float32)
     stored[rng.random(stored.shape) < 0.05] = np.nan
-    stored = records.depth_from_values(records.depth_to_values(stored))
+    levels = depth_codec.encode(stored, *records.DEPTH_RANGE)
+    stored = depth_codec.decode(levels, *records.DEPTH_RANGE)
     matrices = rng.normal(size=(6, 2, 3)) * [0.4, 0.4, 3] + [[1, 0, 5], [0, 1, 5]]
     matrices[0] = [[1, 0, 3], [0, 1, -2]]  # exactly on pixels
     side = rng.uniform(0.5, 2, 6)

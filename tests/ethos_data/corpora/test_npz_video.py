@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ethos_data.corpora import npz_video
+from ethos_data.corpora import npz_video, video
 from tests.ethos_data import videos
 
 
@@ -72,9 +72,9 @@ def test_chosen_frames_are_read_and_numbered(tmp_path, stride, most):
 
 
 def test_a_person_without_number_is_the_whole_name():
-    assert npz_video.person_id_of("Anna") == "Anna"
-    assert npz_video.person_id_of("Anna_Maria_0") == "Anna_Maria"
-    assert npz_video.video_id_of("a/b.c/Anna_0.npz") == "Anna_0"
+    assert video.person_id_of("Anna") == "Anna"
+    assert video.person_id_of("Anna_Maria_0") == "Anna_Maria"
+    assert video.video_id_of("a/b.c/Anna_0.npz") == "Anna_0"
 
 
 def test_list_videos_finds_nested_files_in_order(tmp_path):
@@ -126,7 +126,7 @@ def test_a_strange_file_is_an_error_with_path_and_reason(tmp_path, change, reaso
     change(arrays)
     path = str(tmp_path / "strange_1.npz")
     np.savez(path, **arrays)
-    with pytest.raises(npz_video.CorpusError, match=reason) as caught:
+    with pytest.raises(video.CorpusError, match=reason) as caught:
         npz_video.read_video(path)
     assert str(caught.value) == f"{path}: {caught.value.reason}"
     assert "\n" not in str(caught.value)
@@ -135,6 +135,6 @@ def test_a_strange_file_is_an_error_with_path_and_reason(tmp_path, change, reaso
 def test_a_file_that_cannot_be_opened_is_an_error_of_the_same_kind(tmp_path):
     path = tmp_path / "gone_1.npz"
     path.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(npz_video.CorpusError, match="cannot be read") as caught:
+    with pytest.raises(video.CorpusError, match="cannot be read") as caught:
         npz_video.read_video(str(path))
     assert caught.value.path == str(path)

@@ -142,7 +142,7 @@ def test_evaluate_from_python(model_dir, data_dir):
     ("flags", "reason"),
     [
         (["--model=/nonexistent"], "/nonexistent: no exported model here"),
-        (["--data_dir=/nonexistent"], "/nonexistent: no data set here"),
+        (["--data_dir=/nonexistent"], "/nonexistent: no such directory"),
         (["--split=validation"], "no frames in split 'validation'"),
         (["--conditions", "fog"], "no condition 'fog'"),
         (["--limit=0"], "--limit must be at least 1"),
