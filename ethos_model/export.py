@@ -375,12 +375,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _next_lines(checkpoint_path: str, output: str) -> list[str]:
     """Commands that use an exported model."""
-    from ethos_data import dataset
+    from ethos_data import dataset_files
 
     lines = [next_step.line("ethos-view", model=output)]
     data_dir = checkpoint.read(checkpoint_path)[1]["config"]["data_dir"]
     with contextlib.suppress(OSError, EthosError):  # the data set may be gone
-        frames = dataset.counts(data_dir)
+        frames = dataset_files.counts(data_dir)
         # A data set of few people may lack some of its splits.
         for split in ("test", "validation", "train"):
             if frames.get(split):

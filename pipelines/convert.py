@@ -31,7 +31,7 @@ from ethos_data import depth as depth_lib
 from ethos_data import next_step
 from ethos_data.errors import EthosError, cli, reason_of
 from ethos_data.storage import files
-from pipelines import logs, metadata, plan, shard
+from pipelines import logs, metadata, plan
 from pipelines.job import Job, Result
 from pipelines.progress import Monitor, Progress, printer
 
@@ -84,6 +84,7 @@ def convert(
     begun = time.monotonic()
     options = options or plan.Options()
     beam_args = list(beam_args)
+    corpus_dir, data_dir = files.resolve(corpus_dir), files.resolve(data_dir)
     if not (files.is_local(corpus_dir) and files.is_local(data_dir)):
         files.set_options(beam_args)
     if not 0 <= max_bad_fraction <= 1:

@@ -69,6 +69,7 @@ def find(data_dir: str) -> DataSet:
     Raises:
       EthosError: there is none.
     """
+    data_dir = files.resolve(data_dir)
     inner = files.join(data_dir, records.NAME, records.VERSION)
     for folder in (inner, data_dir):
         manifest = metadata.read_json(files.join(folder, metadata.MANIFEST))
@@ -252,6 +253,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `ethos-inspect`."""
     logs.quieten()
     args, beam_args = parser().parse_known_args(argv)
+    args.data_dir = files.resolve(args.data_dir)
     if not files.is_local(args.data_dir):
         files.set_options(beam_args)
     elif beam_args:

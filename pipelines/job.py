@@ -74,7 +74,8 @@ class Job:
 
     def __init__(self, corpus_dir: str, data_dir: str, options: plan.Options):
         def absolute(path: str) -> str:
-            return os.path.abspath(path) if files.is_local(path) else path.rstrip("/")
+            path = files.resolve(path)
+            return os.path.abspath(path) if files.is_local(path) else path
 
         self.corpus_dir = absolute(corpus_dir)
         self.data_dir = absolute(data_dir)

@@ -19,7 +19,7 @@ import numpy as np
 
 from ethos_data import records
 from ethos_data.batches.examples import Examples
-from ethos_data.errors import EthosError
+from ethos_data.errors import EthosError, reason_of
 from ethos_data.storage import files
 
 _MAPPED: Final = {"pixels": np.uint8, "depth": np.uint16}
@@ -56,9 +56,8 @@ def load_or_create(
                 _write(directory, parts, expected_bytes)
         return _read(directory)
     except OSError as error:
-        reason = error.strerror or str(error).splitlines()[0]
         raise EthosError(
-            f"{directory}: decoded examples cannot be stored ({reason})"
+            f"{directory}: decoded examples cannot be stored ({reason_of(error)})"
         ) from error
 
 

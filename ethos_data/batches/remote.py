@@ -1,88 +1,121 @@
-"""Data sets in an object store, for readers that need files: a copy that is kept.
+"""Local copies of data sets in remote stores.
 
-TensorFlow reads no `s3://` by itself, and training reads a data set many times, so its
-files are fetched once, into `$ETHOS_CACHE` (by default `~/.cache/ethos`), and fetched
-again only when they have changed. Keys and endpoints are those of the environment
-(`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, ... , Google's default credentials).
+TensorFlow cannot read `s3://` without further packages, and training reads a data set
+many times. So its files are copied once to a directory on this machine, and again only
+when they have changed. The directory is `$ETHOS_CACHE`, by default `~/.cache/ethos`, or
+a directory below the system's temporary directory if the home directory is not
+writable.
+
+Keys and endpoints are read from the environment (`AWS_ACCESS_KEY_ID`,
+`AWS_ENDPOINT_URL`, ..., or Google's default credentials).
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
+from typing import BinaryIO, Final
 
 from ethos_data import records
-from ethos_data.errors import EthosError
+from ethos_data.errors import EthosError, reason_of
 from ethos_data.storage import files
 
-_PIECE_BYTES = 4 << 20
+_PIECE_BYTES: Final = 4 << 20  # 4 MiB
 
 
 def local_copy(data_dir: str) -> str:
-    """A folder of this machine with the data set of `data_dir`.
+    """Returns a local directory with the data set of `data_dir`.
 
     Args:
-      data_dir: as given to ethos-convert, or the version's own folder; returned as it
-        is if it is on this machine.
+      data_dir: The directory that was given to ethos-convert, or the directory of one
+        version. A local directory is returned unchanged.
 
     Raises:
-      EthosError: there is no finished data set, or it cannot be fetched.
+      EthosError: `data_dir` contains no complete data set, or it cannot be copied.
     """
+    data_dir = files.resolve(data_dir)
     if files.is_local(data_dir):
         return data_dir
-    data_dir = data_dir.rstrip("/")
-    base = os.environ.get("ETHOS_CACHE") or os.path.expanduser("~/.cache/ethos")
-    name = hashlib.blake2b(data_dir.encode(), digest_size=8).hexdigest()
-    target = os.path.join(base, name)
     try:
-        os.makedirs(base, exist_ok=True)
+        base = cache_dir()
+        name = hashlib.blake2b(data_dir.encode(), digest_size=8).hexdigest()
+        target = os.path.join(base, name)
         with open(f"{target}.lock", "wb") as lock:
-            # Who comes second waits, and finds all of it there. The system drops the
-            # lock with the process, however it ends.
+            # A second process waits until the copy is complete. The system releases
+            # the lock when the process ends for any reason.
             fcntl.flock(lock, fcntl.LOCK_EX)
-            _fetch_all(data_dir, target)
-    except EthosError:
-        raise
-    except Exception as error:  # each store's client raises errors of its own
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise EthosError(f"{data_dir}: cannot be fetched ({reason})") from error
+            _copy_all(data_dir, target)
+    except OSError as error:
+        reason = reason_of(error)
+        raise EthosError(f"{data_dir}: cannot be copied ({reason})") from error
     return target
 
 
-def _fetch_all(data_dir: str, target: str) -> None:
-    found = {e.path: e for e in files.walk(data_dir) if _is_wanted(e.path)}
-    # Last, so that the copy is known as a data set only when all of it is there.
-    order = sorted(found, key=lambda path: (path.endswith("_info.json"), path))
+def cache_dir() -> str:
+    """Returns the directory for local copies. It is created if it is missing.
+
+    Raises:
+      OSError: Neither the home directory nor the temporary directory is writable, or
+        `$ETHOS_CACHE` is set and not writable.
+    """
+    chosen = os.environ.get("ETHOS_CACHE")
+    if chosen:
+        os.makedirs(chosen, exist_ok=True)
+        return chosen
+    default = os.path.expanduser("~/.cache/ethos")
+    try:
+        os.makedirs(default, exist_ok=True)
+        if os.access(default, os.W_OK):
+            return default
+    except OSError:
+        pass
+    # All users share the temporary directory, so the name contains the user's number.
+    fallback = os.path.join(tempfile.gettempdir(), f"ethos-cache-{os.getuid()}")
+    os.makedirs(fallback, mode=0o700, exist_ok=True)
+    if os.stat(fallback).st_uid != os.getuid():
+        raise PermissionError(errno.EACCES, "belongs to another user", fallback)
+    return fallback
+
+
+def _copy_all(data_dir: str, target: str) -> None:
+    """Makes the local directory `target` equal to the data set."""
+    entries = {e.path: e for e in files.walk(data_dir) if _belongs_to_data_set(e.path)}
+    # The description is copied last, because a directory that contains it counts as a
+    # complete data set.
+    order = sorted(entries, key=lambda path: (path.endswith("_info.json"), path))
     if not order or not order[-1].endswith("dataset_info.json"):
         raise EthosError(f"{data_dir}: contains no data set; ethos-convert writes one")
     for path in order:
-        _fetch(files.join(data_dir, path), found[path], os.path.join(target, path))
+        _copy(files.join(data_dir, path), entries[path], os.path.join(target, path))
     for entry in list(files.walk(target)):
-        if entry.path not in found:
+        if entry.path not in entries:
             files.delete(os.path.join(target, entry.path))
 
 
-def _is_wanted(path: str) -> bool:
+def _belongs_to_data_set(path: str) -> bool:
     name = path.rsplit("/", 1)[-1]
     return name.startswith(f"{records.NAME}-") or (
         name.endswith(".json") and "/.ethos/" not in f"/{path}"
     )
 
 
-def _fetch(source: str, entry: files.Entry, target: str) -> None:
+def _copy(source: str, entry: files.Entry, target: str) -> None:
+    """Copies a file and its time, unless `target` has the same size and time."""
     try:
         status = os.stat(target)
         if (status.st_size, status.st_mtime) == (entry.size, entry.modified):
             return
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        pass
     with files.opened(source) as file:
         files.write(target, _pieces(file))
     os.utime(target, (entry.modified, entry.modified))
 
 
-def _pieces(file) -> Iterator[bytes]:
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
     while piece := file.read(_PIECE_BYTES):
         yield piece

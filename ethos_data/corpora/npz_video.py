@@ -27,6 +27,7 @@ from ethos_data.corpora.video import (
     select_frames,
     video_id_of,
 )
+from ethos_data.errors import reason_of
 from ethos_data.storage import files
 from ethos_data.storage.npz import Header, Npz, NpzError
 from ethos_data.topology import NUM_LANDMARKS
@@ -137,8 +138,7 @@ def _corpus_errors(path: str) -> Iterator[None]:
     except NpzError as error:
         raise CorpusError(path, str(error)) from error
     except OSError as error:
-        reason = error.strerror or str(error).splitlines()[0]
-        raise CorpusError(path, f"cannot be read ({reason})") from error
+        raise CorpusError(path, f"cannot be read ({reason_of(error)})") from error
     except MemoryError as error:
         raise CorpusError(path, "does not fit into memory") from error
 

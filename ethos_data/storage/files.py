@@ -66,6 +66,8 @@ def resolve(path: str | os.PathLike[str]) -> str:
         if host not in ("", "localhost") or not slash:
             raise EthosError(f"{path}: must be file:/// and an absolute path")
         return urllib.parse.unquote("/" + local)
+    if not rest.strip("/"):
+        raise EthosError(f"{path}: contains no name after {scheme}://")
     path = f"{scheme}://{rest}".rstrip("/")
     stores.require(path)
     return path
@@ -156,8 +158,8 @@ def opened(path: str) -> Iterator[BinaryIO]:
         # Opening a pipe would wait until another process writes to it.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise OSError(errno.EINVAL, "not a file", path)
-        with open(path, "rb") as file:
-            yield file
+        with open(path, "rb") as local_file:
+            yield local_file
         return
     stores.check_reachable(path)
     with stores.one_line_errors(path):
