@@ -1,0 +1,148 @@
+"""Writes the generated pages of the documentation.
+
+    python -m tools.reference           # write them
+    python -m tools.reference --check   # fail if they are not up to date
+
+`docs/reference/commands.md` comes from the argument parsers of the commands, and the
+list of modules in `docs/architecture.md` from the first lines of their docstrings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import pathlib
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ethos_data.commands import COMMANDS
+
+ROOT: Final = pathlib.Path(__file__).parent.parent
+PACKAGES: Final = ("ethos_data", "ethos_model", "pipelines", "gui")
+BEGIN: Final = "<!-- begin generated: python -m tools.reference -->"
+END: Final = "<!-- end generated -->"
+
+
+def commands() -> str:
+    """The command reference as Markdown: one section and one table per command."""
+    lines = [
+        "# Commands",
+        "",
+        "This page is generated from the commands' own `--help` (`python -m "
+        "tools.reference`).",
+    ]
+    for name, (module, packages) in COMMANDS.items():
+        parser = importlib.import_module(module).parser()
+        lines += ["", f"## {name}", ""]
+        if packages:
+            lines += ["Needs `pip install 'ethos-faces[train]'`.", ""]
+        lines += _description(parser.description or "")
+        for group in parser._action_groups:
+            lines += _table(group, group not in parser._action_groups[:2])
+        if parser.epilog:
+            lines += ["", parser.epilog.strip()]
+    return "\n".join(lines) + "\n"
+
+
+def _description(text: str) -> list[str]:
+    """A parser's description as Markdown; indented blocks become code blocks."""
+    return text.strip().splitlines()
+
+
+def _table(group: argparse._ArgumentGroup, titled: bool) -> Iterator[str]:
+    actions = [
+        action
+        for action in group._group_actions
+        if not isinstance(action, argparse._HelpAction)
+        and action.help != argparse.SUPPRESS
+    ]
+    if not actions:
+        return
+    yield ""
+    if titled and group.title:
+        yield f"**{group.title[0].upper()}{group.title[1:]}.** {group.description or ''}"
+        yield ""
+    yield "| flag | meaning |"
+    yield "| --- | --- |"
+    for action in actions:
+        text = _escaped((action.help or "").replace("%%", "%"))
+        yield f"| {_flag(action)} | {text} |"
+
+
+def _flag(action: argparse.Action) -> str:
+    names = action.option_strings or [action.metavar or action.dest]
+    value = ""
+    if action.option_strings and action.nargs != 0:
+        if action.choices:
+            value = " {" + ",".join(map(str, action.choices)) + "}"
+        else:
+            value = f" {action.metavar or action.dest.upper()}"
+    text = ", ".join(map(str, names)) + value
+    return f"`{_escaped(text)}`"
+
+
+def _escaped(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def modules() -> str:
+    """Every module with the first line of its docstring, by directory."""
+    lines = []
+    for package in PACKAGES:
+        for folder in sorted({p.parent for p in (ROOT / package).rglob("*.py")}):
+            lines += _directory(folder)
+    return "\n".join(lines)
+
+
+def _directory(folder: pathlib.Path) -> Iterator[str]:
+    name = folder.relative_to(ROOT).as_posix()
+    yield ""
+    yield f"### `{name}/`"
+    yield ""
+    yield _summary(folder / "__init__.py")
+    yield ""
+    yield "| module | purpose |"
+    yield "| --- | --- |"
+    for path in sorted(folder.glob("*.py")):
+        if path.name != "__init__.py":
+            yield f"| `{path.name}` | {_escaped(_summary(path))} |"
+
+
+def _summary(path: pathlib.Path) -> str:
+    """The first sentence or line of a module's docstring."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.split("\n\n")[0].replace("\n", " ")
+
+
+def pages() -> dict[pathlib.Path, str]:
+    """The generated content by file."""
+    architecture = ROOT / "docs" / "architecture.md"
+    before, rest = architecture.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    return {
+        ROOT / "docs" / "reference" / "commands.md": commands(),
+        architecture: f"{before}{BEGIN}\n{modules()}\n\n{END}{after}",
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    check = parser.parse_args(argv).check
+    stale = [
+        path
+        for path, text in pages().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    for path in stale:
+        if not check:
+            path.write_text(pages()[path], encoding="utf-8")
+        state = "is not up to date" if check else "written"
+        print(f"{path.relative_to(ROOT)} {state}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
