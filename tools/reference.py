@@ -62,7 +62,8 @@ def _table(group: argparse._ArgumentGroup, titled: bool) -> Iterator[str]:
         return
     yield ""
     if titled and group.title:
-        yield f"**{group.title[0].upper()}{group.title[1:]}.** {group.description or ''}"
+        title = group.title[0].upper() + group.title[1:]
+        yield f"**{title}.** {group.description or ''}"
         yield ""
     yield "| flag | meaning |"
     yield "| --- | --- |"
