@@ -1,15 +1,17 @@
-"""Dense depth from 68 3D points: what the corpus does not have and the network learns.
+"""Dense depth maps from 68 landmarks in 3D.
 
-Three methods give a depth map in the same frame, so that they can be compared:
+A corpus contains no depth, so the conversion derives it from the landmarks. Three
+methods give a depth map in the same frame of reference:
 
-* ``"prior"``: what a face with these points most probably looks like, learned from a
-  morphable head. Defined from the jaw line to the lower forehead.
-* ``"delaunay"``: the Delaunay triangulation of the points in x and y, z linear on each
-  triangle. Defined on the convex hull of the points.
-* ``"thin_plate"``: the thin-plate spline through the points, the smoothest surface that
-  meets them all. Defined on the convex hull as well.
+* ``"prior"``: the most probable face with these landmarks, under a linear model that
+  was learned from a morphable head. Covers the face from the jaw line to the lower
+  forehead.
+* ``"delaunay"``: the Delaunay triangulation of the landmarks in x and y, with linear z
+  on each triangle. Covers the convex hull of the landmarks.
+* ``"thin_plate"``: the thin-plate spline through the landmarks, which is the smoothest
+  surface through all of them. Covers the convex hull.
 
-No TensorFlow here: a Beam worker imports this package.
+This package does not import TensorFlow, because Beam workers import it.
 """
 
 from __future__ import annotations
@@ -29,30 +31,35 @@ METHODS: Final[dict[str, Callable[[np.ndarray, int], np.ndarray]]] = {
     "delaunay": interpolate.delaunay,
     "thin_plate": interpolate.thin_plate,
 }
-"""Name to function of (T, 68, 3) float64 finite landmarks and size."""
+"""Functions of finite float64 landmarks (T, 68, 3) and a size, by name."""
 
 
 def depth_map(
     landmarks: np.ndarray, size: int, *, method: str = DEFAULT_METHOD
 ) -> np.ndarray:
-    """The depth of the face on the pixels of a square window.
+    """Computes the depth of a face on the pixels of a square window.
 
-    Every method moves with the points: shift x and y and the map shifts, scale all
-    three and its values scale, mirror the face and the map is mirrored.
+    All methods follow the landmarks: a shift in x and y shifts the map, a common scale
+    of all three coordinates scales its values, and a mirrored face gives a mirrored
+    map.
+
+    Example:
+      depth = depth_map(window.to_normalized(landmarks), size=112)
 
     Args:
-      landmarks: (68, 3) in the normalised frame of the window, z larger = nearer.
-      size: side of the map, pixels. Pixel (row i, column j) has its centre at
+      landmarks: (68, 3) in the normalised frame of the window; larger z is nearer.
+      size: Side of the map, in pixels. Pixel (row i, column j) has its centre at
         x = (j + 0.5) / size, y = (i + 0.5) / size.
-      method: a key of `METHODS`.
+      method: A key of `METHODS`.
 
     Returns:
-      float32 (size, size): z in normalised units, larger = nearer, zero at the mean of
-      the twelve eye points; NaN outside of the face. All NaN if the points enclose no
-      area.
+      float32 (size, size), z in normalised units. Larger is nearer, and zero is the
+      mean of the twelve eye landmarks. NaN outside the face. All values are NaN if the
+      landmarks enclose no area.
 
     Raises:
-      ValueError: landmarks are not finite or of another shape, or an unknown method.
+      ValueError: The landmarks are not finite or have another shape, or the method is
+        unknown.
     """
     if np.shape(landmarks) != (topology.NUM_LANDMARKS, 3):
         shape = np.shape(landmarks)
@@ -63,7 +70,19 @@ def depth_map(
 def depth_maps(
     landmarks: np.ndarray, size: int, *, method: str = DEFAULT_METHOD
 ) -> np.ndarray:
-    """`depth_map` of T faces (T, 68, 3) at once, faster: float32 (T, size, size)."""
+    """Computes `depth_map` for T faces at once, which is faster.
+
+    Args:
+      landmarks: (T, 68, 3), as in `depth_map`.
+      size: Side of the maps, in pixels.
+      method: A key of `METHODS`.
+
+    Returns:
+      float32 (T, size, size).
+
+    Raises:
+      ValueError: As in `depth_map`.
+    """
     points = np.array(landmarks, np.float64)
     if points.ndim != 3 or points.shape[1:] != (topology.NUM_LANDMARKS, 3):
         raise ValueError(
@@ -72,6 +91,8 @@ def depth_maps(
     if not np.isfinite(points).all():
         raise ValueError("Landmarks must be finite. Received: NaN or infinity")
     if method not in METHODS:
-        raise ValueError(f"Unknown method, know {sorted(METHODS)}. Received: {method=}")
+        raise ValueError(
+            f"method must be one of {sorted(METHODS)}. Received: {method=}"
+        )
     points[..., 2] -= points[:, topology.EYES, 2].mean(axis=1, keepdims=True)
     return METHODS[method](points, size)

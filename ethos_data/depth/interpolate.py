@@ -1,7 +1,7 @@
-"""Surfaces that only know the 68 points: the baselines of the learned prior.
+"""Depth maps by interpolation of the 68 landmarks: baselines of the learned prior.
 
-scipy is imported where it is used: it takes 0.3 s of a worker's start, and the default
-method does not need it.
+scipy is imported inside the functions. Its import takes 0.3 s, and the default method
+does not need it.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ import numpy as np
 from ethos_data.depth import zbuffer
 
 _RIDGE = 1e-9
-"""Added to the spline's diagonal: two landmarks at one place stay solvable."""
+"""Added to the diagonal of the spline's system, so that two landmarks may coincide."""
 
 
 def delaunay(points: np.ndarray, size: int) -> np.ndarray:
-    """Linear z over the Delaunay triangulation of x and y, on the convex hull.
+    """Interpolates z linearly over the Delaunay triangulation of x and y.
 
     Args:
-      points: (T, 68, 3) finite, normalised.
-      size: side of the map, pixels.
+      points: (T, 68, 3), finite, in the normalised frame.
+      size: Side of the maps, in pixels.
 
     Returns:
-      float32 (T, size, size), z in the unit of the points, NaN outside of the hull.
+      float32 (T, size, size), z in the unit of the points. NaN outside the convex hull.
     """
     return _each(_delaunay, points, size)
 
 
 def thin_plate(points: np.ndarray, size: int) -> np.ndarray:
-    """The thin-plate spline through the points (Duchon, 1977), on the convex hull.
+    """Interpolates z with a thin-plate spline (Duchon, 1977).
 
     Args:
-      points: (T, 68, 3) finite, normalised.
-      size: side of the map, pixels.
+      points: (T, 68, 3), finite, in the normalised frame.
+      size: Side of the maps, in pixels.
 
     Returns:
-      float32 (T, size, size), z in the unit of the points, NaN outside of the hull.
+      float32 (T, size, size), z in the unit of the points. NaN outside the convex hull.
     """
     return _each(_thin_plate, points, size)
 
@@ -46,8 +46,8 @@ def _each(
     method: Callable[[np.ndarray, int], np.ndarray], points: np.ndarray, size: int
 ) -> np.ndarray:
     maps = np.empty((len(points), size, size), np.float32)
-    for depth, one in zip(maps, points, strict=True):
-        depth[:] = method(one, size)
+    for depth, landmarks in zip(maps, points, strict=True):
+        depth[:] = method(landmarks, size)
     return maps
 
 
@@ -56,7 +56,7 @@ def _delaunay(points: np.ndarray, size: int) -> np.ndarray:
 
     try:
         triangles = spatial.Delaunay(points[:, :2]).simplices
-    except spatial.QhullError:  # all on one line
+    except spatial.QhullError:  # all landmarks are on one line
         return np.full((size, size), np.nan, np.float32)
     return zbuffer.rasterize(points, triangles, size)
 
@@ -66,13 +66,13 @@ def _thin_plate(points: np.ndarray, size: int) -> np.ndarray:
     rows, columns = np.nonzero(np.isfinite(depth))
     if not rows.size:
         return depth
-    # Centred and scaled to unit spread: the system is then as well conditioned for a
-    # face of 0.1 as for one of 1.
+    # Centre the landmarks and scale them to unit standard deviation, so that the system
+    # is equally well conditioned for small and large faces.
     centre = points[:, :2].mean(axis=0)
     spread = points[:, :2].std()
     sites = (points[:, :2] - centre) / spread
-    wanted = (np.stack([columns, rows], axis=1) + 0.5) / size
-    wanted = (wanted - centre) / spread
+    pixels = (np.stack([columns, rows], axis=1) + 0.5) / size
+    pixels = (pixels - centre) / spread
 
     count = len(sites)
     system = np.zeros((count + 3, count + 3))
@@ -82,13 +82,13 @@ def _thin_plate(points: np.ndarray, size: int) -> np.ndarray:
     weights = np.linalg.solve(system, np.pad(points[:, 2], (0, 3)))
     affine = weights[count:]
     depth[rows, columns] = (
-        _kernel(wanted, sites) @ weights[:count] + affine[0] + wanted @ affine[1:]
+        _kernel(pixels, sites) @ weights[:count] + affine[0] + pixels @ affine[1:]
     )
     return depth
 
 
 def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """r^2 log r between points (N, 2) and (M, 2): (N, M), half of r^2 log r^2."""
+    """The kernel r^2 log r between points (N, 2) and (M, 2), as an array (N, M)."""
     from scipy import spatial
 
     squared = spatial.distance.cdist(a, b, "sqeuclidean")

@@ -1,11 +1,11 @@
 """Learns the depth prior from a morphable head and writes its weights.
 
-Heads with random identities and expressions are drawn from the model, brought to one
-frame by their landmarks, mirrored (so that the prior has no favourite side), and their
-landmarks and surface grids are summed up in principal components: what the 68 points
-say about the surface between them. The pose needs no training; `Prior.fit` solves for
-it. Nothing of the model's mesh is in the file, only the grids of `depth.template`. A
-corpus, if given, shows how its landmarks differ from the model's.
+The program draws heads with random identities and expressions, aligns them by their
+landmarks, adds their mirror images so that the prior is symmetric, and computes the
+principal components of landmarks and surface grids together. The pose is not learned;
+`Prior.fit` estimates it. The result contains the grids of `depth.template` and nothing
+of the head model's mesh. If a corpus is given, the prior also learns how the landmarks
+of the corpus differ from those of the head model.
 
     python -m ethos_data.depth.learn --head_model ict_facekit_light.npz \
         --corpus_dir CORPUS --output ethos_data/assets/depth_prior.npz
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ethos_data import topology
+from ethos_data import options, topology
 from ethos_data.corpora import npz_video
 from ethos_data.depth import template
 from ethos_data.depth.fitting import FLIP, similarity
@@ -31,23 +31,23 @@ from ethos_data.heads.model import HeadModel
 from ethos_data.heads.parts import EYE
 
 _RIGID = np.r_[0:5, 12:17, 27:31, 31:36, 36, 39, 42, 45]
-"""Landmarks that expressions hardly move: they define a head's frame."""
+"""Landmarks that expressions hardly move. They define the frame of a head."""
 
 
 def fit(model: HeadModel, *, num_heads: int, num_components: int, seed: int) -> Prior:
     """Learns a prior.
 
     Args:
-      model: morphable head; the wider its identities and expressions, the better.
-      num_heads: heads to draw; each is used with its mirror image.
-      num_components: principal components to keep.
-      seed: of the draws.
+      model: A morphable head with many identities and expressions.
+      num_heads: Number of random heads. The mirror image of each is used as well.
+      num_components: Number of principal components to keep.
+      seed: Random seed.
     """
     grid = template.build(model)
     samples = _sample(model, grid, num_heads, seed)
     samples, mean = _align(samples)
-    # Every head with its mirror image: the mean is symmetric, and each component is
-    # either symmetric or antisymmetric. The two kinds are found apart, exactly.
+    # With mirror images, the mean is symmetric and each component is either symmetric
+    # or antisymmetric. The two kinds are computed separately.
     flipped = _flip(samples, grid.mirror)
     mean = (mean + _flip(mean, grid.mirror)) / 2
     importance = _importance(len(mean))
@@ -57,10 +57,10 @@ def fit(model: HeadModel, *, num_heads: int, num_components: int, seed: int) -> 
     ]
     variance = np.concatenate([strength for strength, _ in kinds])
     basis = np.concatenate([shapes for _, shapes in kinds])
-    kept = np.argsort(-variance, kind="stable")[:num_components]
+    largest = np.argsort(-variance, kind="stable")[:num_components]
     return Prior(
         mean=mean.astype(np.float32),
-        basis=basis[kept].astype(np.float32),
+        basis=basis[largest].astype(np.float32),
         triangles=grid.triangles,
     )
 
@@ -68,24 +68,28 @@ def fit(model: HeadModel, *, num_heads: int, num_components: int, seed: int) -> 
 def _sample(
     model: HeadModel, grid: template.Template, num_heads: int, seed: int
 ) -> np.ndarray:
-    """Points (N, 68 + P, 3) float32 of random heads, cm."""
-    identity = grid.places.of(model.identity).reshape(model.num_identity, -1)
-    expression = grid.places.of(model.expression)
-    # A glance turns the eyeball in itself, which does not change its surface.
+    """Returns the points of random heads: float32 (N, 68 + P, 3), in cm."""
+    identity = grid.points.of(model.identity).reshape(model.num_identity, -1)
+    expression = grid.points.of(model.expression)
+    # Looking to the side rotates the eyeball, which does not change its surface.
     gaze = [name.startswith("eyeLook") for name in model.expression_names]
-    on_eye = (model.parts[grid.places.vertices] == EYE).all(axis=1)
+    on_eye = (model.parts[grid.points.vertices] == EYE).all(axis=1)
     expression[np.ix_(gaze, on_eye)] = 0
     expression = expression.reshape(model.num_expression, -1)
     draws = [np.random.default_rng((seed, i)) for i in range(num_heads)]
     people = np.stack([model.sample_identity(rng) for rng in draws])
     moods = np.stack([model.sample_expression(rng) for rng in draws])
     samples = people @ identity + moods @ expression
-    samples += grid.places.of(model.neutral).ravel()
+    samples += grid.points.of(model.neutral).ravel()
     return samples.reshape(num_heads, -1, 3).astype(np.float32)
 
 
 def _align(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Generalised Procrustes on the rigid landmarks; the mean face has size 1."""
+    """Aligns heads by generalised Procrustes analysis of the rigid landmarks.
+
+    Returns:
+      The aligned points, and their mean, whose face size is 1.
+    """
     mean = samples.mean(axis=0)
     weights = np.zeros(topology.NUM_LANDMARKS)
     weights[_RIGID] = 1
@@ -107,11 +111,12 @@ def _align(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _flip(points: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """Mirrors points (..., P, 3) at x = 0."""
     return points[..., mirror, :] * np.array([-1, 1, 1], np.float32)
 
 
 def _importance(count: int) -> np.ndarray:
-    """(68 + P,): the landmarks together count as much as the surface together."""
+    """Weights (68 + P,) that give all landmarks together the weight of the surface."""
     count -= topology.NUM_LANDMARKS
     landmarks = np.full(topology.NUM_LANDMARKS, np.sqrt(count / topology.NUM_LANDMARKS))
     return np.concatenate([landmarks, np.ones(count)]).astype(np.float32)
@@ -120,40 +125,49 @@ def _importance(count: int) -> np.ndarray:
 def _components(
     deviations: np.ndarray, importance: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Principal components of (N, P, 3): variances (k,), shapes (k, P, 3) of 1 sd."""
+    """Computes principal components.
+
+    Args:
+      deviations: (N, P, 3), deviations from the mean.
+      importance: (P,), weights of the points.
+      count: Maximum number of components.
+
+    Returns:
+      Variances (k,) and displacements (k, P, 3) per standard deviation.
+    """
     flat = (deviations * importance[:, None]).reshape(len(deviations), -1)
     variance, mixing = np.linalg.eigh((flat @ flat.T).astype(np.float64) / len(flat))
     variance, mixing = variance[::-1][:count], mixing[:, ::-1][:, :count]
-    # Rows of mixing.T @ flat have length sqrt(N * variance).
+    # The rows of mixing.T @ flat have the length sqrt(N * variance).
     shapes = (mixing.T.astype(np.float32) @ flat) / np.sqrt(len(flat))
     return variance, shapes.reshape(len(shapes), -1, 3) / importance[:, None]
 
 
 def with_convention(prior: Prior, landmarks: Sequence[np.ndarray]) -> Prior:
-    """Teaches a prior where other landmarks lie than the head model's.
+    """Adds the landmark convention of a corpus to a prior.
 
-    A corpus' eyelids, jaw or brows are not the model's vertices of that name: on
-    YouTube Faces they differ by 1.5 % of face size on the average, and a face bent to
-    meet them would be wrong. Their mean difference becomes one more component, which
-    moves landmarks but no surface, with -1 the model's convention and +1 the corpus'.
-    The fit then finds out by itself which landmarks it was given.
+    The eyelids, jaw and brows of a corpus are not at the vertices that the head model
+    calls so. On YouTube Faces they differ by 1.5 % of the face size on average, and a
+    face that is fitted to them would be wrong. The mean difference becomes one more
+    component, which moves the landmarks but not the surface. Its coefficient is -1 for
+    the convention of the model and +1 for that of the corpus, and the fit estimates it.
 
     Args:
-      prior: as `fit` returns it.
-      landmarks: (68, 3) each, of many people; source pixels or any unit.
+      prior: Result of `fit`.
+      landmarks: Landmarks (68, 3) of many people, in source pixels or another unit.
     """
     count = topology.NUM_LANDMARKS
     offset = np.zeros((count, 3))
-    for _ in range(4):  # the residual of a fit shows only part of the difference
+    for _ in range(4):  # the residual of a fit contains only part of the difference
         mean = prior.mean.copy()
         mean[:count] += offset
         moved = dataclasses.replace(prior, mean=mean)
-        left = []
+        residuals = []
         for points in landmarks:
             face = moved.fit(points)
-            misfit = (points - moved.points([face])[0, :count]) * FLIP / face.scale
-            left.append(misfit @ face.rotation)
-        offset += np.median(left, axis=0)
+            residual = (points - moved.points([face])[0, :count]) * FLIP / face.scale
+            residuals.append(residual @ face.rotation)
+        offset += np.median(residuals, axis=0)
         offset = (offset + _flip(offset, topology.MIRROR)) / 2
     mean, component = prior.mean.copy(), np.zeros_like(prior.mean)
     mean[:count] += offset / 2
@@ -163,72 +177,72 @@ def with_convention(prior: Prior, landmarks: Sequence[np.ndarray]) -> Prior:
 
 
 def corpus_landmarks(corpus_dir: str, num_videos: int) -> list[np.ndarray]:
-    """The first frame's landmarks (68, 3), source pixels, of videos spread evenly."""
+    """Reads the landmarks (68, 3) of the first frame of evenly spaced videos.
+
+    Raises:
+      EthosError: The directory contains no videos.
+    """
     paths = npz_video.list_videos(corpus_dir)
     if not paths:
-        raise EthosError(f"{corpus_dir}: no npz files")
+        raise EthosError(f"{corpus_dir}: contains no npz files")
     chosen = np.unique(np.linspace(0, len(paths) - 1, num_videos).astype(int))
     videos = (npz_video.read_video(paths[k], max_frames=1) for k in chosen)
     return [video.landmarks[0].astype(np.float64) for video in videos]
 
 
-def run(
-    head_model: str,
-    output: str,
-    *,
-    corpus_dir: str | None = None,
-    num_videos: int = 300,
-    num_heads: int = 2000,
-    num_components: int = 80,
-    seed: int = 0,
-) -> Prior:
-    """Learns a prior and writes it; see the module's docstring."""
-    prior = fit(
-        HeadModel.load(head_model),
-        num_heads=num_heads,
-        num_components=num_components,
-        seed=seed,
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LearnOptions:
+    """Settings of the program. Each field is a flag; its help text documents it."""
+
+    head_model: str = options.required("npz file of a morphable head", metavar="FILE")
+    output: str = options.required("npz file to write", metavar="FILE")
+    corpus_dir: str | None = options.option(
+        None,
+        "Corpus whose landmark convention the prior shall also know",
+        metavar="DIR",
     )
-    if corpus_dir:
-        prior = with_convention(prior, corpus_landmarks(corpus_dir, num_videos))
-    os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
-    prior.save(output)
+    num_videos: int = options.option(
+        300, "Number of videos of the corpus to read", minimum=1
+    )
+    num_heads: int = options.option(2000, "Number of random heads", minimum=2)
+    num_components: int = options.option(
+        80, "Number of principal components to keep", minimum=1
+    )
+    seed: int = options.option(0, "Random seed", minimum=0)
+
+
+def run(settings: LearnOptions) -> Prior:
+    """Learns a prior and writes it. See the docstring of this module."""
+    prior = fit(
+        HeadModel.load(settings.head_model),
+        num_heads=settings.num_heads,
+        num_components=settings.num_components,
+        seed=settings.seed,
+    )
+    if settings.corpus_dir:
+        landmarks = corpus_landmarks(settings.corpus_dir, settings.num_videos)
+        prior = with_convention(prior, landmarks)
+    os.makedirs(os.path.dirname(os.path.abspath(settings.output)), exist_ok=True)
+    prior.save(settings.output)
     return prior
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags of the program."""
+    flags = options.make_parser("python -m ethos_data.depth.learn", __doc__)
+    options.add_flags(flags, LearnOptions)
+    return flags
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m ethos_data.depth.learn",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--head_model", required=True, help="npz of a morphable head")
-    parser.add_argument("--output", required=True, help="npz to write")
-    parser.add_argument(
-        "--corpus_dir",
-        help="npz videos whose landmarks the prior shall know beside the model's",
-    )
-    parser.add_argument(
-        "--num_videos", type=int, default=300, help="to read of them (default: 300)"
-    )
-    parser.add_argument(
-        "--num_heads", type=int, default=2000, help="heads to draw (default: 2000)"
-    )
-    parser.add_argument(
-        "--num_components", type=int, default=80, help="to keep (default: 80)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="(default: 0)")
-    arguments = parser.parse_args(argv)
-    prior = run(**vars(arguments))
+    """Runs the program and returns its exit status."""
+    settings = options.from_flags(LearnOptions, parser().parse_args(argv))
+    prior = run(settings)
     print(
-        f"Wrote {arguments.output}: {len(prior.basis)} components of 68 landmarks and "
+        f"wrote {settings.output}: {len(prior.basis)} components of 68 landmarks and "
         f"{len(prior.mean) - topology.NUM_LANDMARKS} surface points, "
-        f"{os.path.getsize(arguments.output) / 1e6:.1f} MB"
-    )
-    print(
-        "Next: python -m benchmarks.depth_error "
-        f"--head_model {arguments.head_model} --prior {arguments.output}"
+        f"{os.path.getsize(settings.output) / 1e6:.1f} MB"
     )
     return 0
 

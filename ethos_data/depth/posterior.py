@@ -1,8 +1,9 @@
-"""The most probable pose and shape, by Gauss-Newton steps compiled into one function.
+"""The most probable pose and shape: Gauss-Newton steps, compiled with numba.
 
-In numba, for it has to stay on its own core: on two busy cores, with BLAS threads for
-each, numpy's products and inverses of these 90 x 204 matrices took 30 ms of CPU a face
-instead of 1 ms. And whole, for the calls between them took as long as they did.
+numba is used because the computation must stay on its own core. On two busy cores, the
+BLAS threads behind numpy's products and inverses of these 90 x 204 matrices took 30 ms
+of processor time per face instead of 1 ms. All steps are in one compiled function,
+because the calls between separate functions took as long as the computation.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import numpy as np
 from ethos_data.compilation import compiled
 
 NUM_POSE: Final = 8
-"""Unknowns before the coefficients: log scale, turn (3), shift (3), perspective."""
+"""Number of unknowns before the coefficients: log scale, rotation (3), shift (3),
+perspective."""
 
-_SCALE, _TURN, _SHIFT, _PERSPECTIVE = 0, 1, 4, 7
+_SCALE, _ROTATION, _SHIFT, _PERSPECTIVE = 0, 1, 4, 7
 
 _TILE: Final = 4
 
@@ -25,19 +27,19 @@ _TILE: Final = 4
 def search(
     observed, mean, basis, rotation, perspective, limits, trust, noise, least, steps
 ):  # pragma: no cover (compiled)
-    """Refines a pose, shape and noise, which begin at no shift and the mean shape.
+    """Estimates pose, shape and noise, starting from the mean shape without a shift.
 
     Args:
-      observed: float64 (3, N), rows x, y, z, in the mean shape's unit.
-      mean: float64 (3, N).
+      observed: float64 (3, N), rows x, y, z, in the unit of the mean shape.
+      mean: float64 (3, N), mean shape.
       basis: float64 (K, 3, N), displacements per standard deviation.
-      rotation: float64 (3, 3), where to begin.
-      perspective: mean and standard deviation of 1 / distance.
-      limits: least and largest of it.
-      trust: float64 (3,), what residuals of x, y and z are multiplied with.
-      noise: standard deviation of x and y, where to begin.
-      least: smallest such deviation.
-      steps: how many Gauss-Newton steps.
+      rotation: float64 (3, 3), first estimate of the rotation.
+      perspective: Mean and standard deviation of 1 / distance.
+      limits: Smallest and largest value of 1 / distance.
+      trust: float64 (3,), factors of the residuals of x, y and z.
+      noise: First estimate of the standard deviation of x and y.
+      least: Smallest estimate of this standard deviation.
+      steps: Number of Gauss-Newton steps.
 
     Returns:
       scale, rotation (3, 3), shift (3,), perspective, coefficients (K,), noise.
@@ -46,7 +48,7 @@ def search(
     used = NUM_POSE + count
     jacobian = np.zeros((_TILE * ((used + _TILE - 1) // _TILE), 3 * points))
     residual = np.empty(3 * points)
-    precision = np.ones(len(jacobian))  # rows that only fill a tile solve to zero
+    precision = np.ones(len(jacobian))  # rows that pad a tile have the solution zero
     precision[:NUM_POSE] = 0.0
     precision[_PERSPECTIVE] = perspective[1] ** -2
     pull = np.zeros(len(jacobian))
@@ -70,16 +72,17 @@ def search(
         pull[_PERSPECTIVE] = precision[_PERSPECTIVE] * (perspective[0] - near)
         step, variance = solve(jacobian, residual, pull, precision)
         scale *= np.exp(step[_SCALE])
-        rotation = product(turn(step[_TURN:_SHIFT]), rotation)
+        rotation = product(rotation_matrix(step[_ROTATION:_SHIFT]), rotation)
         shift = shift + step[_SHIFT:_PERSPECTIVE]
         near = min(max(near + step[_PERSPECTIVE], limits[0]), limits[1])
         coefficients = coefficients + step[NUM_POSE:used]
         for row in range(used):
             residual -= step[row] * jacobian[row]
-        # Every coefficient uses up as much of the data as it is determined by them.
-        spent = NUM_POSE + (1 - variance[NUM_POSE:used]).sum()
-        left = (residual * residual).sum()
-        noise = max(noise * np.sqrt(left / max(3 * points - spent, 1.0)), least)
+        # Effective number of parameters: a coefficient counts as much as the data
+        # determine it (MacKay, 1992).
+        effective = NUM_POSE + (1 - variance[NUM_POSE:used]).sum()
+        squares = (residual * residual).sum()
+        noise = max(noise * np.sqrt(squares / max(3 * points - effective, 1.0)), least)
     return scale, rotation, shift, near, coefficients, noise
 
 
@@ -87,16 +90,17 @@ def search(
 def _linearize(
     observed, mean, basis, pose, shift, near, coefficients, weight, residual, jacobian
 ):  # pragma: no cover (compiled)
-    """Fills in what a step needs: whitened residuals and derivatives of the view.
+    """Computes whitened residuals and derivatives for one step.
 
-    A point p, turned and scaled, is seen at p_xy / (1 - near * p_z), with its own z.
+    The rotated and scaled point p is projected to p_xy / (1 - near * p_z). z is kept.
 
     Args:
-      observed: see `search`; so mean, basis, shift, near and coefficients.
+      observed, mean, basis, shift, near, coefficients: As in `search`, where `near` is
+        the perspective.
       pose: (3, 3), scale times rotation.
-      weight: (3,), 1 over the standard deviations of x, y, z.
-      residual: (3 * N,), filled.
-      jacobian: (at least 8 + K, 3 * N), filled.
+      weight: (3,), 1 / standard deviation of x, y and z.
+      residual: (3 * N,), written.
+      jacobian: (at least 8 + K, 3 * N), written.
     """
     count, points = len(basis), mean.shape[1]
     shape = mean.copy()
@@ -104,8 +108,8 @@ def _linearize(
         shape += coefficients[k] * basis[k]
     posed = product(pose, shape)
     enlarged = 1 / (1 - near * posed[2])
-    # What moves the point in space moves its view: by the enlargement, and as the
-    # enlargement grows with z.
+    # A movement of the point changes its projection directly, and through the
+    # enlargement, which grows with z.
     by_x, by_y = near * enlarged * enlarged * posed[0], near * enlarged**2 * posed[1]
     wx, wy, wz = weight
     for k in range(count):
@@ -123,9 +127,9 @@ def _linearize(
         residual[n] = wx * (observed[0, n] - e * x - shift[0])
         residual[points + n] = wy * (observed[1, n] - e * y - shift[1])
         residual[2 * points + n] = wz * (observed[2, n] - z - shift[2])
-        # Turning about an axis e moves p by e x p.
+        # A rotation around an axis e moves p by the cross product e x p.
         moves = ((x, y, z), (0.0, -z, y), (z, 0.0, -x), (-y, x, 0.0))
-        for row in range(4):  # scale and turns
+        for row in range(4):  # scale and rotation
             right, up, nearer = moves[row]
             jacobian[row, n] = wx * (e * right + by_x[n] * nearer)
             jacobian[row, points + n] = wy * (e * up + by_y[n] * nearer)
@@ -139,22 +143,22 @@ def _linearize(
 
 @compiled(fastmath=True)
 def solve(jacobian, residual, pull, precision):  # pragma: no cover (compiled)
-    """A step, least squares with a prior, and how well it is known.
+    """Solves one least-squares step with a prior, by Cholesky factorisation.
 
-    With H = jacobian @ jacobian.T + diag(precision), by a Cholesky factorisation:
+    Let H = jacobian @ jacobian.T + diag(precision).
 
     Args:
-      jacobian: float64 (M, N), derivatives of N whitened data by M unknowns, M a
-        multiple of 4.
-      residual: float64 (N,), whitened.
-      pull: float64 (M,), gradient of the prior's logarithm.
-      precision: float64 (M,), of the prior, 0 where there is none.
+      jacobian: float64 (M, N), derivatives of N whitened data by M unknowns. M must be
+        a multiple of 4.
+      residual: float64 (N,), whitened residuals.
+      pull: float64 (M,), gradient of the logarithm of the prior.
+      precision: float64 (M,), precision of the prior; 0 for no prior.
 
     Returns:
-      H^-1 @ (jacobian @ residual + pull), (M,), and the diagonal of H^-1, (M,).
+      The step H^-1 @ (jacobian @ residual + pull) and the diagonal of H^-1, both (M,).
 
     Raises:
-      ValueError: M is no multiple of 4.
+      ValueError: M is not a multiple of 4.
     """
     count = len(jacobian)
     if count % _TILE:
@@ -182,7 +186,8 @@ def solve(jacobian, residual, pull, precision):  # pragma: no cover (compiled)
         for k in range(i + 1, count):
             step[i] -= factor[k, i] * step[k]
         step[i] /= factor[i, i]
-    # The factor's inverse by rows, whose elements a processor subtracts four at a time.
+    # Compute the inverse of the factor row by row, so that the processor can subtract
+    # four elements at once.
     inverse = np.zeros((count, count))
     variance = np.zeros(count)
     for i in range(count):
@@ -199,9 +204,9 @@ def solve(jacobian, residual, pull, precision):  # pragma: no cover (compiled)
 
 @compiled(fastmath=True)
 def _gram(rows, out):  # pragma: no cover (compiled)
-    """Lower triangle of rows @ rows.T, by tiles of 4 x 4.
+    """Computes the lower triangle of rows @ rows.T in tiles of 4 x 4.
 
-    A tile reads 8 rows for 16 sums; one sum after the other took twice as long.
+    A tile reads 8 rows for 16 sums. Computing each sum separately took twice as long.
     """
     for i in range(0, len(rows), _TILE):
         a, b, c, d = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
@@ -234,7 +239,7 @@ def _gram(rows, out):  # pragma: no cover (compiled)
 
 @compiled(fastmath=True)
 def product(a, b):  # pragma: no cover (compiled)
-    """a @ b for (3, 3) and (3, N)."""
+    """Computes a @ b for a (3, 3) and b (3, N)."""
     out = np.empty((3, b.shape[1]))
     for i in range(3):
         for n in range(b.shape[1]):
@@ -243,8 +248,12 @@ def product(a, b):  # pragma: no cover (compiled)
 
 
 @compiled(fastmath=True)
-def turn(vector):  # pragma: no cover (compiled)
-    """Rotation matrix (3, 3) of an axis times an angle in radians (Rodrigues)."""
+def rotation_matrix(vector):  # pragma: no cover (compiled)
+    """Computes the rotation matrix (3, 3) of a rotation vector (Rodrigues' formula).
+
+    Args:
+      vector: float64 (3,), the axis multiplied by the angle in radians.
+    """
     angle = np.sqrt((vector * vector).sum())
     rotation = np.eye(3)
     if angle > 1e-12:

@@ -1,10 +1,10 @@
-"""The learned prior: what faces look like between the 68 points.
+"""The depth prior: a linear model of the face's surface around the 68 landmarks.
 
-A linear Gaussian model of a face's surface, learned from random heads by
-`python -m ethos_data.depth.learn`: the 68 landmarks and some thousand points of the
-surface (see `depth.template`) move together with K independent, standard normal
-coefficients. 68 points are explained by the most probable face (see `depth.fitting`),
-whose surface is then drawn with a z-buffer.
+The model is linear and Gaussian. The 68 landmarks and several thousand points of the
+surface (see `depth.template`) are a linear function of K independent, standard normal
+coefficients. `python -m ethos_data.depth.learn` learns it from random heads. For given
+landmarks, `depth.fitting` finds the most probable face, and its surface is rasterised
+with a z-buffer.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from ethos_data.depth import fitting, zbuffer
 from ethos_data.errors import EthosError
 
 _NUM_LANDMARKS = topology.NUM_LANDMARKS
-_AT_ONCE: Final = 32
-"""Faces whose surfaces are in memory at the same time, 70 kB each."""
+_BATCH: Final = 32
+"""Number of faces whose surfaces are in memory at the same time, 70 kB each."""
 
 
 class PriorError(EthosError):
-    """A weights file that cannot be used."""
+    """A file of weights cannot be used."""
 
     def __init__(self, path: str | os.PathLike[str], reason: str):
         super().__init__(f"{os.fspath(path)}: {reason}")
@@ -38,14 +38,15 @@ class PriorError(EthosError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prior:
-    """Linear Gaussian model of the 68 landmarks and of P surface points.
+    """A linear Gaussian model of the 68 landmarks and P surface points.
 
-    The unit of length is the mean face's size; y up, z towards the viewer.
+    The unit of length is the size of the mean face. y points up and z towards the
+    viewer.
 
     Attributes:
-      mean: float32 (68 + P, 3), the landmarks first.
+      mean: float32 (68 + P, 3), mean positions. The landmarks come first.
       basis: float32 (K, 68 + P, 3), displacements per standard deviation.
-      triangles: int32 (T, 3), numbers of surface points, from 0.
+      triangles: int32 (T, 3), indices of surface points, counted from 0.
     """
 
     mean: np.ndarray
@@ -54,10 +55,10 @@ class Prior:
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Prior:
-        """Reads what `save` wrote.
+        """Reads a file that `save` wrote.
 
         Raises:
-          PriorError: the file is not a prior.
+          PriorError: The file is not a prior.
         """
         try:
             with np.load(path, allow_pickle=False) as data:
@@ -65,7 +66,7 @@ class Prior:
                 basis = data["basis"].astype(np.float32)
                 triangles = data["triangles"].astype(np.int32)
         except KeyError as error:
-            raise PriorError(path, f"no array {error.args[0]}") from error
+            raise PriorError(path, f"the array {error.args[0]} is missing") from error
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise PriorError(path, f"not a readable npz file ({error})") from error
         count = len(mean) - _NUM_LANDMARKS
@@ -74,11 +75,13 @@ class Prior:
         if triangles.shape[1:] != (3,) or not (
             0 <= triangles.min(initial=0) <= triangles.max(initial=0) < count
         ):
-            raise PriorError(path, f"triangles must be (t, 3), numbers below {count}")
+            raise PriorError(
+                path, f"triangles must be (t, 3) with indices below {count}"
+            )
         return Prior(mean, basis, triangles)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the prior; half precision is 0.05 % of a displacement."""
+        """Writes the prior. The basis is stored as float16, an error of 0.05 %."""
         np.savez_compressed(
             path,
             mean=self.mean.astype(np.float32),
@@ -92,18 +95,21 @@ class Prior:
         return mean.astype(np.float64), basis.astype(np.float64)
 
     def fit(self, landmarks: np.ndarray) -> fitting.Face:
-        """Pose and coefficients of 68 points (68, 3), whatever their unit; y down."""
+        """Fits pose and coefficients to landmarks.
+
+        Args:
+          landmarks: (68, 3), finite, y down, in any unit.
+        """
         return fitting.fit(landmarks, *self._landmarks)
 
     def points(self, faces: Sequence[fitting.Face]) -> np.ndarray:
-        """Landmarks and surface points of fitted faces.
+        """Computes the landmarks and surface points of fitted faces.
 
         Args:
-          faces: T of them; many at once read the basis only once.
+          faces: T fitted faces. One call for many faces reads the basis only once.
 
         Returns:
-          float32 (T, 68 + P, 3), in the unit and the frame of the points that were
-          fitted, y down.
+          float32 (T, 68 + P, 3), in the unit and frame of the fitted landmarks, y down.
         """
         coefficients = np.stack([face.coefficients for face in faces])
         shapes = np.empty((len(faces), *self.mean.shape), np.float32)
@@ -118,22 +124,22 @@ class Prior:
         )
 
     def depth_maps(self, landmarks: np.ndarray, size: int) -> np.ndarray:
-        """Dense depth on the face region of the prior: see `ethos_data.depth`.
+        """Computes depth maps. See `ethos_data.depth.depth_map`.
 
         Args:
-          landmarks: (T, 68, 3) finite, normalised.
-          size: side of the maps, pixels.
+          landmarks: (T, 68, 3), finite, in the normalised frame.
+          size: Side of the maps, in pixels.
 
         Returns:
-          float32 (T, size, size), zero at the mean of the fitted eye points, NaN
-          outside.
+          float32 (T, size, size). Zero is the mean of the fitted eye landmarks. NaN
+          outside the face.
         """
         maps = np.full((len(landmarks), size, size), np.nan, np.float32)
-        drawn = [t for t, one in enumerate(landmarks) if _has_area(one)]
-        for start in range(0, len(drawn), _AT_ONCE):
-            some = drawn[start : start + _AT_ONCE]
-            fitted = self.points([self.fit(landmarks[t]) for t in some])
-            for t, points in zip(some, fitted, strict=True):
+        usable = [t for t, points in enumerate(landmarks) if _has_area(points)]
+        for start in range(0, len(usable), _BATCH):
+            batch = usable[start : start + _BATCH]
+            fitted = self.points([self.fit(landmarks[t]) for t in batch])
+            for t, points in zip(batch, fitted, strict=True):
                 points[:, 2] -= points[topology.EYES, 2].mean()
                 surface = points[_NUM_LANDMARKS:]
                 maps[t] = zbuffer.rasterize(surface, self.triangles, size)
@@ -142,10 +148,16 @@ class Prior:
 
 @compiled(fastmath=True)
 def _add_up(shapes, mean, coefficients, basis):  # pragma: no cover (compiled)
-    """shapes = mean + coefficients @ basis: (T, N), (N,), (T, K), (K, N), float32.
+    """Computes shapes = mean + coefficients @ basis, all float32.
 
-    Not by BLAS, which would start threads for this, one per core and worker. A part of
-    the basis at a time, which stays near the processor for all of T.
+    BLAS is not used, because it would start one thread per core in each worker. The
+    basis is processed in parts that stay in the processor's cache for all shapes.
+
+    Args:
+      shapes: (T, N), written.
+      mean: (N,).
+      coefficients: (T, K).
+      basis: (K, N).
     """
     part = 512
     for start in range(0, len(mean), part):
@@ -153,7 +165,7 @@ def _add_up(shapes, mean, coefficients, basis):  # pragma: no cover (compiled)
         for t in range(len(shapes)):
             out = shapes[t, start:stop]
             out[:] = mean[start:stop]
-            for k in range(0, len(basis) - 1, 2):  # sums are fetched half as often
+            for k in range(0, len(basis) - 1, 2):  # halves the reads of `out`
                 wa, wb = coefficients[t, k], coefficients[t, k + 1]
                 a, b = basis[k, start:stop], basis[k + 1, start:stop]
                 for n in range(stop - start):
@@ -166,19 +178,19 @@ def _add_up(shapes, mean, coefficients, basis):  # pragma: no cover (compiled)
 
 @functools.lru_cache(maxsize=1)
 def shipped() -> Prior:
-    """The prior that comes with the package, read once per process."""
+    """Returns the prior that the package contains. It is read once per process."""
     resource = importlib.resources.files("ethos_data") / "assets" / "depth_prior.npz"
     with importlib.resources.as_file(resource) as path:
         return Prior.load(path)
 
 
 def depth_maps(landmarks: np.ndarray, size: int) -> np.ndarray:
-    """`Prior.depth_maps` of the shipped prior."""
+    """Computes `Prior.depth_maps` with the prior that the package contains."""
     return shipped().depth_maps(landmarks, size)
 
 
 def _has_area(landmarks: np.ndarray) -> bool:
-    """Whether the points spread in two directions of the image."""
+    """Whether the landmarks are not all on one line of the image."""
     xy = landmarks[:, :2]
     spread = np.linalg.svd(xy - xy.mean(axis=0), compute_uv=False)
     return bool(spread[1] > 1e-6 * spread[0])

@@ -1,14 +1,13 @@
-"""Regular grids of surface points on a head: the parametrisation of the depth prior.
+"""Grids of surface points on a head, on which the depth prior is defined.
 
-The face is unrolled around a vertical axis inside the head. A grid point is a place on
-the neutral head's surface (three vertices and their barycentric weights), so it follows
-the head through every identity and expression.
+The face is unrolled around a vertical axis inside the head. A grid point is a point on
+the surface of the neutral head, given by three vertices and barycentric weights. It
+follows the head through all identities and expressions.
 
-The face region: from the jaw points of one ear to the other's, from the jaw line up to
-the forehead, `FOREHEAD` of the height between chin and brows above the brows. Of the
-forehead no more, because that is where hair begins. Behind the lips lies a second,
-small grid on the teeth, and the face's grid is slit between the lips: an open mouth
-shows teeth instead of a skin from lip to lip.
+The grid covers the face from ear to ear and from the jaw line to the forehead. It ends
+above the brows at `FOREHEAD` times the height between chin and brows, because hair
+begins there. A second, small grid covers the teeth. The grid of the face is cut between
+the lips, so that an open mouth shows teeth and not skin between the lips.
 """
 
 from __future__ import annotations
@@ -19,21 +18,22 @@ from typing import Final
 import numpy as np
 
 from ethos_data import topology
-from ethos_data.depth.cylinder import Cylinder, Places
+from ethos_data.depth.cylinder import Cylinder, SurfacePoints
 from ethos_data.heads.model import HeadModel
 from ethos_data.heads.parts import EYE, FACE, HEAD, MOUTH, TEETH
 
 COLUMNS: Final = 65
-"""Odd, so that the grid has a middle column and is its own mirror image."""
+"""Number of columns, odd, so that the grid has a middle column and is symmetric."""
 BANDS: Final = (20, 18, 22, 7, 9, 14)
-"""Rows on forehead, eyes, nose, upper lip, lower lip and chin: dense where the surface
-has edges. The last row of the upper lip and the first of the lower one are their edges.
-"""
+"""Number of rows on forehead, eyes, nose, upper lip, lower lip and chin.
+
+They are dense where the surface has edges. The last row of the upper lip and the first
+row of the lower lip are the edges of the lips."""
 ROWS: Final = sum(BANDS)
 _UPPER_LIP: Final = 3
 
 FOREHEAD: Final = 0.3
-"""What is covered above the brows, of the height between chin and brows."""
+"""Height of the grid above the brows, divided by the height between chin and brows."""
 
 TEETH_ROWS: Final = 6
 TEETH_COLUMNS: Final = 9
@@ -44,25 +44,25 @@ _SEAM_STEP: Final = 0.01  # cm
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Template:
-    """Where on a head model the 68 landmarks and the P surface points lie.
+    """The positions of the 68 landmarks and P surface points on a head model.
 
     Attributes:
-      places: of the landmarks, then of the surface points: 68 + P.
-      triangles: int32 (T, 3), numbers of surface points, from 0.
+      points: The 68 landmarks, then the P surface points.
+      triangles: int32 (T, 3), indices of surface points, counted from 0.
       mirror: int (68 + P,), the permutation of all points under a reflection of x.
     """
 
-    places: Places
+    points: SurfacePoints
     triangles: np.ndarray
     mirror: np.ndarray
 
 
 def build(model: HeadModel) -> Template:
-    """Lays the grids over the neutral head of a model."""
+    """Computes the grids on the neutral head of a model."""
     neutral = np.asarray(model.neutral, np.float64)
     landmarks = neutral[model.landmarks68]
-    # The axis runs between the jaw's ends, where the ears are: the sides of the face
-    # are then seen from it as squarely as the front.
+    # The axis is between the ends of the jaw, near the ears. From there, rays hit the
+    # sides of the face as perpendicularly as its front.
     cylinder = Cylinder(neutral, float(landmarks[[0, 16], 2].mean()))
     skin_mesh, teeth_mesh = _skin(model), _of_parts(model, (TEETH,))
     angles, heights = _face_rays(model, cylinder, skin_mesh)
@@ -79,7 +79,7 @@ def build(model: HeadModel) -> Template:
         teeth = grid_triangles(TEETH_ROWS, TEETH_COLUMNS) + count
         triangles = np.concatenate([triangles[~slit], teeth])
     return Template(
-        places=Places(
+        points=SurfacePoints(
             vertices=np.concatenate([surface.vertices for surface in surfaces]),
             weights=np.concatenate([surface.weights for surface in surfaces]),
         ),
@@ -89,7 +89,13 @@ def build(model: HeadModel) -> Template:
 
 
 def grid_triangles(rows: int, columns: int) -> np.ndarray:
-    """int (T, 3) over a grid by rows; diagonals are mirrored at the middle column."""
+    """Returns the triangles of a grid that is stored row by row.
+
+    The diagonals are symmetric to the middle column.
+
+    Returns:
+      int (T, 3), indices of grid points.
+    """
     number = np.arange(rows * columns).reshape(rows, columns)
     a, b = number[:-1, :-1].ravel(), number[:-1, 1:].ravel()
     c, d = number[1:, :-1].ravel(), number[1:, 1:].ravel()
@@ -100,23 +106,25 @@ def grid_triangles(rows: int, columns: int) -> np.ndarray:
 
 
 def _grid_mirror(rows: int, columns: int) -> np.ndarray:
+    """The permutation of grid points under a reflection of x."""
     return np.arange(rows * columns).reshape(rows, columns)[:, ::-1].ravel()
 
 
 def _of_parts(model: HeadModel, parts: tuple[int, ...]) -> np.ndarray:
+    """Triangles (F, 3) whose vertices all belong to some parts of the head."""
     return model.triangles[np.isin(model.parts, parts)[model.triangles].all(axis=1)]
 
 
 def _skin(model: HeadModel) -> np.ndarray:
-    """Triangles of the skin, with the rim of the mouth, where the lips roll in."""
+    """Triangles of the skin, including the rim of the mouth inside the lips."""
     parts = model.parts[model.triangles]
     skin = np.isin(parts, _SKIN)
     rim = skin.any(axis=1) & (skin | (parts == MOUTH)).all(axis=1)
     return model.triangles[skin.all(axis=1) | rim]
 
 
-def _on_landmarks(model: HeadModel) -> Places:
-    return Places(
+def _on_landmarks(model: HeadModel) -> SurfacePoints:
+    return SurfacePoints(
         np.repeat(model.landmarks68.astype(np.int32)[:, None], 3, axis=1),
         np.tile(np.eye(1, 3), (topology.NUM_LANDMARKS, 1)),
     )
@@ -125,12 +133,12 @@ def _on_landmarks(model: HeadModel) -> Places:
 def _face_rays(
     model: HeadModel, cylinder: Cylinder, mesh: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Angle (radians, 0 = forwards) and height (cm) of the face's grid, each (P,)."""
+    """Rays of the face's grid: angles (P,) in radians and heights (P,) in cm."""
     landmarks = cylinder.vertices[model.landmarks68]
     jaw, lips = landmarks[:17], landmarks[48:60]
     jaw_angle = cylinder.angle(jaw)
     half = (jaw_angle[16] - jaw_angle[0]) / 2
-    # Denser in the middle, where nose, eyes and mouth are.
+    # Columns are denser in the middle, where nose, eyes and mouth are.
     u = np.linspace(-1, 1, COLUMNS)
     angle = half * (0.75 * u + 0.25 * u**3)
     bottom = np.interp(angle, jaw_angle, jaw[:, 1])
@@ -154,18 +162,18 @@ def _face_rays(
             bottom[middle],
         ]
     )
-    # How far down a level is, from 0 at the top of its column to 1 at the bottom.
+    # Relative position of each level: 0 at the top of its column, 1 at the bottom.
     down = np.tile((forehead - levels) / (forehead - bottom[middle]), (COLUMNS, 1))
     upper, lower = _lip_edges(model, cylinder, mesh, angle, lips)
     is_lip = np.isfinite(upper)
     extent = np.maximum(top - bottom, 1e-9)
-    # To either side of the seam, so that a grid line runs along the edge of each lip.
+    # Half of the gap between the lips, so that a grid line follows each lip's edge.
     gap = np.full(COLUMNS, 0.01)
     if is_lip.any():
         gap[is_lip] = ((upper - lower) / 2 + _SEAM_STEP)[is_lip] / extent[is_lip]
         seam = ((top - (upper + lower) / 2) / extent)[is_lip]
         level = down[0, _UPPER_LIP : _UPPER_LIP + 3]
-        # Beside the mouth the lip's lines run on, to where they would be without one.
+        # Beside the mouth, the lines of the lips return to their undisturbed height.
         beside = np.interp(np.abs(angle), [angle[is_lip].max(), half], [1, 0])
         moved = np.where(is_lip, 0.0, (seam[-1] - level[1]) * beside)
         moved[is_lip] = seam - level[1]
@@ -177,7 +185,7 @@ def _face_rays(
             stop = stop - gap
         elif band == _UPPER_LIP + 1:
             start = start + gap
-        # The upper lip's edge and the jaw are rows themselves.
+        # The edge of the upper lip and the jaw are rows of the grid.
         ends = count - 1 if band in (_UPPER_LIP, len(BANDS) - 1) else count
         rows.append(start + (stop - start) * np.arange(count)[:, None] / ends)
     height = top + (bottom - top) * np.concatenate(rows)
@@ -191,27 +199,33 @@ def _lip_edges(
     angle: np.ndarray,
     lips: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Heights (COLUMNS,) in cm of the upper lip's edge and the lower one's.
+    """Finds the edges of the lips.
 
-    NaN where there are none. Between them the skin's motion jumps: an opening mouth
-    takes only the lower lip along.
+    The motion of the skin jumps between the two edges, because an opening mouth moves
+    only the lower lip.
+
+    Returns:
+      Heights (COLUMNS,) in cm of the edge of the upper lip and of the lower lip. NaN
+      in columns beside the mouth.
     """
     heights = np.arange(lips[:, 1].max(), lips[:, 1].min(), -_SEAM_STEP)
     edges = np.full((2, len(angle)), np.nan)
     for k in np.flatnonzero(np.abs(angle) < np.abs(cylinder.angle(lips)).max()):
-        places = cylinder.cast(mesh, np.full(len(heights), angle[k]), heights)
-        moved = places.of(model.expression)
+        points = cylinder.cast(mesh, np.full(len(heights), angle[k]), heights)
+        moved = points.of(model.expression)
         jump = np.linalg.norm(np.diff(moved, axis=1), axis=2).max(axis=0)
         last = int(jump.argmax())
-        if jump[last] > 0.5:  # cm; skin stretches by 0.1 over one step
-            # A ray between the lips has got the place of the nearest lip.
-            edges[:, k] = places.of(cylinder.vertices)[last : last + 2, 1]
+        if jump[last] > 0.5:  # cm; skin stretches by 0.1 cm over one step
+            # A ray between the lips returns the point of the nearest lip.
+            edges[:, k] = points.of(cylinder.vertices)[last : last + 2, 1]
     edges = (edges + edges[:, ::-1]) / 2
     return edges[0], edges[1]
 
 
-def _stretched(model: HeadModel, triangles: np.ndarray, skin: Places) -> np.ndarray:
-    """bool (T,): triangles from lip to lip, which opening the mouth would stretch."""
+def _stretched(
+    model: HeadModel, triangles: np.ndarray, skin: SurfacePoints
+) -> np.ndarray:
+    """Selects (T,) the triangles between the lips, which an open mouth stretches."""
     points, moved = skin.of(model.neutral), skin.of(model.expression)
     lips = model.neutral[model.landmarks68[48:60]]
     near = (points >= lips.min(axis=0)) & (points <= lips.max(axis=0))
@@ -220,7 +234,7 @@ def _stretched(model: HeadModel, triangles: np.ndarray, skin: Places) -> np.ndar
         a, b = triangles[:, i], triangles[:, j]
         length = np.linalg.norm(points[a] - points[b], axis=1)
         change = np.linalg.norm(moved[:, a] - moved[:, b], axis=2).max(axis=0)
-        # Skin does not get twice as long; the gap between the lips gets tenfold.
+        # Skin does not become twice as long. The gap between the lips grows tenfold.
         stretched |= change > 2 * length
     return stretched & near[:, :2].all(axis=1)[triangles].all(axis=1)
 
@@ -228,7 +242,7 @@ def _stretched(model: HeadModel, triangles: np.ndarray, skin: Places) -> np.ndar
 def _teeth_rays(
     landmarks: np.ndarray, cylinder: Cylinder
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Angle and height of the grid on the teeth, which hides behind closed lips."""
+    """Rays of the grid on the teeth: angles (P,) in radians and heights (P,) in cm."""
     lips = landmarks[48:60]
     reach = np.abs(cylinder.angle(lips)).max()
     angle = np.linspace(-reach, reach, TEETH_COLUMNS)

@@ -1,4 +1,4 @@
-"""Triangles to a depth map: a z-buffer small enough to be one numba function."""
+"""Rasterisation of triangles to a depth map with a z-buffer."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import numpy as np
 from ethos_data.compilation import compiled
 
 _EDGE = 1e-9
-"""A pixel centre on an edge belongs to both triangles: no cracks along shared edges."""
+"""Tolerance in pixels. A pixel centre on an edge belongs to both triangles, so that no
+gaps appear along shared edges."""
 
 
 def rasterize(points: np.ndarray, triangles: np.ndarray, size: int) -> np.ndarray:
-    """Depth of the nearest triangle at every pixel centre, orthographic along z.
+    """Computes the depth of the nearest triangle at each pixel centre.
+
+    The projection is orthographic along z.
 
     Args:
-      points: (P, 3) normalised: x, y in [0, 1] of the window, z larger = nearer.
-      triangles: int (T, 3), indices into points, wound either way.
-      size: side of the map, pixels; the centre of pixel (i, j) is at
+      points: (P, 3) in the normalised frame of the window; larger z is nearer.
+      triangles: int (T, 3), indices into `points`, in either orientation.
+      size: Side of the map, in pixels. The centre of pixel (i, j) is at
         x = (j + 0.5) / size, y = (i + 0.5) / size.
 
     Returns:
-      float32 (size, size), z in the unit of the points, NaN where there is no triangle.
+      float32 (size, size), z in the unit of the points. NaN where no triangle is.
     """
     depth = np.full((size, size), np.nan, np.float32)
     _fill(
@@ -33,14 +36,15 @@ def rasterize(points: np.ndarray, triangles: np.ndarray, size: int) -> np.ndarra
 
 @compiled
 def _between(low, high):  # pragma: no cover (compiled)
-    """First and last pixel whose centre lies between, edges included."""
+    """The first and last pixel whose centre is in [low, high]."""
     return int(np.ceil(low - _EDGE)), int(np.floor(high + _EDGE))
 
 
 @compiled
 def _fill(depth, points, triangles):  # pragma: no cover (compiled)
+    """Writes the nearest z of each pixel into `depth`, which is NaN at the start."""
     size = depth.shape[0]
-    # In pixels, where the centre of pixel k is k.
+    # Pixel coordinates, in which the centre of pixel k is k.
     px, py = points[:, 0] * size - 0.5, points[:, 1] * size - 0.5
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -48,14 +52,14 @@ def _fill(depth, points, triangles):  # pragma: no cover (compiled)
         ay, by, cy = py[a], py[b], py[c]
         x0, x1 = _between(min(ax, bx, cx), max(ax, bx, cx))
         y0, y1 = _between(min(ay, by, cy), max(ay, by, cy))
-        # Between the pixel centres, as half of a mesh may be: one test, for which of
-        # the two it is cannot be foreseen.
+        # Skip triangles that contain no pixel centre, up to half of a mesh. One test of
+        # the sign bit is faster than two unpredictable branches.
         if (x1 - x0 | y1 - y0) < 0:
             continue
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if area == 0.0:
             continue
-        # The weights of b and c are planes over the image.
+        # The barycentric weights of b and c are linear functions of x and y.
         b_by_x, b_by_y = (cy - ay) / area, (ax - cx) / area
         c_by_x, c_by_y = (ay - by) / area, (bx - ax) / area
         az = points[a, 2]
@@ -67,5 +71,5 @@ def _fill(depth, points, triangles):  # pragma: no cover (compiled)
                 if min(wb, wc, 1.0 - wb - wc) < -_EDGE:
                     continue
                 z = az + wb * b_z + wc * c_z
-                if not depth[y, x] >= z:  # also true where there is nothing yet
+                if not depth[y, x] >= z:  # also true for NaN
                     depth[y, x] = z

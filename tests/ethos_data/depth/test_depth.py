@@ -1,4 +1,4 @@
-"""Depth maps against surfaces whose depth is known in closed form."""
+"""Compares depth maps with surfaces whose depth is known in closed form."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ INTERPOLATING = ("delaunay", "thin_plate")
 
 
 def _centres(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """x and y of the pixel centres of a map: two (size, size)."""
+    """x and y of the pixel centres of a map, two arrays (size, size)."""
     line = (np.arange(size) + 0.5) / size
     x, y = np.meshgrid(line, line)
     return x, y
 
 
 def _scattered(seed: int = 0) -> np.ndarray:
-    """(68, 2) points spread over the disc of radius 0.35 around (0.5, 0.5)."""
+    """Random points (68, 2) in the disc of radius 0.35 around (0.5, 0.5)."""
     rng = np.random.default_rng(seed)
     angle = rng.uniform(0, 2 * np.pi, 68)
     radius = 0.35 * np.sqrt(rng.uniform(0, 1, 68))
@@ -30,7 +30,7 @@ def _scattered(seed: int = 0) -> np.ndarray:
 
 
 def _relative(landmarks: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """A depth shifted like depth_map does: zero at the mean of the eye points."""
+    """Shifts depth so that zero is the mean of the eye landmarks."""
     return depth - landmarks[topology.EYES, 2].mean()
 
 
@@ -40,7 +40,7 @@ def _mirrored(landmarks: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("method", INTERPOLATING)
-def test_points_on_a_plane_give_the_plane(method):
+def test_landmarks_on_a_plane_give_the_plane(method):
     xy = _scattered()
     landmarks = np.c_[xy, 0.3 * xy[:, 0] - 0.7 * xy[:, 1] + 0.2]
     x, y = _centres(SIZE)
@@ -51,7 +51,7 @@ def test_points_on_a_plane_give_the_plane(method):
     inside = np.isfinite(depth)
     np.testing.assert_allclose(depth[inside], expected[inside], atol=1e-6)
     radius = np.hypot(x - 0.5, y - 0.5)
-    # A polygon of 24 sides: its edges come within cos(7.5 degrees) of the rim.
+    # The hull has 24 edges, whose distance from the centre is 0.35 * cos(7.5 degrees).
     assert inside[radius < 0.35 * np.cos(np.pi / 24) - 1e-6].all()
     assert not inside[radius > 0.35 + 1e-6].any()
 
@@ -59,7 +59,7 @@ def test_points_on_a_plane_give_the_plane(method):
 @pytest.mark.parametrize(
     ("method", "tolerance"), [("delaunay", 0.04), ("thin_plate", 0.01)]
 )
-def test_points_on_a_sphere_give_the_sphere(method, tolerance):
+def test_landmarks_on_a_sphere_give_the_sphere(method, tolerance):
     xy = _scattered(1)
     landmarks = np.c_[xy, np.sqrt(0.5**2 - ((xy - 0.5) ** 2).sum(axis=1))]
     x, y = _centres(SIZE)
@@ -71,7 +71,7 @@ def test_points_on_a_sphere_give_the_sphere(method, tolerance):
     assert 0 < np.nanmax(error) < tolerance
 
 
-def test_thin_plate_is_scipys():
+def test_thin_plate_equals_scipy():
     rng = np.random.default_rng(2)
     landmarks = np.c_[_scattered(2), rng.normal(0, 0.1, 68)]
     depth = depth_map(landmarks, SIZE, method="thin_plate")
@@ -83,8 +83,8 @@ def test_thin_plate_is_scipys():
 
 
 @pytest.mark.parametrize("method", METHODS)
-class TestEveryMethod:
-    def test_is_nan_outside_and_float32(self, method):
+class TestAllMethods:
+    def test_is_float32_and_nan_outside(self, method):
         depth = depth_map(_a_face(), SIZE, method=method)
         assert depth.dtype == np.float32
         assert depth.shape == (SIZE, SIZE)
@@ -100,7 +100,7 @@ class TestEveryMethod:
             atol=1e-5,
         )
 
-    def test_a_moved_face_has_a_moved_map(self, method):
+    def test_a_shifted_face_has_a_shifted_map(self, method):
         face = _a_face()
         moved = depth_map(face + np.array([5, -3, 0]) / SIZE, SIZE, method=method)
         expected = np.roll(depth_map(face, SIZE, method=method), (-3, 5), axis=(0, 1))
@@ -108,7 +108,7 @@ class TestEveryMethod:
 
     def test_a_face_of_half_the_size_has_half_the_depth(self, method):
         face = _a_face()
-        # Twice the pixels on half the window: the pixel centres fall together.
+        # Twice the pixels on half the window have the same pixel centres.
         small = depth_map(face / 2, 2 * SIZE, method=method)[:SIZE, :SIZE]
         _assert_same_map(small, depth_map(face, SIZE, method=method) / 2)
 
@@ -118,7 +118,7 @@ class TestEveryMethod:
         expected = depth_map(face, SIZE, method=method)[:, ::-1]
         _assert_same_map(mirrored, expected)
 
-    def test_many_at_once_are_each_as_if_alone(self, method):
+    def test_a_batch_equals_single_faces(self, method):
         line = np.repeat(np.linspace(0.2, 0.8, 68)[:, None], 3, axis=1)
         faces = np.stack([_a_face(), _mirrored(_a_face()), line, _a_face() / 2])
         maps = depth_maps(faces, SIZE, method=method)
@@ -126,12 +126,12 @@ class TestEveryMethod:
         np.testing.assert_array_equal(maps, alone)
         assert depth_maps(faces[:0], SIZE, method=method).shape == (0, SIZE, SIZE)
 
-    def test_points_without_area_give_nothing(self, method):
+    def test_landmarks_on_a_line_give_nan(self, method):
         line = np.repeat(np.linspace(0.2, 0.8, 68)[:, None], 3, axis=1)
         assert np.isnan(depth_map(line, SIZE, method=method)).all()
 
 
-def test_the_nearer_triangle_hides_the_farther():
+def test_the_nearer_triangle_is_visible():
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
     points = np.r_[np.c_[square, np.full(4, -1)], np.c_[square / 2, np.full(4, 2)]]
     quads = [[0, 1, 2], [0, 2, 3]]
@@ -148,16 +148,16 @@ def test_the_nearer_triangle_hides_the_farther():
     [
         (np.zeros((67, 3)), "delaunay", "67"),
         (np.full((68, 3), np.nan), "delaunay", "finite"),
-        (np.zeros((68, 3)), "tent", "tent"),
+        (np.zeros((68, 3)), "spline", "spline"),
     ],
 )
-def test_wrong_input_is_refused(landmarks, method, message):
+def test_rejects_invalid_input(landmarks, method, message):
     with pytest.raises(ValueError, match=message):
         depth_map(landmarks, SIZE, method=method)
 
 
 def _a_face() -> np.ndarray:
-    """(68, 3) the 68 points of a face in their usual places, turned a little."""
+    """Landmarks (68, 3) of a schematic face with a yaw of 0.35 radians."""
     points = np.zeros((68, 3))
     jaw = np.linspace(0, np.pi, 17)
     points[:17, :2] = np.c_[-np.cos(jaw), 1.15 * np.sin(jaw)]
@@ -174,7 +174,7 @@ def _a_face() -> np.ndarray:
     points[48:60, :2] = np.c_[0.38 * np.cos(ring), 0.68 + 0.15 * np.sin(ring)]
     ring = np.arange(8) * np.pi / 4 + np.pi
     points[60:68, :2] = np.c_[0.28 * np.cos(ring), 0.68 + 0.04 * np.sin(ring)]
-    # An ellipsoid with a nose on it.
+    # An ellipsoid with a nose.
     x, y = points[:, 0], points[:, 1]
     points[:, 2] = np.sqrt(np.maximum(1.1 - 0.8 * x**2 - 0.3 * y**2, 0))
     points[27:31, 2] += [0.05, 0.15, 0.25, 0.35]
@@ -187,7 +187,7 @@ def _a_face() -> np.ndarray:
 
 
 def _assert_same_map(got: np.ndarray, expected: np.ndarray) -> None:
-    """Equal depth; the last pixel of the rim may fall to either side of an edge."""
+    """Compares maps. Up to two pixels at the rim may be on the other side of an edge."""
     assert (np.isfinite(got) != np.isfinite(expected)).sum() <= 2
     np.testing.assert_allclose(
         got[np.isfinite(got) & np.isfinite(expected)],

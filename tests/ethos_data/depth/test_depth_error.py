@@ -1,4 +1,4 @@
-"""The depth benchmark's own arithmetic, against surfaces with known errors."""
+"""Tests the arithmetic of the depth benchmark on surfaces with known errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_normals_of_a_sphere_point_away_from_its_centre():
     np.testing.assert_allclose(got, expected, atol=0.002)
 
 
-def test_an_offset_is_depth_error_only():
+def test_an_offset_changes_the_depth_error_only():
     score = depth_error.compare(_flat_truth(), np.full((SIZE, SIZE), 0.03, np.float32))
     assert score.depth == pytest.approx(5)  # % of 0.6
     assert score.centred == pytest.approx(0, abs=1e-4)
@@ -43,7 +43,7 @@ def test_an_offset_is_depth_error_only():
     assert score.coverage == pytest.approx(100)
 
 
-def test_a_slope_is_its_angle():
+def test_a_slope_gives_its_angle():
     x, _ = _centres()
     slope = np.tan(np.deg2rad(20)) * (x - 0.5)
     score = depth_error.compare(_flat_truth(), slope.astype(np.float32))
@@ -53,7 +53,7 @@ def test_a_slope_is_its_angle():
     assert score.depth == pytest.approx(100 * expected, rel=0.03)
 
 
-def test_coverage_is_the_share_of_the_face():
+def test_coverage_is_a_fraction_of_the_face():
     x, _ = _centres()
     half = np.where(x < 0.5, 0.0, np.nan).astype(np.float32)
     score = depth_error.compare(_flat_truth(), half)
@@ -61,7 +61,7 @@ def test_coverage_is_the_share_of_the_face():
     assert score.depth == 0
 
 
-def test_a_scene_has_its_landmarks_on_its_surface():
+def test_landmarks_of_a_scene_are_on_its_surface():
     shown = depth_error.scene(HeadModel.builtin(), 0, SIZE, 0)
     assert abs(shown.landmarks[topology.EYES, 2].mean()) < 1e-9
     nose = shown.landmarks[30]

@@ -1,4 +1,4 @@
-"""The depth prior: its fit, its grids, its training, the weights that are shipped."""
+"""Tests of the depth prior: fit, grids, learning, and the shipped weights."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from ethos_data import crop, depth, topology
 from ethos_data.depth import cylinder, fitting, learn, posterior, prior, template
 from ethos_data.depth.prior import Prior
-from ethos_data.heads import model as heads
 from ethos_data.heads import raster
+from ethos_data.heads.model import HeadModel
 
 
 @pytest.fixture(scope="module")
-def model() -> heads.HeadModel:
-    return heads.HeadModel.builtin()
+def model() -> HeadModel:
+    return HeadModel.builtin()
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def trained(model) -> Prior:
 
 
 def _rotation(degrees: tuple[float, float, float]) -> np.ndarray:
-    """Rotations about x, then y, then z, each as in the textbooks."""
+    """The product of rotations about x, then y, then z."""
     a, b, c = np.deg2rad(degrees)
     about_x = [[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]]
     about_y = [[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]]
@@ -39,7 +39,7 @@ def _rotation(degrees: tuple[float, float, float]) -> np.ndarray:
 
 
 def _view(shape, scale, rotation, translation, distance):
-    """A pinhole camera, written down once more: (N, 3), x right, y down, z nearer."""
+    """Projects points with a pinhole camera: (N, 3), x right, y down, larger z nearer."""
     points = scale * shape @ rotation.T
     enlarged = distance / (distance - points[:, 2])
     return np.c_[
@@ -50,7 +50,7 @@ def _view(shape, scale, rotation, translation, distance):
 
 
 class TestFitting:
-    def test_a_step_is_that_of_numpy(self):
+    def test_step_equals_numpy(self):
         rng = np.random.default_rng(0)
         jacobian, residual = rng.normal(size=(32, 50)), rng.normal(size=50)
         pull, precision = rng.normal(size=32), rng.uniform(0, 2, 32)
@@ -59,22 +59,22 @@ class TestFitting:
         np.testing.assert_allclose(step, covariance @ (jacobian @ residual + pull))
         np.testing.assert_allclose(variance, np.diag(covariance))
 
-    def test_derivatives_are_those_of_small_changes(self):
+    def test_derivatives_equal_finite_differences(self):
         rng = np.random.default_rng(8)
         mean, basis = rng.normal(0, 0.35, (3, 20)), rng.normal(0, 0.1, (4, 3, 20))
         rotation, coefficients = _rotation((10, 35, -5)), rng.normal(size=4)
         shift, weight = np.zeros(3), np.array([3.0, 2.0, 1.5])
 
         def residual(change):
-            """By a pinhole camera at 1 / perspective; see `_view`."""
-            turned = posterior.turn(change[1:4]) @ rotation
+            """The residual, computed with a pinhole camera at distance 1 / perspective."""
+            turned = posterior.rotation_matrix(change[1:4]) @ rotation
             shape = mean + np.tensordot(coefficients + change[8:], basis, 1)
             scale, distance = 1.3 * np.exp(change[0]), 1 / (0.2 + change[7])
             seen = _view(shape.T, scale, turned, np.zeros(3), distance)
             seen = seen * (1, -1, 1) + change[4:7]
             return -(seen * weight).T.ravel()
 
-        jacobian, found = np.zeros((12, 60)), np.empty(60)
+        jacobian, computed = np.zeros((12, 60)), np.empty(60)
         posterior._linearize(
             np.zeros((3, 20)),
             mean,
@@ -84,17 +84,17 @@ class TestFitting:
             0.2,
             coefficients,
             weight,
-            found,
+            computed,
             jacobian,
         )
 
-        np.testing.assert_allclose(found, residual(np.zeros(12)), atol=1e-12)
+        np.testing.assert_allclose(computed, residual(np.zeros(12)), atol=1e-12)
         for row in range(12):
             step = 1e-5 * np.eye(12)[row]
             slope = (residual(-step) - residual(step)) / 2e-5
             np.testing.assert_allclose(jacobian[row], slope, atol=1e-8)
 
-    def test_similarity_undoes_a_similarity(self):
+    def test_similarity_recovers_a_similarity(self):
         source = np.random.default_rng(0).normal(size=(20, 3))
         rotation = _rotation((20, -100, 65))
         target = 2.5 * source @ rotation.T + [1, 2, 3]
@@ -110,7 +110,7 @@ class TestFitting:
 
     @pytest.mark.parametrize("distance", [5.0, 1e6])
     @pytest.mark.parametrize("degrees", [(0, 0, 0), (-20, 60, 15), (15, -75, -30)])
-    def test_exact_points_give_pose_and_shape(self, degrees, distance):
+    def test_fit_recovers_pose_and_shape_from_exact_landmarks(self, degrees, distance):
         rng = np.random.default_rng(2)
         mean = rng.normal(0, 0.35, (68, 3))
         basis = rng.normal(0, 0.03, (5, 68, 3))
@@ -128,16 +128,18 @@ class TestFitting:
         assert 70 * face.perspective == pytest.approx(1 / distance, abs=0.01)
         np.testing.assert_allclose(face.project(shape), truth, atol=0.3)
 
-    def test_the_noise_of_the_points_is_found(self):
+    def test_fit_estimates_the_noise(self):
         rng = np.random.default_rng(3)
         mean, basis = rng.normal(0, 0.35, (68, 3)), rng.normal(0, 0.03, (5, 68, 3))
-        found = []
+        estimates = []
         for _ in range(20):
             noise = rng.normal(0, 0.02, (68, 3)) * (1, 1, fitting.Z_NOISE)
-            found.append(fitting.fit((mean + noise) * (1, -1, 1), mean, basis).noise)
-        assert np.mean(found) == pytest.approx(0.02, rel=0.1)
+            estimates.append(
+                fitting.fit((mean + noise) * (1, -1, 1), mean, basis).noise
+            )
+        assert np.mean(estimates) == pytest.approx(0.02, rel=0.1)
 
-    def test_noisy_points_are_smoothed_towards_the_mean(self):
+    def test_fit_smooths_noisy_landmarks_towards_the_mean(self):
         rng = np.random.default_rng(4)
         mean, basis = rng.normal(0, 0.35, (68, 3)), rng.normal(0, 0.003, (5, 68, 3))
         points = (mean + 2 * basis[0]) * (1, -1, 1)
@@ -148,7 +150,7 @@ class TestFitting:
 
 
 def _sphere_prior() -> Prior:
-    """Half a unit sphere towards the viewer, whose one component is its depth."""
+    """A prior of a half unit sphere. Its only component changes the depth."""
     across = np.linspace(-1, 1, 61) * np.pi / 2
     longitude, latitude = np.meshgrid(across, across)
     surface = np.stack(
@@ -170,7 +172,7 @@ def _sphere_prior() -> Prior:
 
 class TestDepthOfAKnownSurface:
     @pytest.mark.parametrize("deeper", [-1.0, 0.0, 1.0])
-    def test_an_ellipsoid_is_drawn_where_it_is(self, deeper):
+    def test_depth_of_an_ellipsoid(self, deeper):
         sphere = _sphere_prior()
         size, radius, centre = 96, 0.3, np.array([0.55, 0.45])
         stretch = 1 + 0.2 * deeper
@@ -187,39 +189,39 @@ class TestDepthOfAKnownSurface:
         assert np.isnan(got[outside]).all()
         np.testing.assert_allclose(got[inside], z[inside], atol=0.004)
 
-    def test_a_turned_surface_hides_its_far_side(self):
+    def test_a_rotated_surface_hides_its_far_side(self):
         sphere = _sphere_prior()
         turned = sphere.mean[:68] @ _rotation((0, 90, 0)).T * (1, -1, 1)
         got = sphere.depth_maps((turned * 0.3 + [0.5, 0.5, 0])[None], 96)[0]
-        # What was the left half of the front is now seen as the nearest surface.
+        # The former left half of the front is now the nearest surface.
         seen = np.isfinite(got)
         assert seen[48, 52:76].all()
         assert not seen[:, :46].any()
 
 
 class TestTemplate:
-    def test_begins_with_the_landmarks(self, model, built):
-        points = built.places.of(model.neutral)
+    def test_the_landmarks_come_first(self, model, built):
+        points = built.points.of(model.neutral)
         np.testing.assert_allclose(points[:68], model.neutral[model.landmarks68])
 
     def test_weights_are_barycentric(self, built):
-        np.testing.assert_allclose(built.places.weights.sum(axis=1), 1)
-        assert built.places.weights.min() >= -1e-6
+        np.testing.assert_allclose(built.points.weights.sum(axis=1), 1)
+        assert built.points.weights.min() >= -1e-6
 
-    def test_mirror_swaps_the_sides(self, model, built):
-        points = built.places.of(model.neutral)
+    def test_mirror_swaps_left_and_right(self, model, built):
+        points = built.points.of(model.neutral)
         assert (built.mirror[built.mirror] == np.arange(len(points))).all()
         away = np.linalg.norm(points[built.mirror] * (-1, 1, 1) - points, axis=1)
         assert np.median(away) < 0.05  # cm; the head is nearly symmetric
 
-    def test_the_slit_lets_the_mouth_open(self, model, built):
+    def test_no_triangle_connects_the_lips(self, model, built):
         face = template.ROWS * template.COLUMNS
         on_face = built.triangles[(built.triangles < face).all(axis=1)]
         assert len(on_face) < 2 * (template.ROWS - 1) * (template.COLUMNS - 1)
         # A closed seam would be stretched by more than the jaw opens.
         jaw = model.expression_names.index("jawOpen")
-        points = built.places.of(model.neutral)[68:]
-        opened = built.places.of(model.neutral + model.expression[jaw])[68:]
+        points = built.points.of(model.neutral)[68:]
+        opened = built.points.of(model.neutral + model.expression[jaw])[68:]
         lips = model.neutral[model.landmarks68[61:68]]
         width = np.ptp(lips[:, 0]) / 4
         near = np.abs(points[:, :2] - lips.mean(axis=0)[:2]) < (width, 0.5)
@@ -231,34 +233,34 @@ class TestTemplate:
         assert longer.max() < 0.5 * jump
 
 
-def test_rays_leave_a_cylinder_at_its_radius():
+def test_rays_hit_a_cylinder_at_its_radius():
     turn, height = np.meshgrid(np.linspace(-1.5, 1.5, 40), np.linspace(0, 2, 5))
     wall = np.stack([3 * np.sin(turn), height, 1 + 3 * np.cos(turn)], axis=-1)
     unrolled = cylinder.Cylinder(wall.reshape(-1, 3), axis_z=1.0)
     angles, heights = np.array([-1.2, 0.0, 0.0, 0.7]), np.array([0.1, 0.5, 1.9, 1.0])
-    places = unrolled.cast(template.grid_triangles(5, 40), angles, heights)
-    points = places.of(unrolled.vertices)
+    hits = unrolled.cast(template.grid_triangles(5, 40), angles, heights)
+    points = hits.of(unrolled.vertices)
     expected = np.c_[3 * np.sin(angles), heights, 1 + 3 * np.cos(angles)]
     np.testing.assert_allclose(points, expected, atol=0.01)
 
 
-def test_surfaces_are_sums_of_components():
+def test_surfaces_equal_the_sum_of_components():
     own = prior.shipped()
     rng = np.random.default_rng(9)
     landmarks = own.mean[:68] * (1, -1, 1) + rng.normal(0, 0.02, (3, 68, 3))
-    faces = [own.fit(one) for one in landmarks]
+    faces = [own.fit(points) for points in landmarks]
     shapes = [
         own.mean + np.tensordot(face.coefficients, own.basis.astype(float), 1)
         for face in faces
     ]
-    expected = [face.project(one) for face, one in zip(faces, shapes, strict=True)]
+    expected = [face.project(shape) for face, shape in zip(faces, shapes, strict=True)]
     np.testing.assert_allclose(own.points(faces), expected, atol=1e-5)
 
 
-class TestTraining:
-    def test_beats_delaunay_on_heads_it_has_not_seen(self, trained):
-        own, tent = _errors([trained.depth_maps, depth.METHODS["delaunay"]])
-        assert own < tent / 4
+class TestLearning:
+    def test_is_better_than_delaunay_on_unseen_heads(self, trained):
+        own, delaunay = _errors([trained.depth_maps, depth.METHODS["delaunay"]])
+        assert own < delaunay / 4
 
     def test_components_are_symmetric_or_antisymmetric(self, trained, built):
         flipped = trained.basis[:, built.mirror] * (-1, 1, 1)
@@ -274,12 +276,12 @@ class TestTraining:
             np.abs(again.basis), np.abs(trained.basis), atol=1e-5
         )
 
-    def test_learns_another_convention_of_the_landmarks(self, trained):
+    def test_learns_another_landmark_convention(self, trained):
         rng = np.random.default_rng(6)
         offset = np.zeros((68, 3), np.float32)
         offset[0:17] = (0, -0.05, 0.02)  # a lower jaw line, on both sides alike
 
-        def someone(moved: bool) -> np.ndarray:
+        def random_landmarks(moved: bool) -> np.ndarray:
             coefficients = rng.normal(size=25) * 0.7
             shape = trained.mean[:68] + np.tensordot(
                 coefficients, trained.basis[:, :68], 1
@@ -290,23 +292,25 @@ class TestTraining:
                 shape @ _rotation((5, rng.uniform(-30, 30), 0)).T * (1, -1, 1) + noise
             )
 
-        both = learn.with_convention(trained, [someone(True) for _ in range(30)])
-        theirs = [both.fit(someone(True)).coefficients[0] for _ in range(10)]
-        ours = [both.fit(someone(False)).coefficients[0] for _ in range(10)]
+        both = learn.with_convention(
+            trained, [random_landmarks(True) for _ in range(30)]
+        )
+        theirs = [both.fit(random_landmarks(True)).coefficients[0] for _ in range(10)]
+        ours = [both.fit(random_landmarks(False)).coefficients[0] for _ in range(10)]
         assert np.mean(theirs) == pytest.approx(1, abs=0.5)
         assert np.mean(ours) == pytest.approx(-1, abs=0.5)
         assert not both.basis[0, 68:].any()
 
-    def test_the_command_writes_what_load_reads(self, tmp_path, capsys):
+    def test_command_writes_a_prior(self, tmp_path, capsys):
         model, output = tmp_path / "head.npz", tmp_path / "new" / "prior.npz"
-        heads.HeadModel.builtin().save(model)
+        HeadModel.builtin().save(model)
         arguments = ["--head_model", str(model), "--output", str(output)]
         arguments += ["--num_heads", "20", "--num_components", "5"]
         assert learn.main(arguments) == 0
         assert str(output) in capsys.readouterr().out
         assert len(Prior.load(output).basis) == 5
 
-    def test_the_command_names_a_file_that_is_no_head(self, tmp_path, capsys):
+    def test_command_reports_an_invalid_head_model(self, tmp_path, capsys):
         (tmp_path / "head.npz").write_bytes(b"no")
         arguments = ["--head_model", str(tmp_path / "head.npz"), "--output", "x.npz"]
         assert learn.main(arguments) == 1
@@ -319,14 +323,14 @@ class TestShipped:
         with open(path, "rb") as file:
             assert len(file.read()) < 4_000_000
 
-    def test_beats_delaunay_on_heads_of_another_making(self):
-        learned, tent = _errors([depth.METHODS["prior"], depth.METHODS["delaunay"]])
-        assert learned < tent / 1.5
+    def test_is_better_than_delaunay_on_another_head_model(self):
+        learned, delaunay = _errors([depth.METHODS["prior"], depth.METHODS["delaunay"]])
+        assert learned < delaunay / 1.5
 
-    def test_is_sturdy_under_the_noise_of_real_landmarks(self):
+    def test_is_better_than_delaunay_on_noisy_landmarks(self):
         methods = [depth.METHODS["prior"], depth.METHODS["delaunay"]]
-        learned, tent = _errors(methods, noise=0.015)
-        assert learned < tent / 1.5
+        learned, delaunay = _errors(methods, noise=0.015)
+        assert learned < delaunay / 1.5
 
     def test_is_the_default(self):
         points = prior.shipped().mean[:68] * (0.5, -0.5, 0.5) + (0.5, 0.5, 0)
@@ -335,7 +339,7 @@ class TestShipped:
         )
 
 
-def test_a_saved_prior_is_read_back(tmp_path):
+def test_save_and_load(tmp_path):
     sphere = _sphere_prior()
     sphere.save(tmp_path / "prior.npz")
     again = Prior.load(tmp_path / "prior.npz")
@@ -351,7 +355,7 @@ def test_a_saved_prior_is_read_back(tmp_path):
         ({"mean": np.zeros((3789, 2))}, "mean"),
     ],
 )
-def test_a_damaged_prior_is_refused(tmp_path, change, reason):
+def test_rejects_a_damaged_prior(tmp_path, change, reason):
     path = tmp_path / "prior.npz"
     arrays = {**dataclasses.asdict(_sphere_prior()), **change}
     np.savez(path, **arrays)
@@ -363,8 +367,8 @@ def test_a_damaged_prior_is_refused(tmp_path, change, reason):
 
 
 def _errors(methods, *, noise: float = 0.0) -> list[float]:
-    """Mean absolute depth error in face sizes on ten of the project's own heads."""
-    model, size = heads.HeadModel.builtin(), 64
+    """Mean absolute depth error of methods on ten rendered heads, in face sizes."""
+    model, size = HeadModel.builtin(), 64
     errors = np.zeros((10, len(methods)))
     for k in range(len(errors)):
         rng = np.random.default_rng((7, k))
