@@ -187,7 +187,7 @@ def _a_face() -> np.ndarray:
 
 
 def _assert_same_map(got: np.ndarray, expected: np.ndarray) -> None:
-    """Compares maps. Up to two pixels at the rim may be on the other side of an edge."""
+    """Compares maps, except for up to two pixels at the rim."""
     assert (np.isfinite(got) != np.isfinite(expected)).sum() <= 2
     np.testing.assert_allclose(
         got[np.isfinite(got) & np.isfinite(expected)],

@@ -39,7 +39,7 @@ def _rotation(degrees: tuple[float, float, float]) -> np.ndarray:
 
 
 def _view(shape, scale, rotation, translation, distance):
-    """Projects points with a pinhole camera: (N, 3), x right, y down, larger z nearer."""
+    """Projects points (N, 3) with a pinhole camera; y down, larger z is nearer."""
     points = scale * shape @ rotation.T
     enlarged = distance / (distance - points[:, 2])
     return np.c_[
@@ -66,7 +66,7 @@ class TestFitting:
         shift, weight = np.zeros(3), np.array([3.0, 2.0, 1.5])
 
         def residual(change):
-            """The residual, computed with a pinhole camera at distance 1 / perspective."""
+            """The residual of a pinhole camera at the distance 1 / perspective."""
             turned = posterior.rotation_matrix(change[1:4]) @ rotation
             shape = mean + np.tensordot(coefficients + change[8:], basis, 1)
             scale, distance = 1.3 * np.exp(change[0]), 1 / (0.2 + change[7])
