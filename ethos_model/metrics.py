@@ -1,17 +1,20 @@
-"""What is measured, always named in full. Pure numpy: no TensorFlow here.
+"""Error measures for landmarks, depth and restored images. NumPy only, no TensorFlow.
 
 Every function keeps the leading axes of its arguments, so one call scores one face, a
-batch, or frames of a clip. Landmarks may stand in any frame of reference as long as the
-prediction and the truth stand in the same one: all errors are ratios, given in percent.
+batch of faces or the frames of a clip. Landmarks may be in any frame of reference, as
+long as prediction and truth use the same one. Errors are given in percent.
 
-    NME_box   mean point error / sqrt(w * h) of the true landmarks' box, x and y only
-    NME_iod   the same / distance of the outer eye corners
-    AUC, FR   area under the cumulative curve of NME_box up to 8 %, share above 8 %
-    z error   mean |z error| / sqrt(w * h)
-    depth     mean |depth error| inside the mask / sqrt(w * h), the mean error removed
-    mCE       mean over degradation x severity of NME / a baseline's NME
-    shift     mean of true - predicted points, right and down positive / sqrt(w * h)
-    jitter    mean second difference of the points of a still clip / sqrt(w * h)
+The face size is sqrt(w * h) of the box of the true landmarks.
+
+    NME_box   mean landmark error / face size, x and y only
+    NME_iod   mean landmark error / distance of the outer eye corners, x and y only
+    AUC       area under the cumulative distribution of NME_box from 0 to 8 %
+    FR        failure rate: share of faces with NME_box above 8 %
+    z error   mean |z error| of the landmarks / face size
+    depth     mean |depth error| inside the mask / face size, without the mean error
+    mCE       mean over degradation and severity of NME / a baseline's NME
+    shift     mean of (true - predicted) landmarks / face size, right and down positive
+    jitter    mean second difference of the landmarks of a still clip / face size
 """
 
 from __future__ import annotations
@@ -25,25 +28,28 @@ import numpy as np
 from ethos_data import topology
 
 FAILURE_LIMIT: Final = 8.0
-"""NME_box in % above which a face counts as failed, and where the AUC ends."""
+"""NME_box in % above which a face counts as failed, and at which the AUC ends."""
 
 SIGMA_RATIO: Final = "sigma_ratio"
-"""Name of: so many stated sigmas hold 68.3 % of the errors in x and y. 1 is honest."""
+"""Name of the factor on the predicted sigma at which 68.3 % of the errors in x and y
+are within one sigma. It is 1 for a calibrated model."""
 
-_SSIM_WINDOW: Final = (11, 1.5)  # side and sigma in pixels, Wang et al. 2004
+_SSIM_WINDOW: Final = (11, 1.5)
+"""Side and sigma of the Gaussian window in pixels (Wang et al. 2004)."""
+
 SSIM_CONSTANTS: Final = (0.01**2, 0.03**2)
 """C1 and C2 of Wang et al. 2004 for values in [0, 1]."""
 
 
-def point_errors(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Distance of every point from its truth in % of the face size, x and y only.
+def landmark_errors(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Distance of every landmark from its true position, x and y only.
 
     Args:
       predicted: (..., 68, 2) or (..., 68, 3).
-      true: the same shape and frame of reference.
+      true: Same shape and frame of reference.
 
     Returns:
-      float64 (..., 68), %.
+      float64 (..., 68), % of the face size.
     """
     predicted = np.asarray(predicted, np.float64)
     true = np.asarray(true, np.float64)
@@ -53,30 +59,33 @@ def point_errors(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
 
 
 def nme_box(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Mean point error over the face size, x and y only.
+    """NME_box: mean landmark error divided by the face size, x and y only.
+
+    Example:
+      errors = nme_box(face.landmarks, labels)    # both (68, 3), source pixels
 
     Args:
       predicted: (..., 68, 2) or (..., 68, 3).
-      true: the same shape and frame of reference.
+      true: Same shape and frame of reference.
 
     Returns:
       float64 (...), %.
     """
-    return point_errors(predicted, true).mean(axis=-1)
+    return landmark_errors(predicted, true).mean(axis=-1)
 
 
 def label_shift(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """How far the labels of a face lie from its prediction, all in the same direction.
+    """Mean offset of the labels of a face from its predicted landmarks.
 
-    A network that learns from pictures and their mirror images has no preference for a
-    side. If labels lie to one side of it on average, their maker has.
+    A network that is trained on images and their mirror images prefers neither side. If
+    labels are on one side of its predictions on average, the labels are biased.
 
     Args:
       predicted: (..., 68, 2) or (..., 68, 3).
-      true: the same shape and frame of reference.
+      true: Same shape and frame of reference.
 
     Returns:
-      float64 (..., 2), to the right and down, %.
+      float64 (..., 2): Offset to the right and down, % of the face size.
     """
     predicted = np.asarray(predicted, np.float64)[..., :2]
     true = np.asarray(true, np.float64)[..., :2]
@@ -85,14 +94,14 @@ def label_shift(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
 
 
 def nme_iod(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Mean point error over the distance of the outer eye corners, x and y only.
+    """NME_iod: mean landmark error divided by the distance of the outer eye corners.
 
     Args:
-      predicted: (..., 68, 2) or (..., 68, 3).
-      true: the same shape and frame of reference.
+      predicted: (..., 68, 2) or (..., 68, 3). z is not used.
+      true: Same shape and frame of reference.
 
     Returns:
-      float64 (...), %. A profile, whose corners nearly coincide, scores very high.
+      float64 (...), %. Very large for a profile, whose eye corners nearly coincide.
     """
     predicted = np.asarray(predicted, np.float64)[..., :2]
     true = np.asarray(true, np.float64)[..., :2]
@@ -102,29 +111,39 @@ def nme_iod(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
 
 
 def auc(errors: np.ndarray, limit: float = FAILURE_LIMIT) -> float:
-    """Area under the cumulative error distribution from 0 to `limit`, over the limit.
+    """Area under the cumulative error distribution from 0 to `limit`.
 
     Args:
-      errors: (N,) NME in %.
-      limit: NME in % where the area ends.
+      errors: (N,), NME in %.
+      limit: NME in % at which the area ends.
 
     Returns:
-      %: 100 if all errors are zero, 0 if all are above the limit.
+      % of the largest possible area: 100 if all errors are zero, 0 if all errors are
+      above the limit.
     """
-    # A face of error e adds a step of height 1/N from e on: an area of (limit - e) / N.
+    # A face with error e adds a step of height 1/N from e to the limit, which is an
+    # area of (limit - e) / N.
     return float(100 * np.clip(1 - np.asarray(errors) / limit, 0, None).mean())
 
 
 def failure_rate(errors: np.ndarray, limit: float = FAILURE_LIMIT) -> float:
-    """Share of faces in % whose NME (errors (N,), %) lies above the limit."""
+    """Share of faces whose NME is above the limit.
+
+    Args:
+      errors: (N,), NME in %.
+      limit: NME in %.
+
+    Returns:
+      %.
+    """
     return float(100 * (np.asarray(errors) > limit).mean())
 
 
 def z_error(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Mean |z error| of the 68 points over the face size.
+    """Mean absolute z error of the 68 landmarks, divided by the face size.
 
-    Both z must be zero at the eyes' mean, as in the normalised frame; nothing is
-    aligned here.
+    In both arguments the mean z of the eye landmarks must be zero, as in the normalised
+    frame. This function does not align them.
 
     Args:
       predicted: (..., 68, 3).
@@ -142,49 +161,53 @@ def z_error(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
 def depth_error(
     predicted: np.ndarray, true: np.ndarray, mask: np.ndarray, face_size: np.ndarray
 ) -> np.ndarray:
-    """Mean |depth error| inside the mask over the face size, the mean error removed.
+    """Mean absolute depth error inside the mask, divided by the face size.
+
+    The mean error of each face is subtracted first.
 
     Args:
-      predicted: (..., D, D) depth.
-      true: (..., D, D) depth in the same unit; any finite value outside of the mask.
-      mask: (..., D, D), above zero where there is true depth.
-      face_size: (...) sqrt(w * h) of the true landmarks' box in the unit of depth.
+      predicted: (..., D, D), depth in any unit.
+      true: (..., D, D), depth in the same unit. Any finite value outside the mask.
+      mask: (..., D, D), above zero where the true depth is known.
+      face_size: (...), sqrt(w * h) of the true landmarks' box, in the unit of depth.
 
     Returns:
-      float64 (...), %; NaN where a mask is empty.
+      float64 (...), %. NaN where a mask is empty.
     """
     inside = np.asarray(mask) > 0
     error = np.where(inside, np.asarray(predicted, np.float64) - true, 0.0)
     count = inside.sum(axis=(-2, -1))
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = error.sum(axis=(-2, -1)) / count
-        spread = np.abs(error - mean[..., None, None]) * inside
-        return 100 * spread.sum(axis=(-2, -1)) / count / face_size
+        deviation = np.abs(error - mean[..., None, None]) * inside
+        return 100 * deviation.sum(axis=(-2, -1)) / count / face_size
 
 
 def psnr(image: np.ndarray, clean: np.ndarray) -> np.ndarray:
-    """Peak signal to noise ratio of grey images.
+    """Peak signal-to-noise ratio of grey images.
 
     Args:
       image: (..., H, W) in [0, 1].
-      clean: the same shape and range.
+      clean: Same shape and range.
 
     Returns:
-      float64 (...), dB; at most 100, so that equal images do not make a mean infinite.
+      float64 (...), dB. At most 100, so that equal images do not make a mean infinite.
     """
-    square = (np.asarray(image, np.float64) - clean) ** 2
-    return -10 * np.log10(np.maximum(square.mean(axis=(-2, -1)), 1e-10))
+    squared = (np.asarray(image, np.float64) - clean) ** 2
+    return -10 * np.log10(np.maximum(squared.mean(axis=(-2, -1)), 1e-10))
 
 
 def ssim(image: np.ndarray, clean: np.ndarray) -> np.ndarray:
-    """Structural similarity of grey images (Wang et al. 2004), Gaussian window of 11.
+    """Structural similarity of grey images (Wang et al. 2004), 11 x 11 Gaussian window.
+
+    Windows that cross the border of the image are left out.
 
     Args:
-      image: (..., H, W) in [0, 1], H and W at least 11.
-      clean: the same shape and range.
+      image: (..., H, W) in [0, 1]. H and W are at least 11.
+      clean: Same shape and range.
 
     Returns:
-      float64 (...): 1 for equal images. Windows that cross the border are left out.
+      float64 (...), 1 for equal images.
     """
     image, clean = np.broadcast_arrays(
         np.asarray(image, np.float64), np.asarray(clean, np.float64)
@@ -218,15 +241,15 @@ def _ssim(a: np.ndarray, b: np.ndarray) -> float:
 def mce(nme: Mapping[Hashable, float], baseline_nme: Mapping[Hashable, float]) -> float:
     """Mean corruption error: mean over conditions of NME / the baseline's NME.
 
-    Hendrycks & Dietterich (2019) sum over severities before they divide; here every
-    degradation x severity is one ratio, as DESIGN.md defines it.
+    Hendrycks & Dietterich (2019) sum over the severities before they divide. Here every
+    pair of degradation and severity gives one ratio.
 
     Args:
-      nme: NME by condition, (degradation, severity) or any other key.
-      baseline_nme: the baseline's NME by the same keys; more keys do not matter.
+      nme: NME by condition. A key is (degradation, severity) or any other value.
+      baseline_nme: NME of the baseline by the same keys. Additional keys are ignored.
 
     Returns:
-      %: 100 is as good as the baseline, less is better; NaN without conditions.
+      %: 100 is as good as the baseline, and smaller is better. NaN without conditions.
     """
     if not nme:
         return float("nan")
@@ -236,19 +259,18 @@ def mce(nme: Mapping[Hashable, float], baseline_nme: Mapping[Hashable, float]) -
 def jitter(
     landmarks: np.ndarray, face_size: np.ndarray | float | None = None
 ) -> np.ndarray:
-    """How much the points of a still clip tremble, x and y only.
+    """Mean second difference of the landmarks of a clip, x and y only.
 
-    A steady movement has no second difference, so a slow drift of the head is not
-    counted as jitter.
+    A movement at constant speed has no second difference, so a slow movement of the
+    head does not count as jitter.
 
     Args:
-      landmarks: (..., T, 68, 2) or (..., T, 68, 3), T at least 3 frames in a row.
-      face_size: (...) sqrt(w * h) of the true face, same unit; None = the mean of the
-        sizes of `landmarks` themselves.
+      landmarks: (..., T, 68, 2) or (..., T, 68, 3), T >= 3 consecutive frames.
+      face_size: (...), sqrt(w * h) of the true face in the unit of `landmarks`. None
+        uses the mean size of the landmarks themselves.
 
     Returns:
-      float64 (...): mean length of the points' second differences in % of the face
-      size.
+      float64 (...), % of the face size.
     """
     xy = np.asarray(landmarks, np.float64)[..., :2]
     second = np.diff(xy, n=2, axis=-3)
@@ -263,16 +285,18 @@ def coverage(
     uncertainty: np.ndarray,
     sigmas: float = 1.0,
 ) -> np.ndarray:
-    """Does a stated sigma hold? Share of x and y within `sigmas` stated deviations.
+    """Share of the x and y errors that are within `sigmas` predicted deviations.
 
     Args:
       predicted: (..., 68, 2) or (..., 68, 3).
-      true: the same shape and frame of reference.
-      uncertainty: (..., 68) stated standard deviation of each coordinate, same unit.
-      sigmas: half width of the interval in standard deviations.
+      true: Same shape and frame of reference.
+      uncertainty: (..., 68), predicted standard deviation of x and of y, in the same
+        unit.
+      sigmas: Half width of the interval in standard deviations.
 
     Returns:
-      float64 (...), %. An honest Gaussian gives 68.3 at 1 sigma, 95.4 at 2.
+      float64 (...), %. For Gaussian errors with the predicted deviation it is 68.3 at
+      1 sigma and 95.4 at 2 sigmas.
     """
     error = np.abs(np.asarray(predicted, np.float64) - true)[..., :2]
     within = error <= sigmas * np.asarray(uncertainty)[..., None]

@@ -107,7 +107,7 @@ class ConditionScores:
         for name, values in score(outputs, truth, images).items():
             self.frames.setdefault(name, []).append(values)
         points, sigma = outputs["landmarks"], outputs["uncertainty"]
-        self.points += metrics.point_errors(points, truth.landmarks).sum(axis=0)
+        self.points += metrics.landmark_errors(points, truth.landmarks).sum(axis=0)
         scale = 100 / truth.face_size[:, None]
         stated = np.repeat((sigma * scale)[..., None], 2, axis=-1).ravel()
         error = np.abs(points - truth.landmarks)[..., :2] * scale[..., None]

@@ -1,4 +1,4 @@
-"""Every metric against a second way of computing it."""
+"""Compares every metric with an independent computation."""
 
 import math
 
@@ -10,14 +10,14 @@ from ethos_model import metrics
 
 @pytest.fixture
 def faces():
-    """Three true faces and predictions, (3, 68, 3), normalised."""
+    """Predicted and true landmarks of three faces, (3, 68, 3), normalised."""
     rng = np.random.default_rng(1)
     true = rng.uniform(0.1, 0.9, (3, 68, 3))
     return true + rng.normal(0, 0.02, true.shape), true
 
 
 def _size(true):
-    """sqrt(w * h) by plain Python."""
+    """Face size sqrt(w * h), without NumPy."""
     x, y = [p[0] for p in true], [p[1] for p in true]
     return math.sqrt((max(x) - min(x)) * (max(y) - min(y)))
 
@@ -36,23 +36,23 @@ def test_nme_box_is_the_mean_distance_over_the_face_size(faces):
     np.testing.assert_allclose(metrics.nme_box(predicted, true), expected)
 
 
-def test_a_shift_by_a_known_part_of_the_face_gives_that_nme():
+def test_nme_box_of_a_known_shift():
     true = np.zeros((68, 2))
-    true[0] = (10, 20)  # box of 40 x 90 source pixels: size 60
+    true[0] = (10, 20)  # The box has 40 x 90 source pixels, so the face size is 60.
     true[1:] = (50, 110)
     assert metrics.nme_box(true + np.array([3.0, 0]), true) == pytest.approx(5.0)
 
 
-def test_labels_to_one_side_have_a_shift(faces):
+def test_label_shift_of_labels_moved_by_a_known_offset(faces):
     predicted, true = faces
-    size = np.array([_size(one) for one in true])
+    size = np.array([_size(face) for face in true])
     noise = (true - predicted)[..., :2].mean(axis=1) / size[:, None]
-    beside = true + np.array([0.03, -0.01, 5])
+    shifted = true + np.array([0.03, -0.01, 5])
     expected = 100 * (noise + np.array([0.03, -0.01]) / size[:, None])
-    np.testing.assert_allclose(metrics.label_shift(predicted, beside), expected)
+    np.testing.assert_allclose(metrics.label_shift(predicted, shifted), expected)
 
 
-def test_nme_iod_divides_by_the_outer_eye_corners(faces):
+def test_nme_iod_divides_by_the_distance_of_the_outer_eye_corners(faces):
     predicted, true = faces
     expected = [
         100 * _mean_distance(p, t) / math.dist(t[36][:2], t[45][:2])
@@ -61,7 +61,7 @@ def test_nme_iod_divides_by_the_outer_eye_corners(faces):
     np.testing.assert_allclose(metrics.nme_iod(predicted, true), expected)
 
 
-def test_nme_does_not_change_with_the_frame_of_reference(faces):
+def test_errors_do_not_depend_on_the_frame_of_reference(faces):
     predicted, true = faces
     for metric in (metrics.nme_box, metrics.nme_iod, metrics.z_error):
         np.testing.assert_allclose(
@@ -78,9 +78,9 @@ def test_nme_ignores_z(faces):
     )
 
 
-def test_point_errors_average_to_nme(faces):
+def test_the_mean_of_the_landmark_errors_is_nme_box(faces):
     predicted, true = faces
-    errors = metrics.point_errors(predicted, true)
+    errors = metrics.landmark_errors(predicted, true)
     assert errors.shape == (3, 68)
     np.testing.assert_allclose(errors.mean(1), metrics.nme_box(predicted, true))
 
@@ -98,7 +98,7 @@ def test_auc_of_equal_errors(error, area):
     assert metrics.auc(np.full(5, error)) == pytest.approx(area)
 
 
-def test_failure_rate_counts_what_lies_above_the_limit():
+def test_failure_rate_counts_errors_above_the_limit():
     assert metrics.failure_rate(np.array([1.0, 8.0, 8.1, 20.0])) == 50.0
 
 
@@ -111,7 +111,7 @@ def test_z_error_is_in_percent_of_the_face_size(faces):
     np.testing.assert_allclose(metrics.z_error(predicted, true), expected)
 
 
-def test_depth_error_ignores_a_constant_offset_and_what_lies_outside():
+def test_depth_error_ignores_a_constant_offset_and_pixels_outside_the_mask():
     rng = np.random.default_rng(3)
     true = rng.normal(size=(2, 6, 6))
     mask = rng.random((2, 6, 6)) < 0.5
@@ -124,11 +124,11 @@ def test_depth_error_ignores_a_constant_offset_and_what_lies_outside():
     for i in range(2):
         difference = (noisy - true)[i][mask[i]]
         expected = 100 * np.mean(np.abs(difference - np.mean(difference))) / size[i]
-        got = metrics.depth_error(noisy, true, mask, size)[i]
-        assert got == pytest.approx(expected)
+        actual = metrics.depth_error(noisy, true, mask, size)[i]
+        assert actual == pytest.approx(expected)
 
 
-def test_depth_error_without_a_mask_is_not_a_number():
+def test_depth_error_is_nan_for_an_empty_mask():
     zeros = np.zeros((1, 4, 4))
     assert np.isnan(metrics.depth_error(zeros, zeros, zeros, np.ones(1))).all()
 
@@ -164,36 +164,36 @@ def test_ssim_agrees_with_an_explicit_sum_over_windows():
     np.testing.assert_allclose(metrics.ssim(np.stack([clean] * 2), clean), 1.0)
 
 
-def test_mce_is_the_mean_of_ratios():
+def test_mce_is_the_mean_of_the_ratios():
     nme = {("blur", 1): 3.0, ("blur", 2): 4.0, ("dark", 1): 2.0}
     baseline = {("blur", 1): 6.0, ("blur", 2): 16.0, ("dark", 1): 2.0, "clean": 1.0}
     assert metrics.mce(nme, baseline) == pytest.approx(100 * (0.5 + 0.25 + 1) / 3)
     assert math.isnan(metrics.mce({}, baseline))
 
 
-def test_jitter_of_a_steady_movement_is_zero_and_of_a_flicker_is_known(faces):
+def test_jitter_of_a_constant_movement_and_of_an_alternating_one(faces):
     still = faces[1][0]
     size = _size(still)
-    drift = still + np.arange(6)[:, None, None] * (0.01, 0.02, 0)
-    np.testing.assert_allclose(metrics.jitter(drift), 0, atol=1e-9)
-    flicker = still + (np.arange(6) % 2)[:, None, None] * (0.01, 0, 0)
-    # To and fro by 0.01: each second difference is 0.02 long.
-    assert metrics.jitter(flicker) == pytest.approx(100 * 0.02 / size)
-    assert metrics.jitter(flicker, 0.5) == pytest.approx(4.0)
+    moving = still + np.arange(6)[:, None, None] * (0.01, 0.02, 0)
+    np.testing.assert_allclose(metrics.jitter(moving), 0, atol=1e-9)
+    alternating = still + (np.arange(6) % 2)[:, None, None] * (0.01, 0, 0)
+    # Landmarks that alternate by 0.01 have second differences of length 0.02.
+    assert metrics.jitter(alternating) == pytest.approx(100 * 0.02 / size)
+    assert metrics.jitter(alternating, 0.5) == pytest.approx(4.0)
 
 
-def test_coverage_of_an_honest_gaussian():
+def test_coverage_of_calibrated_gaussian_errors():
     rng = np.random.default_rng(5)
     sigma = rng.uniform(0.01, 0.05, (400, 68))
     true = np.zeros((400, 68, 3))
     predicted = rng.normal(size=true.shape) * sigma[..., None]
     for sigmas in (0.5, 1.0, 2.0):
         expected = 100 * math.erf(sigmas / math.sqrt(2))
-        got = metrics.coverage(predicted, true, sigma, sigmas).mean()
-        assert got == pytest.approx(expected, abs=1.0)
+        actual = metrics.coverage(predicted, true, sigma, sigmas).mean()
+        assert actual == pytest.approx(expected, abs=1.0)
 
 
-def test_leading_axes_are_kept(faces):
+def test_metrics_keep_the_leading_axes(faces):
     predicted, true = (np.stack([x, x]) for x in faces)
     for metric in (metrics.nme_box, metrics.nme_iod, metrics.z_error):
         assert metric(predicted, true).shape == (2, 3)
