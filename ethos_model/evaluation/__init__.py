@@ -1,7 +1,13 @@
-"""How good is a model, under which conditions, for whom: the rooms behind `evaluate`.
+"""Evaluation of an exported model. `ethos_model.evaluate` is the command and the API.
 
-The way of the data: `samples` reads frames, `conditions` (with `corruptions`) degrades
-them, `gather` predicts and `scores` them beside the mean face of `baseline`, `summary`
-turns that into the plain numbers of `results` (with `bootstrap` and `slices`), and
-`table` and `page` show them.
+| module | task |
+| --- | --- |
+| `samples` | reads faces of a converted split at source resolution |
+| `conditions`, `corruptions` | degrade the faces |
+| `degraded` | one batch under one condition: input images and ground truth |
+| `baseline` | the mean face, a baseline that does not look at the image |
+| `gather`, `scores`, `still` | predict and score all faces under all conditions |
+| `summary`, `bootstrap`, `slices` | means, confidence intervals and slices |
+| `results` | the report as plain numbers |
+| `report` | the report as text, CSV and HTML |
 """

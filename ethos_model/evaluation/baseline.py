@@ -1,8 +1,7 @@
-"""The mean face: what somebody who never looks at the picture would answer.
+"""The mean face: a baseline that does not look at the image.
 
-Every number of a report stands beside it. In the network's window the face box is
-always in the same place, so the mean face is already a fair guess; a model that has
-collapsed answers just this.
+In the network's window the face box is always in the same place, so the mean face is a
+reasonable guess. A model that has collapsed predicts the mean face for every image.
 """
 
 from __future__ import annotations
@@ -12,18 +11,19 @@ import os
 
 import numpy as np
 
+from ethos_data import dataset_files
 from ethos_data.depth import depth_map
 from ethos_model.evaluation import samples
 
 
 @dataclasses.dataclass(frozen=True)
 class MeanFace:
-    """The mean of many faces, in the network's window.
+    """The mean of many faces in the network's window.
 
     Attributes:
       landmarks: float64 (68, 3), normalised.
-      frames: how many faces it is the mean of.
-      split: where they come from.
+      frames: Number of faces in the mean.
+      split: Split that the faces come from.
     """
 
     landmarks: np.ndarray
@@ -31,22 +31,21 @@ class MeanFace:
     split: str
 
     def depth(self, size: int) -> np.ndarray:
-        """Its depth: float32 (size, size), normalised units, NaN outside the face."""
+        """Depth of the mean face: float32 (size, size), normalised, NaN outside it."""
         return depth_map(self.landmarks, size)
 
 
 def mean_face(
     data_dir: str | os.PathLike[str], split: str, *, limit: int | None = 20_000
 ) -> MeanFace:
-    """The mean face of the people in "train", as a model would have learned it.
+    """The mean face of the training split.
 
     Args:
-      data_dir: what `ethos-convert` wrote.
-      split: the split under evaluation, which stands in where there is no "train".
-      limit: reads at most so many faces; a mean of 20,000 does not move any more.
+      data_dir: Directory that `ethos-convert` wrote.
+      split: Split to use if there is no training split, usually the evaluated one.
+      limit: Maximum number of faces to read. More than 20,000 faces do not change the
+        mean noticeably. None reads all faces.
     """
-    from ethos_data import dataset_files
-
     source = "train" if dataset_files.counts(data_dir).get("train") else split
     faces = samples.read_network_landmarks(data_dir, source, limit=limit)
     return MeanFace(faces.mean(axis=0), len(faces), source)

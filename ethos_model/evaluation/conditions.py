@@ -1,15 +1,16 @@
 """The conditions under which a model is evaluated.
 
-clean     the frame as it is
-source    one fixed degradation of the source frame, before the face is cut out:
-          the columns of the published comparison (4x downsampled, a fifth of the
-          light, 15 px motion blur; lengths in source pixels)
-trained   the layers of `ethos_data.degrade` that training draws from, at severities
-          1 to 5, on the network's input as in training
-unseen    what training never sees, at severities 1 to 5: the other layers, on the
-          network's input, and `corruptions`, on the source frame
-box       the frame as it is, seen through a window that is displaced and scaled as if
-          a detector or tracker had missed the face box, at severities 1 to 5
+| kind | what is done to each frame |
+| --- | --- |
+| clean | nothing |
+| source | one fixed degradation of the source frame, before the face is cut out: 4x \
+downsampled, a fifth of the light, or 15 px motion blur (lengths in source pixels) |
+| trained | a degradation of the training mix at severity 1 to 5, applied to the \
+network's input as in training |
+| unseen | a degradation that is not in the training mix at severity 1 to 5: the \
+corruptions of `corruptions`, applied to the source frame |
+| box | no degradation, but a window that is shifted and scaled as if a detector had \
+found an inaccurate face box, at severity 1 to 5 |
 """
 
 from __future__ import annotations
@@ -31,18 +32,36 @@ from ethos_model.evaluation.samples import Sample
 SEVERITIES: Final = (1, 2, 3, 4, 5)
 
 BOX_ERROR: Final = (0.02, 0.04, 0.07, 0.11, 0.16)
-"""By severity: how far the window is displaced, in face sizes, and by which part it is
-scaled, up or down. STORED_CONTEXT leaves room for all of it."""
+"""Shift of the window in face sizes, and relative change of its size, by severity. The
+stored crop (`crop.STORED_CONTEXT`) contains the window at every severity."""
+
+TRAINED: Final = (
+    "occlusion",
+    "contrast",
+    "defocus",
+    "motion_blur",
+    "overexposure",
+    "low_light",
+    "noise",
+    "low_resolution",
+    "jpeg",
+)
+"""Degradations of `ethos_data.degrade` in the training mix. They are listed here, and
+compared with the mix by a test, because importing Keras takes seconds."""
+
+HELD_BACK: Final[tuple[str, ...]] = ()
+"""Degradations of `ethos_data.degrade` that are not in the training mix. They are
+conditions of the kind "unseen"."""
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Condition:
-    """One thing that is done to every frame of a split.
+    """One way of changing every frame of a split.
 
     Attributes:
       kind: "clean", "source", "trained", "unseen" or "box".
-      name: of the degradation.
-      severity: 1 to 5; 0 where there is only one strength.
+      name: Name of the degradation.
+      severity: 1 to 5; 0 if the degradation has only one strength.
     """
 
     kind: str
@@ -51,7 +70,7 @@ class Condition:
 
     @property
     def key(self) -> str:
-        """`blur15`, `motion_blur-3`."""
+        """Unique name, for example `blur15` or `motion_blur-3`."""
         return f"{self.name}-{self.severity}" if self.severity else self.name
 
     def _generator(self, sample: Sample, seed: int) -> np.random.Generator:
@@ -59,30 +78,42 @@ class Condition:
         return np.random.default_rng((seed, zlib.crc32(place)))
 
     def move(self, sample: Sample, seed: int) -> Sample:
-        """The sample in the window of a face box that is not quite right."""
+        """The sample with the window of an inaccurate face box.
+
+        Args:
+          sample: The sample with the window of the true face box.
+          seed: Random seed of the evaluation.
+
+        Returns:
+          The sample itself, unless the kind of the condition is "box".
+        """
         if self.kind != "box":
             return sample
         rng = self._generator(sample, seed)
-        part = BOX_ERROR[self.severity - 1]
-        angle, grows = rng.uniform(0, 2 * np.pi), rng.choice((-1, 1))
-        shift = part * sample.source_face_size
+        error = BOX_ERROR[self.severity - 1]
+        angle, exponent = rng.uniform(0, 2 * np.pi), rng.choice((-1, 1))
+        shift = error * sample.source_face_size
         old = sample.window
-        size = round(old.size * (1 + part) ** grows)
+        size = round(old.size * (1 + error) ** exponent)
         left = old.left + shift * np.cos(angle) + (old.size - size) / 2
         top = old.top + shift * np.sin(angle) + (old.size - size) / 2
-        # Edges between pixels, as `crop.cut` wants them.
+        # `crop.cut` needs edges that are halfway between two pixels.
         window = Window(round(left + 0.5) - 0.5, round(top + 0.5) - 0.5, size)
-        points = window.to_normalized(old.to_source(sample.landmarks))
-        return dataclasses.replace(sample, window=window, landmarks=points)
+        landmarks = window.to_normalized(old.to_source(sample.landmarks))
+        return dataclasses.replace(sample, window=window, landmarks=landmarks)
 
     def degrade_source(self, sample: Sample, seed: int) -> np.ndarray | None:
-        """The stored crop as a worse camera would have seen it.
+        """Degrades the stored crop, for conditions that act on the source frame.
 
-        The draw depends on the condition, the video and the frame alone, so a frame is
-        degraded alike for every model and in every order.
+        The random draw depends only on the condition, the video, the frame and the
+        seed. A frame is therefore degraded in the same way for every model.
+
+        Args:
+          sample: The clean sample.
+          seed: Random seed of the evaluation.
 
         Returns:
-          uint8 of the shape of `sample.image`; None if it stays as it is.
+          uint8, same shape as `sample.image`. None if the condition leaves it clean.
         """
         if self.kind != "source" and self.name not in CORRUPTIONS:
             return None
@@ -95,12 +126,12 @@ class Condition:
     def degrade_input(
         self, images: np.ndarray, face_size: np.ndarray, seed: int
     ) -> np.ndarray:
-        """The layers of `ethos_data.degrade`, on a batch of the network's inputs.
+        """Degrades network inputs, for conditions that are Keras layers.
 
         Args:
-          images: uint8 (N, S, S, 3).
-          face_size: (N,) normalised.
-          seed: of this batch.
+          images: uint8 (N, S, S, 3), RGB.
+          face_size: (N,), sqrt(w * h) of the face box, normalised.
+          seed: Random seed of this batch.
 
         Returns:
           uint8 (N, S, S, 3).
@@ -113,7 +144,7 @@ class Condition:
 
 @functools.cache
 def _layer(name: str, severity: int) -> Any:
-    from ethos_data import degrade  # Keras takes seconds to import
+    from ethos_data import degrade  # Importing Keras takes seconds.
 
     return degrade.at_severity(name, severity)
 
@@ -122,37 +153,41 @@ CLEAN: Final = Condition("clean", "clean")
 
 
 def all_conditions() -> tuple[Condition, ...]:
-    """Everything: some sixty passes over the split."""
-    from ethos_data.degrade import mixture, severity
-
-    held_back = [n for n in severity.SEVERITY if n not in mixture.TRAINING]
+    """All conditions, in the order of evaluation."""
+    severities = {
+        "trained": TRAINED,
+        "unseen": (*HELD_BACK, *CORRUPTIONS),
+        "box": ("loose_box",),
+    }
     return (
         CLEAN,
         *(Condition("source", name) for name in source.CONDITIONS),
-        *(Condition("trained", n, s) for n in mixture.TRAINING for s in SEVERITIES),
         *(
-            Condition("unseen", n, s)
-            for n in (*held_back, *CORRUPTIONS)
-            for s in SEVERITIES
+            Condition(kind, name, severity)
+            for kind, names in severities.items()
+            for name in names
+            for severity in SEVERITIES
         ),
-        *(Condition("box", "loose_box", s) for s in SEVERITIES),
     )
 
 
-def select(wanted: Sequence[str]) -> tuple[Condition, ...]:
-    """Conditions by kind or name; clean always comes along.
+def select(words: Sequence[str]) -> tuple[Condition, ...]:
+    """The conditions with the given kinds, names or keys. Clean is always included.
+
+    Example:
+      select(["source", "motion_blur-3"])
 
     Args:
-      wanted: kinds ("source"), names ("motion_blur") or keys ("motion_blur-3").
+      words: Kinds ("source"), names ("motion_blur") or keys ("motion_blur-3").
 
     Raises:
-      EthosError: there is no such condition.
+      EthosError: No condition has this kind, name or key.
     """
-    known = all_conditions()
-    for word in wanted:
-        if not any(word in (c.kind, c.name, c.key) for c in known):
-            names = sorted({c.kind for c in known} | {c.name for c in known})
-            raise EthosError(f"no condition {word!r}; known: {', '.join(names)}")
+    conditions = all_conditions()
+    for word in words:
+        if not any(word in (c.kind, c.name, c.key) for c in conditions):
+            known = sorted({c.kind for c in conditions} | {c.name for c in conditions})
+            raise EthosError(f"no condition {word!r}. Known: {', '.join(known)}")
     return tuple(
-        c for c in known if c == CLEAN or {c.kind, c.name, c.key} & set(wanted)
+        c for c in conditions if c == CLEAN or {c.kind, c.name, c.key} & set(words)
     )

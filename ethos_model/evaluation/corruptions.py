@@ -1,9 +1,11 @@
-"""Corruptions that neither training nor `ethos_data.degrade` knows.
+"""Corruptions that are neither in the training mix nor in `ethos_data.degrade`.
 
-How far does robustness carry? After Hendrycks & Dietterich (2019), with one that only
-video knows (interlacing). Every one is applied to the stored crop in source pixels,
-before the face is cut out. Lengths are parts of the face size, so that a severity means
-the same for a small and a large face. What joins the training mix must leave here.
+They show whether robustness carries over to degradations that a model has never seen.
+Impulse noise follows Hendrycks & Dietterich (2019); interlacing is specific to video.
+
+Each corruption is applied to the stored crop in source pixels, before the face is cut
+out. Lengths are given in face sizes, so that a severity means the same for small and
+large faces. A corruption that is added to the training mix must be removed here.
 """
 
 from __future__ import annotations
@@ -15,14 +17,14 @@ import cv2
 import numpy as np
 
 Corruption = Callable[[np.ndarray, float, int, np.random.Generator], np.ndarray]
-"""(image uint8 (H, W, 3), face size in its pixels, severity 1-5, generator) -> the same
-shape and type."""
+"""Function of image uint8 (H, W, 3), face size in pixels of the image, severity 1 to 5,
+and random generator. It returns an image of the same shape and dtype."""
 
 
 def impulse_noise(
     image: np.ndarray, face_size: float, severity: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Dead and hot pixels: a share of all values becomes 0 or 255."""
+    """Dead and hot pixels: sets a share of all values to 0 or 255."""
     del face_size
     share = (0.01, 0.02, 0.04, 0.08, 0.14)[severity - 1]
     draw = rng.random(image.shape)
@@ -35,13 +37,14 @@ def impulse_noise(
 def side_light(
     image: np.ndarray, face_size: float, severity: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """A lamp on one side: the other half of the face sinks into shadow."""
-    shadow = (0.5, 0.35, 0.22, 0.13, 0.07)[severity - 1]  # light left in the shadow
+    """Light from one side: darkens the other half of the face."""
+    # Share of the light that is left in the shadow.
+    shadow = (0.5, 0.35, 0.22, 0.13, 0.07)[severity - 1]
     height, width = image.shape[:2]
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[:height, :width]
     along = (x - width / 2) * np.cos(angle) + (y - height / 2) * np.sin(angle)
-    # The border of the shadow crosses the face within a quarter of its size.
+    # The transition from light to shadow is about a quarter of the face wide.
     lit = 1 / (1 + np.exp(-along / (face_size / 8)))
     return (image * (shadow + (1 - shadow) * lit)[..., None]).astype(np.uint8)
 
@@ -49,16 +52,17 @@ def side_light(
 def interlacing(
     image: np.ndarray, face_size: float, severity: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Two half pictures of a moving head: every second row is displaced."""
-    part = (0.01, 0.02, 0.035, 0.05, 0.07)[severity - 1]
-    # Half the way to each side: the mean of both half pictures stays in its place.
-    half = part * face_size / 2 * rng.choice((-1, 1))
+    """Interlaced video of a moving head: shifts the even and the odd rows apart."""
+    shift = (0.01, 0.02, 0.035, 0.05, 0.07)[severity - 1] * face_size
+    # Each field moves by half of the shift in opposite directions, so that their mean
+    # stays in place and the landmarks remain valid.
+    half = shift / 2 * rng.choice((-1, 1))
     woven = image.copy()
-    for first, shift in ((0, half), (1, -half)):
-        rows = np.ascontiguousarray(image[first::2])
-        woven[first::2] = cv2.warpAffine(
+    for first_row, offset in ((0, half), (1, -half)):
+        rows = np.ascontiguousarray(image[first_row::2])
+        woven[first_row::2] = cv2.warpAffine(
             rows,
-            np.array([[1, 0, shift], [0, 1, 0]]),
+            np.array([[1, 0, offset], [0, 1, 0]]),
             (rows.shape[1], rows.shape[0]),
             borderMode=cv2.BORDER_REPLICATE,
         )

@@ -1,7 +1,7 @@
-"""One pass over a split: every frame under every condition, scored as it goes by.
+"""Evaluates every frame of a split under every condition in one pass.
 
-Frames are read once and leave again; only scores stay (see `scores`), so the memory
-does not grow with the number of conditions times the size of the network's outputs.
+Each frame is read once. Only its scores are kept (see `scores`), so the memory does not
+grow with the number of conditions times the size of the network's outputs.
 """
 
 from __future__ import annotations
@@ -19,22 +19,36 @@ from ethos_model import metrics
 from ethos_model.evaluation import slices, still
 from ethos_model.evaluation.baseline import MeanFace
 from ethos_model.evaluation.conditions import CLEAN, Condition
-from ethos_model.evaluation.results import Example, Frame, WorstCase
+from ethos_model.evaluation.degraded import DegradedBatch
+from ethos_model.evaluation.results import Example, FrameResult, WorstCase
 from ethos_model.evaluation.samples import Sample
 from ethos_model.evaluation.scores import ConditionScores, Truth
-from ethos_model.evaluation.shown import Shown
+
+BATCH: Final = 32
+"""Number of frames per batch."""
+
+DERIVED_EVERY: Final = 8
+"""The error of the depth derived from true landmarks is measured on one frame in 8,
+because deriving it takes as long as all conditions together."""
+
+WORST_CASES: Final = 7
+"""Number of worst frames kept per condition, each from another video."""
+
+EXAMPLES: Final = 4
+"""Number of frames, evenly spread over the split, that the report shows in full."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
+class EvaluatedModel:
     """A model under evaluation.
 
     Attributes:
-      name: for the report.
-      predict: uint8 (N, S, S, 3) to landmarks (N, 68, 3), uncertainty (N, 68), depth
-        (N, D, D, 1) and restored (N, D, D, 1), as the SavedModel's serving_default.
-      image_size: S, pixels.
-      depth_size: D, pixels.
+      name: Name of the model in the report.
+      predict: Function from uint8 (N, S, S, 3) to landmarks (N, 68, 3), uncertainty
+        (N, 68), depth (N, D, D, 1) and restored (N, D, D, 1), like the signature
+        "serving_default" of the SavedModel.
+      image_size: Side S of the input, in pixels.
+      depth_size: Side D of the depth map, in pixels.
     """
 
     name: str
@@ -43,33 +57,22 @@ class Network:
     depth_size: int
 
 
-BATCH: Final = 32
-
-DERIVED_EVERY: Final = 8
-"""The derived depth's own error is measured on every so manieth frame."""
-
-WORST_CASES: Final = 7
-"""Pictures kept of each condition that is shown, the worst frame of as many videos."""
-
-EXAMPLES: Final = 4
-"""Frames, spread over the split, whose depth and restored picture are shown."""
-
-
 @dataclasses.dataclass
-class Gathered:
-    """What one pass collects.
+class Measurements:
+    """Everything that one pass over a split collects.
 
     Attributes:
-      frames: facts and clean scores of every frame, in stored order.
-      scores: of the model, by condition.
-      baseline_nme: NME_box (N,) of the baseline model in batches, by condition.
-      mean_face: metric -> (N,) of the mean face in batches.
-      jitter: NME-like %, one entry a still clip, by condition.
-      worst: by condition, the worst frame of a video each, worst first.
-      examples: what comes out, for a few frames under each condition of the source.
+      frames: Properties and clean scores of every frame, in stored order.
+      scores: Scores of the model by condition.
+      baseline_nme: By condition, a list with NME_box (N,) of the baseline model for
+        each batch.
+      mean_face: By metric, a list with the values (N,) of the mean face for each batch.
+      jitter: By condition, the jitter of each still clip, % of the face size.
+      worst: By condition, the worst frame of each of the worst videos, worst first.
+      examples: Complete outputs for a few frames under each source condition.
     """
 
-    frames: list[Frame] = dataclasses.field(default_factory=list)
+    frames: list[FrameResult] = dataclasses.field(default_factory=list)
     scores: dict[Condition, ConditionScores] = dataclasses.field(default_factory=dict)
     baseline_nme: dict[Condition, list[np.ndarray]] = dataclasses.field(
         default_factory=dict
@@ -81,75 +84,57 @@ class Gathered:
 
 
 def gather(
-    network: Network,
+    model: EvaluatedModel,
     samples: Iterable[Sample],
     conditions: Sequence[Condition],
     mean: MeanFace,
     *,
     total: int,
-    baseline: Network | None = None,
+    baseline: EvaluatedModel | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> Gathered:
+) -> Measurements:
     """Predicts and scores every sample under every condition.
 
     Args:
-      network: the model that is evaluated.
-      samples: of a split.
-      conditions: clean first.
-      mean: the mean face.
-      total: number of samples.
-      baseline: another model, of which only NME_box is kept.
-      seed: of all degradations.
-      progress: called after each batch with the frames done and `total`.
+      model: Model under evaluation.
+      samples: Samples of a split.
+      conditions: Conditions to evaluate, clean first.
+      mean: The mean face.
+      total: Number of samples.
+      baseline: Another model, of which only NME_box is measured.
+      seed: Random seed of all degradations.
+      progress: Function that is called after each batch with the number of frames that
+        are done and `total`.
     """
-    found = Gathered(scores={c: ConditionScores() for c in conditions})
-    depth_size = network.depth_size
+    measurements = Measurements(scores={c: ConditionScores() for c in conditions})
+    depth_size = model.depth_size
     mean_depth = np.nan_to_num(mean.depth(depth_size))
-    every = max(1, total // still.CLIPS)
-    picked = {total * (2 * i + 1) // (2 * EXAMPLES) for i in range(EXAMPLES)}
+    clip_distance = max(1, total // still.CLIPS)
+    example_indices = {total * (2 * i + 1) // (2 * EXAMPLES) for i in range(EXAMPLES)}
     done = 0
     for number, batch in enumerate(_batches(samples)):
-        clean_truth = Shown(CLEAN, batch, seed=seed, number=number).truth(depth_size)
-        _score_mean_face(found, clean_truth, mean, mean_depth)
+        clean = DegradedBatch(CLEAN, batch, seed=seed, number=number)
+        clean_truth = clean.truth(depth_size)
+        _score_mean_face(measurements, clean_truth, mean, mean_depth)
+        examples = [i for i in range(len(batch)) if done + i in example_indices]
         for condition in conditions:
-            shown = Shown(condition, batch, seed=seed, number=number)
+            degraded = DegradedBatch(condition, batch, seed=seed, number=number)
             moved = condition.kind == "box"
-            truth = shown.truth(depth_size) if moved else clean_truth
-            images = shown.images(network.image_size)
-            outputs = network.predict(images)
-            if not np.isfinite(outputs["landmarks"]).all():
-                raise EthosError(f"{condition.key}: the model's points are not finite")
-            found.scores[condition].add(outputs, truth, images)
-            if condition == CLEAN:
-                _note_frames(found, batch, truth)
-            if condition.kind in ("clean", "source"):
-                _note_worst(found, condition, batch, truth, outputs, images)
-            for i in range(len(batch)):
-                if condition.kind == "source" and done + i in picked:
-                    found.examples.append(
-                        _example(condition, batch[i], truth, outputs, images, i)
-                    )
+            truth = degraded.truth(depth_size) if moved else clean_truth
+            _evaluate(
+                measurements, model, condition, degraded, batch, truth, examples
+            )
             if baseline is not None:
-                others = baseline.predict(shown.images(baseline.image_size))
-                nme = metrics.nme_box(others["landmarks"], truth.landmarks)
-                found.baseline_nme.setdefault(condition, []).append(nme)
-        for sample in batch[-done % every :: every]:
-            for condition in conditions:
-                if condition.kind in ("clean", "source"):
-                    found.jitter.setdefault(condition, []).append(
-                        still.jitter(
-                            network.predict,
-                            sample,
-                            condition,
-                            network.image_size,
-                            seed=seed,
-                        )
-                    )
+                outputs = baseline.predict(degraded.images(baseline.image_size))
+                nme = metrics.nme_box(outputs["landmarks"], truth.landmarks)
+                measurements.baseline_nme.setdefault(condition, []).append(nme)
+        for sample in batch[-done % clip_distance :: clip_distance]:
+            _measure_jitter(measurements, model, sample, conditions, seed)
         done += len(batch)
         if progress:
             progress(done, total)
-    return found
+    return measurements
 
 
 def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
@@ -158,35 +143,87 @@ def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
         yield batch
 
 
-def _score_mean_face(
-    found: Gathered,
+def _evaluate(
+    measurements: Measurements,
+    model: EvaluatedModel,
+    condition: Condition,
+    degraded: DegradedBatch,
+    batch: Sequence[Sample],
     truth: Truth,
-    mean: MeanFace,
-    mean_depth: np.ndarray,
+    examples: Sequence[int],
 ) -> None:
-    """The mean face, and the depth that can be derived from the true landmarks."""
-    guess = np.broadcast_to(mean.landmarks, truth.landmarks.shape)
+    """Predicts and scores a batch under one condition.
+
+    Args:
+      measurements: Where the scores are added.
+      model: Model under evaluation.
+      condition: Condition of the batch.
+      degraded: The batch under this condition.
+      batch: The clean samples of the batch.
+      truth: Ground truth in the windows of the condition.
+      examples: Indices of the samples whose outputs are kept.
+    """
+    images = degraded.images(model.image_size)
+    outputs = model.predict(images)
+    if not np.isfinite(outputs["landmarks"]).all():
+        raise EthosError(
+            f"{model.name}: the predicted landmarks are not finite "
+            f"(condition {condition.key})"
+        )
+    measurements.scores[condition].add(outputs, truth, images)
+    if condition == CLEAN:
+        _add_frames(measurements, batch, truth)
+    if condition.kind in ("clean", "source"):
+        _add_worst(measurements, condition, batch, truth, outputs, images)
+    if condition.kind == "source":
+        measurements.examples += [
+            _example(condition, batch[i], truth, outputs, images, i) for i in examples
+        ]
+
+
+def _measure_jitter(
+    measurements: Measurements,
+    model: EvaluatedModel,
+    sample: Sample,
+    conditions: Sequence[Condition],
+    seed: int,
+) -> None:
+    for condition in conditions:
+        if condition.kind in ("clean", "source"):
+            value = still.jitter(
+                model.predict, sample, condition, model.image_size, seed=seed
+            )
+            measurements.jitter.setdefault(condition, []).append(value)
+
+
+def _score_mean_face(
+    measurements: Measurements, truth: Truth, mean: MeanFace, mean_depth: np.ndarray
+) -> None:
+    """Scores the mean face, and the depth derived from the true landmarks."""
+    predicted = np.broadcast_to(mean.landmarks, truth.landmarks.shape)
     derived = np.full_like(truth.depth, np.nan)
-    # Takes as long as all conditions together: a part of the frames must do.
     some = slice(None, None, DERIVED_EVERY)
     derived[some] = np.nan_to_num(depth_maps(truth.landmarks[some], derived.shape[-1]))
     depth = (truth.depth, truth.depth_mask, truth.face_size)
     for name, values in {
-        "nme_box": metrics.nme_box(guess, truth.landmarks),
-        "nme_iod": metrics.nme_iod(guess, truth.landmarks),
-        "z_error": metrics.z_error(guess, truth.landmarks),
+        "nme_box": metrics.nme_box(predicted, truth.landmarks),
+        "nme_iod": metrics.nme_iod(predicted, truth.landmarks),
+        "z_error": metrics.z_error(predicted, truth.landmarks),
         "depth_error": metrics.depth_error(mean_depth, *depth),
         "derived_depth_error": metrics.depth_error(derived, *depth),
     }.items():
-        found.mean_face.setdefault(name, []).append(values)
+        measurements.mean_face.setdefault(name, []).append(values)
 
 
-def _note_frames(found: Gathered, batch: Sequence[Sample], truth: Truth) -> None:
-    clean = found.scores[CLEAN].frames
+def _add_frames(
+    measurements: Measurements, batch: Sequence[Sample], truth: Truth
+) -> None:
+    """Adds the properties and the clean scores of the frames of a batch."""
+    clean = measurements.scores[CLEAN]
     yaws = slices.yaw(truth.landmarks)
     for i, sample in enumerate(batch):
-        found.frames.append(
-            Frame(
+        measurements.frames.append(
+            FrameResult(
                 person_id=sample.person_id,
                 video_id=sample.video_id,
                 frame=sample.frame,
@@ -194,27 +231,28 @@ def _note_frames(found: Gathered, batch: Sequence[Sample], truth: Truth) -> None
                 yaw=float(yaws[i]),
                 brightness=slices.brightness(sample),
                 sharpness=slices.sharpness(sample),
-                nme_box=float(clean["nme_box"][-1][i]),
-                nme_iod=float(clean["nme_iod"][-1][i]),
-                stated_sigma=float(clean["stated_sigma"][-1][i]),
-                mean_face_nme_box=float(found.mean_face["nme_box"][-1][i]),
+                nme_box=float(clean.last("nme_box")[i]),
+                nme_iod=float(clean.last("nme_iod")[i]),
+                stated_sigma=float(clean.last("stated_sigma")[i]),
+                mean_face_nme_box=float(measurements.mean_face["nme_box"][-1][i]),
             )
         )
 
 
-def _note_worst(
-    found: Gathered,
+def _add_worst(
+    measurements: Measurements,
     condition: Condition,
     batch: Sequence[Sample],
     truth: Truth,
     outputs: Mapping[str, np.ndarray],
     images: np.ndarray,
 ) -> None:
-    nme = found.scores[condition].frames["nme_box"][-1]
-    sigma = found.scores[condition].frames["stated_sigma"][-1]
-    kept = found.worst.setdefault(condition, [])
+    """Updates the worst frames of a condition with those of a batch."""
+    nme = measurements.scores[condition].last("nme_box")
+    sigma = measurements.scores[condition].last("stated_sigma")
+    cases = list(measurements.worst.get(condition, []))
     for i in np.argsort(-nme):
-        kept.append(
+        cases.append(
             WorstCase(
                 condition=condition.key,
                 person_id=batch[i].person_id,
@@ -227,12 +265,12 @@ def _note_worst(
                 predicted=np.array(outputs["landmarks"][i]),
             )
         )
-    kept.sort(key=lambda case: -case.nme_box)
-    # A bad video's frames are alike: one of them says what there is to see.
-    of_videos: dict[str, WorstCase] = {}
-    for case in kept:
-        of_videos.setdefault(case.video_id, case)
-    kept[:] = list(of_videos.values())[:WORST_CASES]
+    cases.sort(key=lambda case: -case.nme_box)
+    # Only the worst frame of each video, because the others look similar.
+    by_video: dict[str, WorstCase] = {}
+    for case in cases:
+        by_video.setdefault(case.video_id, case)
+    measurements.worst[condition] = list(by_video.values())[:WORST_CASES]
 
 
 def _example(

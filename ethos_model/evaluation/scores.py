@@ -1,8 +1,8 @@
-"""What one batch of predictions is worth, and sums over all batches of a condition.
+"""Scores of a batch of predictions, and sums over all batches of one condition.
 
-A full evaluation predicts every frame under some eighty conditions. Here only what a
-report needs is kept: one number a frame and metric, and sums over points, so that the
-memory does not depend on how large the network's outputs are.
+An evaluation predicts every frame under about 70 conditions. Only what the report needs
+is kept: one number per frame and metric, and sums over landmarks. The memory therefore
+does not depend on the size of the network's outputs.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from ethos_data.grey import LUMA
 from ethos_model import metrics
 
 SIGMAS: Final = tuple(np.linspace(0.25, 3.0, 12).tolist())
-"""Half widths, in stated standard deviations, at which coverage is counted."""
+"""Half widths of the intervals whose coverage is counted, in predicted sigmas."""
 
 SIGMA_EDGES: Final = np.geomspace(0.25, 32.0, 29)
-"""Borders of the bins of stated deviation, % of the face size: a quarter octave."""
+"""Edges of the bins of predicted sigma, in % of the face size: a quarter octave each."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Truth:
-    """What is true of a batch of N faces, whatever is done to the image.
+    """Ground truth of a batch of N faces. It does not depend on the degradation.
 
     Attributes:
       landmarks: float64 (N, 68, 3), normalised in the network's window.
       face_size: float64 (N,), sqrt(w * h) of the face box, same unit.
       depth: float32 (N, D, D), same unit.
-      depth_mask: bool (N, D, D).
-      grey: float32 (N, D, D), the clean picture in [0, 1].
+      depth_mask: bool (N, D, D), where depth is known.
+      grey: float32 (N, D, D), the clean image in [0, 1].
     """
 
     landmarks: np.ndarray
@@ -43,74 +43,90 @@ class Truth:
 
 
 def grey(images: np.ndarray) -> np.ndarray:
-    """uint8 (..., 3) RGB to float32 (...) luma in [0, 1]: ITU-R BT.601, as trained."""
+    """Luma of RGB images (ITU-R BT.601), as the network is trained to restore it.
+
+    Args:
+      images: uint8 (..., 3), RGB.
+
+    Returns:
+      float32 (...) in [0, 1].
+    """
     return (images @ np.array(LUMA, np.float32)) / np.float32(255)
 
 
 def score(
     outputs: Mapping[str, np.ndarray], truth: Truth, images: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """One number a frame for every metric.
+    """One number per frame for every metric.
 
     Args:
-      outputs: of the SavedModel, for N images.
-      truth: of the same N faces.
-      images: uint8 (N, S, S, 3), what the network was shown.
+      outputs: Outputs of the SavedModel for N images.
+      truth: Ground truth of the same N faces.
+      images: uint8 (N, S, S, 3), input of the network.
 
     Returns:
-      float64 (N,) by name; % unless the name says PSNR (dB) or SSIM.
+      float64 (N,) by name of the metric: dB for PSNR, a ratio for SSIM, otherwise %.
     """
-    points, sigma = outputs["landmarks"], outputs["uncertainty"]
+    landmarks, sigma = outputs["landmarks"], outputs["uncertainty"]
     restored = outputs["restored"][..., 0]
-    shown = grey(images)
-    shift_x, shift_y = metrics.label_shift(points, truth.landmarks).T
+    degraded = grey(images)
+    shift_x, shift_y = metrics.label_shift(landmarks, truth.landmarks).T
     return {
-        "nme_box": metrics.nme_box(points, truth.landmarks),
-        "nme_iod": metrics.nme_iod(points, truth.landmarks),
+        "nme_box": metrics.nme_box(landmarks, truth.landmarks),
+        "nme_iod": metrics.nme_iod(landmarks, truth.landmarks),
         "shift_x": shift_x,
         "shift_y": shift_y,
-        "z_error": metrics.z_error(points, truth.landmarks),
+        "z_error": metrics.z_error(landmarks, truth.landmarks),
         "depth_error": metrics.depth_error(
             outputs["depth"][..., 0], truth.depth, truth.depth_mask, truth.face_size
         ),
         "restored_psnr": metrics.psnr(restored, truth.grey),
-        "input_psnr": metrics.psnr(shown, truth.grey),
+        "input_psnr": metrics.psnr(degraded, truth.grey),
         "restored_ssim": metrics.ssim(restored, truth.grey),
-        "input_ssim": metrics.ssim(shown, truth.grey),
-        "within_1_sigma": metrics.coverage(points, truth.landmarks, sigma),
+        "input_ssim": metrics.ssim(degraded, truth.grey),
+        "within_1_sigma": metrics.coverage(landmarks, truth.landmarks, sigma),
         "stated_sigma": 100 * sigma.mean(axis=1) / truth.face_size,
     }
 
 
 class ConditionScores:
-    """Everything that a report needs to know of one condition.
+    """Scores of all frames under one condition.
 
     Attributes:
-      frames: metric name -> list of float64 (N,), one entry a batch.
-      points: float64 (68,), sum of the point errors in %.
-      within: float64 (len(SIGMAS),), coordinates within so many stated deviations.
-      bin_count, bin_stated, bin_square: float64 (bins,), coordinates by their stated
-        deviation: how many, sum of the stated ones (%), sum of squared errors (%^2).
+      frames: For each metric, a list with one float64 (N,) array per batch.
+      landmarks: float64 (68,), sum of the landmark errors over frames, %.
+      within: float64 (len(SIGMAS),), number of coordinates whose error is at most that
+        many predicted sigmas.
+      bin_count: float64 (bins,), number of coordinates in each bin of predicted sigma.
+      bin_stated: float64 (bins,), sum of their predicted sigmas, %.
+      bin_square: float64 (bins,), sum of their squared errors, % squared.
     """
 
     def __init__(self) -> None:
         self.frames: dict[str, list[np.ndarray]] = {}
-        self.points = np.zeros(68)
+        self.landmarks = np.zeros(68)
         self.within = np.zeros(len(SIGMAS))
         bins = len(SIGMA_EDGES) + 1
         self.bin_count, self.bin_stated, self.bin_square = np.zeros((3, bins))
 
     def add(
         self, outputs: Mapping[str, np.ndarray], truth: Truth, images: np.ndarray
-    ) -> np.ndarray:
-        """Adds a batch and returns its NME_box (N,), %."""
+    ) -> None:
+        """Adds a batch. See `score` for the arguments."""
         for name, values in score(outputs, truth, images).items():
             self.frames.setdefault(name, []).append(values)
-        points, sigma = outputs["landmarks"], outputs["uncertainty"]
-        self.points += metrics.landmark_errors(points, truth.landmarks).sum(axis=0)
-        scale = 100 / truth.face_size[:, None]
-        stated = np.repeat((sigma * scale)[..., None], 2, axis=-1).ravel()
-        error = np.abs(points - truth.landmarks)[..., :2] * scale[..., None]
+        landmarks, sigma = outputs["landmarks"], outputs["uncertainty"]
+        errors = metrics.landmark_errors(landmarks, truth.landmarks)
+        self.landmarks += errors.sum(axis=0)
+        self._add_calibration(landmarks, sigma, truth)
+
+    def _add_calibration(
+        self, landmarks: np.ndarray, sigma: np.ndarray, truth: Truth
+    ) -> None:
+        """Counts the x and y coordinates by predicted sigma and by actual error."""
+        percent = 100 / truth.face_size[:, None]
+        stated = np.repeat((sigma * percent)[..., None], 2, axis=-1).ravel()
+        error = np.abs(landmarks - truth.landmarks)[..., :2] * percent[..., None]
         error = error.ravel()
         self.within += [(error <= k * stated).sum() for k in SIGMAS]
         place = np.searchsorted(SIGMA_EDGES, stated)
@@ -118,13 +134,20 @@ class ConditionScores:
         self.bin_count += np.bincount(place, minlength=bins)
         self.bin_stated += np.bincount(place, stated, bins)
         self.bin_square += np.bincount(place, error**2, bins)
-        return self.frames["nme_box"][-1]
 
     def column(self, name: str) -> np.ndarray:
-        """float64 (N,): a metric of all frames, in the order in which they came."""
+        """A metric of all frames, in the order in which they were added: float64 (N,).
+
+        Args:
+          name: Name of the metric, see `score`.
+        """
         return np.concatenate(self.frames[name])
+
+    def last(self, name: str) -> np.ndarray:
+        """A metric of the frames of the last batch: float64 (N,)."""
+        return self.frames[name][-1]
 
     @property
     def coordinates(self) -> float:
-        """How many coordinates were scored."""
+        """Number of coordinates that were scored."""
         return float(self.bin_count.sum())

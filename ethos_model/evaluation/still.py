@@ -1,9 +1,9 @@
-"""Jitter on a still clip that is made of a single frame.
+"""Jitter on a simulated still clip that is made from a single frame.
 
-The corpus has no clip in which nothing moves, so that every movement would be the
-model's own. Here each frame of the clip is the same picture with new sensor noise, seen
-through a window that moves by a source pixel, as a tracker's does; a degradation, too,
-draws anew for every frame.
+The corpus has no clip without movement, in which every movement of the landmarks would
+be an error of the model. Each frame of the simulated clip is the same image with new
+sensor noise, seen through a window that moves by up to one source pixel, as the window
+of a tracker does. A degradation is drawn anew for every frame.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ethos_model.evaluation.conditions import Condition
 from ethos_model.evaluation.samples import Sample
 
 CLIPS: Final = 24
-"""An evaluation makes about so many clips, from frames spread over the split."""
+"""Approximate number of clips per evaluation, from frames spread over the split."""
 
 FRAMES: Final = 8
-"""Frames of a clip."""
+"""Number of frames in a clip."""
 
 NOISE: Final = 2.0
-"""Standard deviation of the sensor noise, grey levels of 255."""
+"""Standard deviation of the sensor noise, in grey levels (0 to 255)."""
 
 
 def jitter(
@@ -41,13 +41,13 @@ def jitter(
     """`metrics.jitter` of a model on the still clip of a sample, % of the face size.
 
     Args:
-      model: uint8 (N, S, S, 3) to `landmarks` (N, 68, 3), normalised.
-      sample: the frame.
-      condition: what is done to every frame of the clip.
-      image_size: S.
-      seed: of noise, windows and degradation.
+      model: Function from uint8 (N, S, S, 3) to `landmarks` (N, 68, 3), normalised.
+      sample: Frame that the clip is made from.
+      condition: Condition that is applied to every frame of the clip.
+      image_size: Side S of the network's input, in pixels.
+      seed: Random seed of noise, windows and degradation.
     """
-    frames, windows = [], []
+    images, windows = [], []
     for t in range(FRAMES):
         rng = np.random.default_rng((seed, zlib.crc32(sample.video_id.encode()), t))
         noise = rng.normal(0, NOISE, sample.image.shape)
@@ -55,15 +55,12 @@ def jitter(
         dx, dy = rng.integers(-1, 2, 2).tolist()
         window = sample.window
         window = Window(window.left + dx, window.top + dy, window.size)
-        worse = condition.degrade_source(
+        degraded = condition.degrade_source(
             dataclasses.replace(sample, image=noisy), seed + t
         )
-        frames.append(
-            sample.network_image(
-                image_size, image=noisy if worse is None else worse, window=window
-            )
-        )
+        source = noisy if degraded is None else degraded
+        images.append(sample.network_image(image_size, image=source, window=window))
         windows.append(window)
-    points = model(np.stack(frames))["landmarks"]
-    clip = [w.to_source(p) for w, p in zip(windows, points, strict=True)]
+    landmarks = model(np.stack(images))["landmarks"]
+    clip = [w.to_source(p) for w, p in zip(windows, landmarks, strict=True)]
     return float(metrics.jitter(np.stack(clip), sample.source_face_size))

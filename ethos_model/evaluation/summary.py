@@ -1,4 +1,4 @@
-"""From everything that was gathered to a `Report`: means, intervals, slices."""
+"""Turns measurements into a `Report`: means, intervals, slices and calibration."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ethos_model.evaluation import slices
 from ethos_model.evaluation.baseline import MeanFace
 from ethos_model.evaluation.bootstrap import mean_interval
 from ethos_model.evaluation.conditions import CLEAN, Condition
-from ethos_model.evaluation.gather import Gathered, Network
+from ethos_model.evaluation.gather import EvaluatedModel, Measurements
 from ethos_model.evaluation.results import (
     CUMULATIVE_GRID,
     Calibration,
     ConditionResult,
-    Frame,
+    FrameResult,
     MeanFaceResult,
     Report,
     SliceResult,
@@ -39,31 +39,85 @@ _MEANS: Final = (
     "within_1_sigma",
     "stated_sigma",
 )
+"""Metrics that a condition's result contains as plain means."""
 
-_FEWEST: Final = 500
-"""Coordinates below which a bin of the calibration says nothing."""
+_MIN_COORDINATES: Final = 500
+"""Bins of the calibration with fewer coordinates are left out, as too noisy."""
+
+
+def report(
+    measurements: Measurements,
+    mean: MeanFace,
+    model: EvaluatedModel,
+    *,
+    data_dir: str,
+    split: str,
+    baseline: EvaluatedModel | None = None,
+) -> Report:
+    """Summarises the measurements of one pass over a split.
+
+    Args:
+      measurements: Result of `gather`.
+      mean: The mean face.
+      model: The evaluated model.
+      data_dir: Directory of the data set.
+      split: Split of the data set.
+      baseline: The baseline model; None without one.
+    """
+    frames = measurements.frames
+    results = condition_results(measurements)
+    mean_result = mean_face_result(measurements, mean)
+    nme = measurements.baseline_nme.get(CLEAN)
+    examples = sorted(measurements.examples, key=lambda e: (e.video_id, e.frame))
+    return Report(
+        model=model.name,
+        data_dir=data_dir,
+        split=split,
+        baseline_model=None if baseline is None else baseline.name,
+        frames=len(frames),
+        people=len({frame.person_id for frame in frames}),
+        image_size=model.image_size,
+        mean_face=mean_result,
+        conditions=results,
+        mce=mean_corruption_errors(results, mean_result),
+        slices=slice_results(frames, np.concatenate(nme) if nme else None),
+        points=measurements.scores[CLEAN].landmarks / len(frames),
+        mean_points=mean.landmarks,
+        calibration=calibrations(measurements.scores),
+        cumulative={
+            condition.key: cumulative(scores.column("nme_box"))
+            for condition, scores in measurements.scores.items()
+            if not condition.severity
+        },
+        jitter={c.key: float(np.mean(v)) for c, v in measurements.jitter.items()},
+        frame_results=tuple(frames),
+        worst=tuple(itertools.chain.from_iterable(measurements.worst.values())),
+        examples=tuple(examples),
+    )
 
 
 def _mean(values: np.ndarray) -> float:
-    """Mean of what is known; NaN if nothing is."""
+    """Mean of the finite values; NaN if there are none."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else float("nan")
 
 
-def condition_results(found: Gathered) -> tuple[ConditionResult, ...]:
-    """One result a condition, in the order of evaluation."""
-    people = [frame.person_id for frame in found.frames]
-    clean = found.scores[CLEAN].column("nme_box")
+def condition_results(measurements: Measurements) -> tuple[ConditionResult, ...]:
+    """The result under each condition, in the order of evaluation."""
+    people = [frame.person_id for frame in measurements.frames]
+    clean = measurements.scores[CLEAN].column("nme_box")
 
-    def gain(scores: ConditionScores, of: str) -> tuple[float, float]:
-        difference = scores.column(f"restored_{of}") - scores.column(f"input_{of}")
-        return mean_interval(difference, people)
+    def gain(scores: ConditionScores, metric: str) -> tuple[float, float]:
+        restored, degraded = (
+            scores.column(f"{image}_{metric}") for image in ("restored", "input")
+        )
+        return mean_interval(restored - degraded, people)
 
     results = []
-    for condition, scores in found.scores.items():
+    for condition, scores in measurements.scores.items():
         nme = scores.column("nme_box")
         low, high = mean_interval(nme, people, over=clean)
-        beside = found.baseline_nme.get(condition)
+        baseline_nme = measurements.baseline_nme.get(condition)
         results.append(
             ConditionResult(
                 kind=condition.kind,
@@ -78,7 +132,7 @@ def condition_results(found: Gathered) -> tuple[ConditionResult, ...]:
                 auc=metrics.auc(nme),
                 failure_rate=metrics.failure_rate(nme),
                 baseline_nme_box=(
-                    float(np.concatenate(beside).mean()) if beside else None
+                    float(np.concatenate(baseline_nme).mean()) if baseline_nme else None
                 ),
                 **{name: _mean(scores.column(name)) for name in _MEANS},
             )
@@ -86,179 +140,159 @@ def condition_results(found: Gathered) -> tuple[ConditionResult, ...]:
     return tuple(results)
 
 
-def mean_face_result(found: Gathered, mean: MeanFace) -> MeanFaceResult:
-    """The mean face in the place of the model."""
-    column = {name: np.concatenate(one) for name, one in found.mean_face.items()}
-    nme = column.pop("nme_box")
+def mean_face_result(measurements: Measurements, mean: MeanFace) -> MeanFaceResult:
+    """The result of the mean face in place of the model."""
+    columns = {
+        name: np.concatenate(batches)
+        for name, batches in measurements.mean_face.items()
+    }
+    nme = columns.pop("nme_box")
+    people = [frame.person_id for frame in measurements.frames]
     return MeanFaceResult(
         frames=mean.frames,
         split=mean.split,
         nme_box=float(nme.mean()),
-        nme_box_interval=mean_interval(nme, [f.person_id for f in found.frames]),
+        nme_box_interval=mean_interval(nme, people),
         auc=metrics.auc(nme),
         failure_rate=metrics.failure_rate(nme),
-        **{name: _mean(values) for name, values in column.items()},
+        **{name: _mean(values) for name, values in columns.items()},
     )
 
 
 def mean_corruption_errors(
     results: Sequence[ConditionResult], mean_face: MeanFaceResult
 ) -> dict[str, dict[str, float]]:
-    """mCE in % against each baseline, by kind of condition. Clean is no corruption."""
-    found: dict[str, dict[str, float]] = {}
+    """Mean corruption error in % of each baseline, by kind of condition.
+
+    Clean frames and shifted face boxes are not corruptions.
+
+    Args:
+      results: Results by condition.
+      mean_face: Result of the mean face.
+
+    Returns:
+      By kind, `mean_face` and, with a baseline model, `baseline`.
+    """
+    errors: dict[str, dict[str, float]] = {}
     for kind in ("source", "trained", "unseen"):
-        chosen = [one for one in results if one.kind == kind]
-        if not chosen:
+        selected = [result for result in results if result.kind == kind]
+        if not selected:
             continue
-        nme: dict[Any, float] = {one.key: one.nme_box for one in chosen}
-        found[kind] = {
+        nme: dict[Any, float] = {result.key: result.nme_box for result in selected}
+        errors[kind] = {
             "mean_face": metrics.mce(nme, dict.fromkeys(nme, mean_face.nme_box))
         }
-        beside: dict[Any, float] = {
-            one.key: one.baseline_nme_box
-            for one in chosen
-            if one.baseline_nme_box is not None
+        baseline_nme: dict[Any, float] = {
+            result.key: result.baseline_nme_box
+            for result in selected
+            if result.baseline_nme_box is not None
         }
-        if len(beside) == len(chosen):
-            found[kind]["baseline"] = metrics.mce(nme, beside)
-    return found
+        if len(baseline_nme) == len(selected):
+            errors[kind]["baseline"] = metrics.mce(nme, baseline_nme)
+    return errors
 
 
 def slice_results(
-    frames: Sequence[Frame], baseline_nme: np.ndarray | None
+    frames: Sequence[FrameResult], baseline_nme: np.ndarray | None
 ) -> dict[str, tuple[SliceResult, ...]]:
-    """The clean frames by what is natural about them.
+    """Results on subsets of the clean frames: face size, yaw and natural quality.
 
     Args:
-      frames: of the clean condition.
-      baseline_nme: (N,) of the baseline model on the same frames, %; None without one.
+      frames: Results of the clean frames.
+      baseline_nme: (N,), NME_box of the baseline model on the same frames, %. None
+        without a baseline model.
+
+    Returns:
+      The slices that are not empty, by title.
     """
 
     def column(name: str) -> np.ndarray:
         return np.array([getattr(frame, name) for frame in frames])
 
-    size, turned = column("face_size"), np.abs(column("yaw"))
+    size, yaw = column("face_size"), np.abs(column("yaw"))
     quality = [
         slices.lowest("darkest {percent} (luma < {limit})", column("brightness")),
         slices.lowest("most blurred {percent}", column("sharpness")),
         slices.lowest("smallest {percent} (< {limit} px)", size),
     ]
-    ordinary = ~np.any([one.chosen for one in quality], axis=0)
+    ordinary = ~np.any([part.mask for part in quality], axis=0)
     quality.append(slices.Slice("none of these", ordinary))
     titles = {
         "Face size": slices.between(" px", size, slices.SIZE_EDGES),
-        "Yaw": slices.between("°", turned, slices.YAW_EDGES),
+        "Yaw": slices.between("°", yaw, slices.YAW_EDGES),
         "Natural quality": quality,
     }
     nme, mean_nme = column("nme_box"), column("mean_face_nme_box")
     people = column("person_id")
-    return {
-        title: tuple(
-            SliceResult(
-                name=one.name,
-                frames=int(one.chosen.sum()),
-                people=len(set(people[one.chosen].tolist())),
-                nme_box=float(nme[one.chosen].mean()),
-                nme_box_interval=mean_interval(nme[one.chosen], people[one.chosen]),
-                mean_face_nme_box=float(mean_nme[one.chosen].mean()),
-                baseline_nme_box=(
-                    None
-                    if baseline_nme is None
-                    else float(baseline_nme[one.chosen].mean())
-                ),
-            )
-            for one in every
-            if one.chosen.any()
+
+    def result(part: slices.Slice) -> SliceResult:
+        mask = part.mask
+        return SliceResult(
+            name=part.name,
+            frames=int(mask.sum()),
+            people=len(set(people[mask].tolist())),
+            nme_box=float(nme[mask].mean()),
+            nme_box_interval=mean_interval(nme[mask], people[mask]),
+            mean_face_nme_box=float(mean_nme[mask].mean()),
+            baseline_nme_box=(
+                None if baseline_nme is None else float(baseline_nme[mask].mean())
+            ),
         )
-        for title, every in titles.items()
+
+    return {
+        title: tuple(result(part) for part in parts if part.mask.any())
+        for title, parts in titles.items()
     }
 
 
 def cumulative(nme: np.ndarray) -> np.ndarray:
-    """Share of frames in % with an error of at most each of `CUMULATIVE_GRID`."""
+    """Share of frames in % whose error is at most each value of `CUMULATIVE_GRID`."""
     return 100 * np.searchsorted(np.sort(nme), CUMULATIVE_GRID, "right") / len(nme)
 
 
 def calibrations(
     scores: dict[Condition, ConditionScores],
 ) -> tuple[Calibration, ...]:
-    """Stated against actual error, by kind of condition."""
-    found = []
+    """Predicted sigma against actual error, by kind of condition."""
+    kinds: dict[str, list[ConditionScores]] = {}
+    for condition, condition_scores in scores.items():
+        kinds.setdefault(condition.kind, []).append(condition_scores)
+    return tuple(_calibration(kind, parts) for kind, parts in kinds.items())
+
+
+def _calibration(kind: str, scores: Sequence[ConditionScores]) -> Calibration:
     normal = statistics.NormalDist()
-    for kind in dict.fromkeys(condition.kind for condition in scores):
-        chosen = [one for condition, one in scores.items() if condition.kind == kind]
-        within = np.sum([one.within for one in chosen], axis=0)
-        within = 100 * np.asarray(within) / sum(one.coordinates for one in chosen)
-        count, stated, square = (
-            np.stack([getattr(one, name) for one in chosen]).sum(axis=0)
-            for name in ("bin_count", "bin_stated", "bin_square")
-        )
-        bins = tuple(
-            (int(count[i]), float(stated[i] / count[i]), float(rms))
-            for i in np.flatnonzero(count >= _FEWEST)
-            for rms in [np.sqrt(square[i] / count[i])]
-        )
-        found.append(
-            Calibration(
-                kind=kind,
-                coverage=tuple(
-                    (k, float(share), 100 * (2 * normal.cdf(k) - 1))
-                    for k, share in zip(SIGMAS, within, strict=True)
-                ),
-                bins=bins,
-                rank_correlation=_rank_correlation(
-                    np.concatenate([one.column("stated_sigma") for one in chosen]),
-                    np.concatenate([one.column("nme_box") for one in chosen]),
-                ),
+    within = np.sum([part.within for part in scores], axis=0)
+    within = 100 * np.asarray(within) / sum(part.coordinates for part in scores)
+    count, stated, square = (
+        np.stack([getattr(part, name) for part in scores]).sum(axis=0)
+        for name in ("bin_count", "bin_stated", "bin_square")
+    )
+    return Calibration(
+        kind=kind,
+        coverage=tuple(
+            (k, float(share), 100 * (2 * normal.cdf(k) - 1))
+            for k, share in zip(SIGMAS, within, strict=True)
+        ),
+        bins=tuple(
+            (
+                int(count[i]),
+                float(stated[i] / count[i]),
+                float(np.sqrt(square[i] / count[i])),
             )
-        )
-    return tuple(found)
+            for i in np.flatnonzero(count >= _MIN_COORDINATES)
+        ),
+        rank_correlation=_rank_correlation(
+            np.concatenate([part.column("stated_sigma") for part in scores]),
+            np.concatenate([part.column("nme_box") for part in scores]),
+        ),
+    )
 
 
 def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation; NaN where one of them never changes."""
+    """Spearman's rank correlation; NaN if one of the arguments is constant."""
+    from scipy import stats  # Importing it takes half a second.
+
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
-    ranks = np.stack([np.argsort(np.argsort(values)) for values in (a, b)])
-    return float(np.corrcoef(*ranks)[0, 1])
-
-
-def report(
-    found: Gathered,
-    mean: MeanFace,
-    network: Network,
-    *,
-    data_dir: str,
-    split: str,
-    baseline: Network | None = None,
-) -> Report:
-    """Everything that was gathered, as plain numbers."""
-    results = condition_results(found)
-    mean_result = mean_face_result(found, mean)
-    beside = found.baseline_nme.get(CLEAN)
-    examples = sorted(found.examples, key=lambda one: (one.video_id, one.frame))
-    return Report(
-        model=network.name,
-        data_dir=data_dir,
-        split=split,
-        baseline_model=None if baseline is None else baseline.name,
-        frames=len(found.frames),
-        people=len({frame.person_id for frame in found.frames}),
-        image_size=network.image_size,
-        mean_face=mean_result,
-        conditions=results,
-        mce=mean_corruption_errors(results, mean_result),
-        slices=slice_results(found.frames, np.concatenate(beside) if beside else None),
-        points=found.scores[CLEAN].points / len(found.frames),
-        mean_points=mean.landmarks,
-        calibration=calibrations(found.scores),
-        cumulative={
-            condition.key: cumulative(scores.column("nme_box"))
-            for condition, scores in found.scores.items()
-            if not condition.severity
-        },
-        jitter={c.key: float(np.mean(v)) for c, v in found.jitter.items()},
-        frame_list=tuple(found.frames),
-        worst=tuple(itertools.chain.from_iterable(found.worst.values())),
-        examples=tuple(examples),
-    )
+    return float(stats.spearmanr(a, b).statistic)

@@ -1,1 +1,1 @@
-"""The evaluation report: an HTML page, its figures and tables."""
+"""Text, CSV and HTML output of an evaluation report."""

@@ -1,6 +1,6 @@
-"""A report as one HTML page: no script, no file beside it, plots and pictures inside.
+"""A report as one HTML page without scripts or further files.
 
-The page shows faces of the corpus and must be kept as the corpus is.
+The page contains images of faces from the corpus. It must be protected like the corpus.
 """
 
 from __future__ import annotations
@@ -27,24 +27,30 @@ from ethos_model.evaluation.results import (
 
 
 def page(report: Report) -> str:
-    """The whole page."""
+    """The report as an HTML document."""
     columns = (
-        _section("How often how bad", _cumulative(report))
-        + _section("Where on the face", svg.face(report.mean_points, report.points)),
-        _section("What degradations cost", *_severities(report)),
-        _section("For whom", *_slices(report)),
+        _section("Distribution of the error", _cumulative(report))
+        + _section(
+            "Error of each landmark",
+            "<p>The radius of a disc is the mean error of its landmark on clean "
+            "frames, to scale.</p>",
+            svg.face(report.mean_points, report.points),
+        ),
+        _section("Error by severity of the degradation", *_severities(report)),
+        _section("Error by face size, pose and image quality", *_slices(report)),
     )
     sections = [
-        _section("How good", _beside(_headline(report), _main_bars(report))),
-        _beside(*columns),
-        _section("Does the stated uncertainty hold", *_calibration(report)),
-        _section("How much it moves; depth, restored picture, jitter", _other(report)),
-        _section("What comes out", _examples(report.examples)),
-        _section("Worst cases first", _worst(report.worst)),
+        _section("Accuracy", _columns(_headline(report), _main_bars(report))),
+        _columns(*columns),
+        _section("Calibration of the uncertainty", *_calibration(report)),
+        _section("Robustness, depth, restored image and jitter", _other(report)),
+        _section("Examples", _examples(report.examples)),
+        _section("Worst frames", _worst(report.worst)),
     ]
     title = f"ETHOS: {html.escape(report.model)} on {html.escape(report.split)}"
-    beside = (
-        f", a red line the model {html.escape(report.baseline_model)}"
+    baseline = (
+        " A red line shows the error of the baseline model "
+        f"{html.escape(report.baseline_model)}."
         if report.baseline_model
         else ""
     )
@@ -53,10 +59,11 @@ def page(report: Report) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>{STYLE}</style></head><body>
 <h1>{title}</h1>
-<p>{report.frames:,} frames of {report.people} people, input {report.image_size} px.
-Errors are mean point errors in % of the face size, sqrt(w·h) of the true landmarks' box
-(NME<sub>box</sub>). Intervals are 95 %, by bootstrap over people. In bar charts a grey
-line is the mean face{beside}.</p>
+<p>{report.frames:,} frames of {report.people} people. The input of the network has
+{report.image_size} px. NME<sub>box</sub> is the mean landmark error in % of the face
+size, sqrt(w·h) of the box of the true landmarks. Intervals are 95 % intervals by
+bootstrap over people. In bar charts, a grey line shows the error of the mean face, which
+does not depend on the image.{baseline}</p>
 <main>{"".join(sections)}</main>
 </body></html>
 """
@@ -67,10 +74,10 @@ def _section(title: str, *contents: str) -> str:
     return f"<section><h2>{title}</h2>{body}</section>" if body else ""
 
 
-def _beside(*contents: str) -> str:
-    """Side by side where the screen is wide enough."""
+def _columns(*contents: str) -> str:
+    """Arranges contents side by side where the screen is wide enough."""
     columns = "".join(f"<div>{part}</div>" for part in contents if part)
-    return f'<div class="beside">{columns}</div>' if columns else ""
+    return f'<div class="columns">{columns}</div>' if columns else ""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -89,30 +96,44 @@ def _number(value: float | None, digits: int = 2) -> str:
 
 def _headline(report: Report) -> str:
     rows = []
-    main = [one for one in report.conditions if not one.severity]
-    shown: list[ConditionResult | MeanFaceResult] = [*main, report.mean_face]
-    for one in shown:
-        low, high = one.nme_box_interval
+    results: list[ConditionResult | MeanFaceResult] = [
+        *report.main_conditions(),
+        report.mean_face,
+    ]
+    for result in results:
+        low, high = result.nme_box_interval
         rows.append(
             (
-                label(one.name),
-                f"<b>{_number(one.nme_box)}</b>",
+                label(result.name),
+                f"<b>{_number(result.nme_box)}</b>",
                 f"{_number(low)}–{_number(high)}",
-                _number(one.nme_iod),
-                _number(one.auc, 1),
-                _number(one.failure_rate, 1),
+                _number(result.nme_iod),
+                _number(result.auc, 1),
+                _number(result.failure_rate, 1),
             )
         )
-    head = ("", "NME_box %", "95 %", "NME_iod %", "AUC<sub>8</sub> %", "failed %")
-    return _table(head, rows)
+    head = (
+        "",
+        "NME<sub>box</sub> %",
+        "95 % interval",
+        "NME<sub>iod</sub> %",
+        "AUC<sub>8</sub> %",
+        "failed %",
+    )
+    notes = (
+        "<p>NME<sub>iod</sub>: mean landmark error in % of the distance of the outer "
+        "eye corners. AUC<sub>8</sub>: area under the cumulative distribution of "
+        "NME<sub>box</sub> up to 8 %. Failed: frames with NME<sub>box</sub> above 8 %."
+        "</p>"
+    )
+    return _table(head, rows) + notes
 
 
 def _main_bars(report: Report) -> str:
     mean = report.mean_face.nme_box
     rows = [
-        (label(one.name), one.nme_box, one.nme_box_interval, mean, one.baseline_nme_box)
-        for one in report.conditions
-        if not one.severity
+        (label(r.name), r.nme_box, r.nme_box_interval, mean, r.baseline_nme_box)
+        for r in report.main_conditions()
     ]
     return svg.bars(rows, label="NME_box, %")
 
@@ -121,21 +142,21 @@ def _cumulative(report: Report) -> str:
     return svg.lines(
         {label(key): (CUMULATIVE_GRID, y) for key, y in report.cumulative.items()},
         x_label="NME_box, %",
-        y_label="frames at most so bad, %",
+        y_label="frames with at most this error, %",
         y_range=(0, 100),
     )
 
 
 def _severities(report: Report) -> list[str]:
     clean = report.condition("clean").nme_box
-    found = []
+    parts = []
     for kind, title in KINDS.items():
-        chosen = [one for one in report.conditions if one.kind == kind]
-        if not chosen:
+        results = [result for result in report.conditions if result.kind == kind]
+        if not results:
             continue
         series = {}
-        for name, every in itertools.groupby(chosen, key=lambda one: one.name):
-            by_severity = [(one.severity, one.nme_box) for one in every]
+        for name, group in itertools.groupby(results, key=lambda r: r.name):
+            by_severity = [(result.severity, result.nme_box) for result in group]
             xs, ys = zip((0, clean), *by_severity, strict=True)
             series[label(name)] = (xs, ys)
         heading = title.capitalize()
@@ -143,10 +164,9 @@ def _severities(report: Report) -> list[str]:
             mce = report.mce[kind]
             heading += f": mCE {_number(mce['mean_face'], 1)} % of the mean face"
             if "baseline" in mce:
-                heading += f", {_number(mce['baseline'], 1)} % of the other model"
-        found.append(f"<h3>{heading}</h3>")
-        # The dashed line is the bar of 15 % above clean.
-        found.append(
+                heading += f", {_number(mce['baseline'], 1)} % of the baseline model"
+        parts.append(f"<h3>{heading}</h3>")
+        parts.append(
             svg.lines(
                 series,
                 x_label="severity",
@@ -155,160 +175,194 @@ def _severities(report: Report) -> list[str]:
                 guide=((0, 5), (1.15 * clean, 1.15 * clean)),
             )
         )
-    return found
+    if not parts:
+        return []
+    notes = (
+        "<p>Trained degradations are part of the training mix, unseen degradations are "
+        "not. Severity 0 is the clean frame. The dashed line is 15 % above the error "
+        "on clean frames.</p>"
+    )
+    return [notes, *parts]
 
 
 def _slices(report: Report) -> list[str]:
-    found = []
-    for title, every in report.slices.items():
+    parts = []
+    for title, results in report.slices.items():
         rows = [
             (
-                f"{one.name} ({one.frames})",
-                one.nme_box,
-                one.nme_box_interval,
-                one.mean_face_nme_box,
-                one.baseline_nme_box,
+                f"{result.name} ({result.frames})",
+                result.nme_box,
+                result.nme_box_interval,
+                result.mean_face_nme_box,
+                result.baseline_nme_box,
             )
-            for one in every
+            for result in results
         ]
-        found.append(f"<h3>{title}</h3>" + svg.bars(rows, label="NME_box, %, clean"))
-    return found
+        bars = svg.bars(rows, label="NME_box, %, clean frames")
+        parts.append(f"<h3>{title}</h3>{bars}")
+    return ["<p>The number of frames is given in brackets.</p>", *parts]
 
 
 def _calibration(report: Report) -> list[str]:
     bins = {
-        one.kind: ([s for _, s, _ in one.bins], [r for _, _, r in one.bins])
-        for one in report.calibration
-        if one.bins
+        calibration.kind: (
+            [stated for _, stated, _ in calibration.bins],
+            [error for _, _, error in calibration.bins],
+        )
+        for calibration in report.calibration
+        if calibration.bins
     }
-    widths = [k for k, _, _ in report.calibration[0].coverage]
+    first = report.calibration[0]
+    widths = [width for width, _, _ in first.coverage]
     plots = [
         svg.lines(
             {
-                one.kind: (widths, [share for _, share, _ in one.coverage])
-                for one in report.calibration
+                calibration.kind: (widths, [s for _, s, _ in calibration.coverage])
+                for calibration in report.calibration
             },
-            x_label="stated standard deviations",
+            x_label="predicted standard deviations",
             y_label="coordinates within, %",
             y_range=(0, 100),
-            guide=(widths, [wanted for _, _, wanted in report.calibration[0].coverage]),
+            guide=(widths, [gaussian for _, _, gaussian in first.coverage]),
         )
     ]
     if bins:
-        every = [value for stated, _ in bins.values() for value in stated]
-        ends = [min(every), max(every)]
+        all_stated = [value for stated, _ in bins.values() for value in stated]
+        ends = [min(all_stated), max(all_stated)]
         plots.append(
             svg.lines(
                 bins,
-                x_label="stated standard deviation, %",
+                x_label="predicted standard deviation, %",
                 y_label="actual error (RMS), %",
                 guide=(ends, ends),
             )
         )
     ranks = ", ".join(
-        f"{one.kind} {_number(one.rank_correlation)}" for one in report.calibration
+        f"{calibration.kind} {_number(calibration.rank_correlation)}"
+        for calibration in report.calibration
     )
-    words = (
-        "<p>Dashed: an honest Gaussian. Left: how many coordinates lie within so many "
-        "stated deviations. Right: the error where about that deviation was stated. "
-        "Rank correlation of a frame's stated deviation with its NME_box: "
-        f"{ranks}.</p>"
+    notes = (
+        "<p>Left: share of coordinates whose error is at most the given number of "
+        "predicted standard deviations. Right: actual error of the coordinates with "
+        "the given predicted standard deviation. The dashed lines show a perfectly "
+        "calibrated model.</p><p>Rank correlation between the predicted standard "
+        f"deviation of a frame and its NME<sub>box</sub>: {ranks}.</p>"
     )
-    return [_beside(*plots, words)]
+    return [_columns(*plots, notes)]
 
 
 def _other(report: Report) -> str:
     mean = report.mean_face
-    rows = []
-    for one in report.conditions:
-        if one.severity not in (0, 3):
-            continue
-        clean = one.kind == "clean"
-        degraded = not clean and one.kind != "box"  # else nothing can be restored
-        over = f"{_number(one.over_clean)} ({interval(one.over_clean_interval)})"
-        rows.append(
-            (
-                label(one.name) + (" 3" if one.severity else ""),
-                "–" if clean else over,
-                _number(one.z_error),
-                _number(one.depth_error),
-                f"{_number(one.restored_psnr, 1)} ({_number(one.input_psnr, 1)})",
-                interval(one.psnr_gain_interval) if degraded else "–",
-                f"{_number(one.restored_ssim, 3)} ({_number(one.input_ssim, 3)})",
-                _number(one.within_1_sigma, 1),
-                _number(report.jitter.get(one.key)),
-            )
-        )
+    rows = [
+        _other_row(report, result)
+        for result in report.conditions
+        if result.severity in (0, 3)
+    ]
     blank = ("",) * 5
     rows.append(
         ("the mean face", "", _number(mean.z_error), _number(mean.depth_error), *blank)
     )
-    rows.append(
-        ("derived from true points", "", "", _number(mean.derived_depth_error), *blank)
-    )
+    derived = _number(mean.derived_depth_error)
+    rows.append(("depth derived from true landmarks", "", "", derived, *blank))
     head = (
         "",
-        "NME_box over clean % (95 %)",
+        "increase of NME<sub>box</sub> over clean % (95 %)",
         "z error %",
         "depth error %",
-        "restored PSNR dB (shown)",
-        "gain (95 %)",
-        "restored SSIM (shown)",
+        "restored PSNR dB (input)",
+        "PSNR gain dB (95 %)",
+        "restored SSIM (input)",
         "within 1σ %",
         "jitter %",
     )
-    return _table(head, rows)
+    notes = (
+        "<p>Conditions with severities are shown at severity 3. Within 1σ: share of "
+        "coordinates whose error is at most one predicted standard deviation (68.3 % is "
+        "ideal). Jitter: mean second difference of the landmarks of a simulated still "
+        "clip, in % of the face size.</p>"
+    )
+    return notes + _table(head, rows)
+
+
+def _other_row(report: Report, result: ConditionResult) -> tuple[str, ...]:
+    clean = result.kind == "clean"
+    # Nothing can be restored where the image is not degraded.
+    degraded = not clean and result.kind != "box"
+    increase = f"{_number(result.over_clean)} ({interval(result.over_clean_interval)})"
+    return (
+        label(result.name) + (" 3" if result.severity else ""),
+        "–" if clean else increase,
+        _number(result.z_error),
+        _number(result.depth_error),
+        f"{_number(result.restored_psnr, 1)} ({_number(result.input_psnr, 1)})",
+        interval(result.psnr_gain_interval) if degraded else "–",
+        f"{_number(result.restored_ssim, 3)} ({_number(result.input_ssim, 3)})",
+        _number(result.within_1_sigma, 1),
+        _number(report.jitter.get(result.key)),
+    )
 
 
 def _examples(examples: Sequence[Example]) -> str:
-    """Rows of shown, restored, clean, depth and true depth."""
+    """One row of images per example."""
     rows = []
-    for one in examples:
-        known = np.isfinite(one.true_depth)
-        # Where there is no true depth the network was never told what to say.
+    for example in examples:
+        known = np.isfinite(example.true_depth)
         low, high = 0.0, 1.0
         if known.any():
-            low, high = np.percentile(one.true_depth[known], (1, 99))
+            low, high = np.percentile(example.true_depth[known], (1, 99))
+        # Predicted depth is shown only where the true depth is known, because the
+        # network is not trained elsewhere.
         maps = [
             np.where(known, (depth - low) / max(high - low, 1e-6), 0)
-            for depth in (one.depth, one.true_depth)
+            for depth in (example.depth, example.true_depth)
         ]
-        pictures = [svg.overlay(None, one.predicted, _picture(one.image))]
-        pictures += [
-            f'<img alt="" src="{_picture(grey)}">'
-            for grey in (one.restored, one.clean, *maps)
+        images = [svg.overlay(None, example.predicted, _data_uri(example.image))]
+        images += [
+            f'<img alt="" src="{_data_uri(grey)}">'
+            for grey in (example.restored, example.clean, *maps)
         ]
-        name = f"{label(one.condition)}, {html.escape(one.video_id)} #{one.frame}"
+        caption = (
+            f"{label(example.condition)}, {html.escape(example.video_id)} "
+            f"#{example.frame}"
+        )
         rows.append(
-            f'<figure><div class="strip">{"".join(pictures)}</div>'
-            f"<figcaption>{name}</figcaption></figure>"
+            f'<figure><div class="strip">{"".join(images)}</div>'
+            f"<figcaption>{caption}</figcaption></figure>"
         )
     if not rows:
         return ""
-    key = "<p>Shown with predicted points, restored, clean, depth, true depth.</p>"
-    return f'{key}<div class="examples">{"".join(rows)}</div>'
+    notes = (
+        "<p>From left to right: input with predicted landmarks, restored image, clean "
+        "image, predicted depth, true depth.</p>"
+    )
+    return f'{notes}<div class="examples">{"".join(rows)}</div>'
 
 
 def _worst(worst: Sequence[WorstCase]) -> str:
-    """Rows of the worst frames, one for each condition that is shown."""
-    found = [
-        "<p>The worst frame of each video, its error and the deviation that was "
-        'stated.<i class="true"></i>label <i class="predicted"></i>prediction</p>'
+    """One row of images per condition."""
+    parts = [
+        "<p>The frame with the largest error of each of the worst videos, with its "
+        "NME<sub>box</sub> and its mean predicted standard deviation."
+        '<i class="true"></i>label <i class="predicted"></i>prediction</p>'
     ]
     for key, cases in itertools.groupby(worst, key=lambda case: case.condition):
         figures = "".join(
-            f"<figure>{svg.overlay(case.true, case.predicted, _picture(case.image))}"
-            f"<figcaption>{case.nme_box:.1f}&nbsp;%, stated "
+            f"<figure>{svg.overlay(case.true, case.predicted, _data_uri(case.image))}"
+            f"<figcaption>{case.nme_box:.1f}&nbsp;%, predicted "
             f"{case.stated_sigma:.1f}&nbsp;%<br>{html.escape(case.video_id)} "
             f"#{case.frame}</figcaption></figure>"
             for case in cases
         )
-        found.append(f'<h3>{label(key)}</h3><div class="worst">{figures}</div>')
-    return "".join(found)
+        parts.append(f'<h3>{label(key)}</h3><div class="worst">{figures}</div>')
+    return "".join(parts)
 
 
-def _picture(image: np.ndarray) -> str:
-    """uint8 (S, S, 3) RGB, or float (S, S) in [0, 1], as a data URI."""
+def _data_uri(image: np.ndarray) -> str:
+    """An image as a JPEG data URI.
+
+    Args:
+      image: uint8 (S, S, 3), RGB, or float (S, S) in [0, 1].
+    """
     if image.ndim == 2:
         bgr = (np.clip(np.nan_to_num(image), 0, 1) * 255).round().astype(np.uint8)
     else:

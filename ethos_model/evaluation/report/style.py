@@ -1,4 +1,4 @@
-"""The look of the report's page."""
+"""Style sheet of the HTML report."""
 
 from typing import Final
 
@@ -13,9 +13,9 @@ body { font: 15px/1.45 system-ui, sans-serif; background: var(--back);
   color: var(--text); max-width: 1320px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 0 0 .6rem; }
 h3 { font-size: .9rem; font-weight: 600; margin: .8rem 0 .2rem; }
-.beside { display: grid; gap: 0 1.5rem; align-items: start;
+.columns { display: grid; gap: 0 1.5rem; align-items: start;
   grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); }
-main > .beside { gap: 0 1rem; }
+main > .columns { gap: 0 1rem; }
 section { background: var(--card); border-radius: 8px; padding: 1rem;
   margin-bottom: 1rem; overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; width: 100%; }
@@ -30,7 +30,7 @@ polyline { fill: none; stroke-width: 2; }
 .grid { stroke: var(--muted); stroke-opacity: .35; }
 .bar { fill: var(--bar); } .interval { stroke: var(--text); stroke-width: 1.5; }
 .mean { stroke: var(--muted); stroke-width: 3; }
-line.beside { stroke: var(--c5); stroke-width: 3; }
+line.baseline { stroke: var(--c5); stroke-width: 3; }
 .edge { fill: none; stroke: var(--muted); stroke-opacity: .6; }
 .error { fill: var(--c0); fill-opacity: .3; } .point { fill: var(--text); }
 path.true { fill: none; stroke: #35e06c; stroke-width: 1.3; }

@@ -1,7 +1,7 @@
-"""Small plots as SVG text: they go into a page without any plotting library.
+"""Small plots as SVG text, so that a page needs no plotting library.
 
-Every function returns one <svg> element. Colours are the page's CSS variables, so that
-the plots follow a light or a dark screen.
+Every function returns one <svg> element, followed by a legend where lines are drawn.
+Colours are CSS variables of the page, so the plots follow the light or the dark theme.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ethos_data import topology
 
 _WIDTH: Final = 420
 _HEIGHT: Final = 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 12, 40  # margins around the plot, pixels
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 12, 40  # Margins around the plot, in pixels.
 
 Values = Sequence[float] | np.ndarray
 
@@ -24,13 +24,13 @@ COLOURS: Final = tuple(f"var(--c{i})" for i in range(7))
 
 
 class _Axes:
-    """Maps values to pixels and draws the frame, the grid and the labels."""
+    """Maps values to pixels and collects the elements of a plot."""
 
     def __init__(
         self, x_range: tuple[float, float], y_range: tuple[float, float]
     ) -> None:
         low, high = x_range
-        # Where there is one value only, something must be to its sides.
+        # A range with a single value is widened, so that the value can be drawn.
         self.x_range = x_range if high > low else (low - 0.5, high + 0.5)
         self.y_range = y_range
         self.parts: list[str] = []
@@ -45,7 +45,7 @@ class _Axes:
         return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
 
     def grid(self, x_label: str, y_label: str) -> None:
-        """Horizontal lines at round values, and what the axes mean."""
+        """Draws horizontal lines at round values, and the labels of the axes."""
         for value in ticks(*self.y_range):
             y = self.y(value)
             self.parts.append(
@@ -63,11 +63,11 @@ class _Axes:
             self.parts.append(text(self.x(value), _HEIGHT - _BOTTOM + 16, f"{value:g}"))
 
     def line(self, xs: Values, ys: Values, colour: str, style: str = "") -> None:
-        points = " ".join(
+        vertices = " ".join(
             f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in zip(xs, ys, strict=True)
         )
         self.parts.append(
-            f'<polyline points="{points}" style="stroke:{colour};{style}"/>'
+            f'<polyline points="{vertices}" style="stroke:{colour};{style}"/>'
         )
 
     def svg(self, title: str) -> str:
@@ -78,18 +78,26 @@ class _Axes:
 
 
 def text(x: float, y: float, words: str, anchor: str = "middle") -> str:
-    """A <text> at a place in pixels; anchor is SVG's text-anchor."""
+    """A <text> element.
+
+    Args:
+      x: Position in pixels.
+      y: Position of the base line in pixels.
+      words: The text. It is escaped.
+      anchor: Value of SVG's `text-anchor`: "start", "middle" or "end".
+    """
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
     return f"<text {place}>{html.escape(words)}</text>"
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """About `wanted` round values from low to high."""
+    """About `wanted` round values from `low` to `high`."""
     rough = (high - low) / wanted
     unit = 10 ** np.floor(np.log10(rough))
     step = unit * min((1, 2, 2.5, 5, 10), key=lambda factor: abs(factor * unit - rough))
     values = np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1)
-    return [float(f"{v:.10g}") + 0.0 for v in values * step]  # + 0.0: no "-0"
+    # Adding 0.0 turns -0.0 into 0.0.
+    return [float(f"{v:.10g}") + 0.0 for v in values * step]
 
 
 def lines(
@@ -101,14 +109,15 @@ def lines(
     guide: tuple[Values, Values] | None = None,
     x_ticks: Sequence[float] | None = None,
 ) -> str:
-    """Lines with a legend.
+    """A line plot with a legend.
 
     Args:
-      series: name -> x and y values.
-      x_label, y_label: what the axes mean, with units.
-      y_range: None = from zero to the highest value.
+      series: x and y values of each line, by name.
+      x_label: Label of the x axis, with its unit.
+      y_label: Label of the y axis, with its unit.
+      y_range: Range of the y axis. None uses zero to the highest value.
       guide: x and y values of a thin dashed line to compare with.
-      x_ticks: where the x axis is labelled; None = at round values.
+      x_ticks: Labelled values of the x axis. None uses round values.
     """
     xs = np.concatenate([np.asarray(x, float) for x, _ in series.values()])
     ys = np.concatenate([np.asarray(y, float) for _, y in series.values()])
@@ -125,7 +134,11 @@ def lines(
 
 
 def legend(names: Sequence[str] | Mapping[str, object]) -> str:
-    """The strokes of `lines`, as HTML under a plot."""
+    """The legend of `lines` as HTML.
+
+    Args:
+      names: Names of the lines, in the order in which they are drawn.
+    """
     entries = []
     for i, name in enumerate(names):
         colour, dashed = _stroke(i)
@@ -138,9 +151,12 @@ def legend(names: Sequence[str] | Mapping[str, object]) -> str:
 
 
 def _stroke(index: int) -> tuple[str, bool]:
-    """Colour of a line, and whether it is dashed: the colours begin anew then."""
-    again, colour = divmod(index, len(COLOURS))
-    return COLOURS[colour], again % 2 == 1
+    """Colour of line number `index`, and whether it is dashed.
+
+    When the colours are used up, they are used again with dashed lines.
+    """
+    repetition, colour = divmod(index, len(COLOURS))
+    return COLOURS[colour], repetition % 2 == 1
 
 
 def bars(
@@ -148,37 +164,38 @@ def bars(
     *,
     label: str,
 ) -> str:
-    """Horizontal bars with an interval, a mark of the mean face and of a baseline.
+    """Horizontal bars with intervals and marks of the mean face and a baseline model.
 
-    The values stand at the right, where no mark crosses them.
+    The values are printed at the right edge, where no mark crosses them.
 
     Args:
-      rows: (name, value, interval, mean face, baseline or None).
-      label: what the values mean.
+      rows: For each bar: name, value, interval, value of the mean face, and value of
+        the baseline model or None.
+      label: Label of the axis, with its unit.
     """
-    row, left, right = 28, 180, 40
-    height = row * len(rows) + 30
-    known = [value for r in rows for value in (r[1], r[2][1], r[3], r[4] or 0)]
+    row_height, left, right = 28, 180, 40
+    height = row_height * len(rows) + 30
+    known = [value for row in rows for value in (row[1], row[2][1], row[3], row[4] or 0)]
     scale = (_WIDTH - left - right) / np.nanmax(known)
     parts = []
-    for i, (name, value, (low, high), mean, beside) in enumerate(rows):
-        y = i * row + 4
+    for i, (name, value, (low, high), mean, baseline) in enumerate(rows):
+        y = i * row_height + 4
         parts.append(text(left - 8, y + 15, name, "end"))
         parts.append(
             f'<rect class="bar" x="{left}" y="{y}" width="{value * scale:.1f}" '
-            f'height="{row - 10}"/>'
+            f'height="{row_height - 10}"/>'
         )
         if np.isfinite(low):
             parts.append(
                 f'<line class="interval" x1="{left + low * scale:.1f}" '
                 f'x2="{left + high * scale:.1f}" y1="{y + 10}" y2="{y + 10}"/>'
             )
-        for mark, kind in ((mean, "mean"), (beside, "beside")):
+        for mark, kind in ((mean, "mean"), (baseline, "baseline")):
             if mark is not None:
                 x = left + mark * scale
                 parts.append(
                     f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 2}" '
-                    f'y2="{y + row - 8}"/>'
+                    f'y2="{y + row_height - 8}"/>'
                 )
         parts.append(text(_WIDTH - 2, y + 15, f"{value:.2f}", "end"))
     parts.append(text((left + _WIDTH - right) / 2, height - 6, label))
@@ -188,15 +205,15 @@ def bars(
     )
 
 
-def face(points: np.ndarray, errors: np.ndarray) -> str:
-    """The mean face, every point a disc whose radius is its mean error, to scale.
+def face(landmarks: np.ndarray, errors: np.ndarray) -> str:
+    """The mean face with a disc at each landmark. The radius is the error, to scale.
 
     Args:
-      points: (68, 2) or (68, 3), normalised.
-      errors: (68,) % of the face size.
+      landmarks: (68, 2) or (68, 3), normalised.
+      errors: (68,), mean error of each landmark, % of the face size.
     """
     side = 300
-    xy = points[:, :2] * side
+    xy = landmarks[:, :2] * side
     percent = topology.face_size(topology.face_box(xy)) / 100
     parts = [_edges(xy, "edge")]
     for (x, y), error in zip(xy, errors, strict=True):
@@ -209,26 +226,27 @@ def face(points: np.ndarray, errors: np.ndarray) -> str:
     return f'<svg viewBox="0 0 {side} {side}" role="img">{"".join(parts)}</svg>'
 
 
-def overlay(true: np.ndarray | None, predicted: np.ndarray, picture: str) -> str:
-    """A picture with the true and the predicted face drawn over it.
+def overlay(true: np.ndarray | None, predicted: np.ndarray, image: str) -> str:
+    """An image with the true and the predicted landmarks drawn over it.
 
     Args:
-      true: (68, 2) or (68, 3), normalised in the picture; None = draw none.
-      predicted: the same.
-      picture: data URI.
+      true: (68, 2) or (68, 3), normalised in the image. None draws no true landmarks.
+      predicted: Same shape and frame of reference.
+      image: The image as a data URI.
     """
     side = 200
-    known = "" if true is None else _edges(true[:, :2] * side, "true")
+    true_edges = "" if true is None else _edges(true[:, :2] * side, "true")
     return (
         f'<svg viewBox="0 0 {side} {side}" role="img">'
-        f'<image href="{picture}" width="{side}" height="{side}"/>'
-        f"{known}{_edges(predicted[:, :2] * side, 'predicted')}</svg>"
+        f'<image href="{image}" width="{side}" height="{side}"/>'
+        f"{true_edges}{_edges(predicted[:, :2] * side, 'predicted')}</svg>"
     )
 
 
-def _edges(xy: np.ndarray, kind: str) -> str:
+def _edges(xy: np.ndarray, css_class: str) -> str:
+    """Lines between neighbouring landmarks; xy is (68, 2) in pixels."""
     path = "".join(
         f"M{xy[i, 0]:.1f} {xy[i, 1]:.1f}L{xy[j, 0]:.1f} {xy[j, 1]:.1f}"
         for i, j in topology.EDGES
     )
-    return f'<path class="{kind}" d="{path}"/>'
+    return f'<path class="{css_class}" d="{path}"/>'

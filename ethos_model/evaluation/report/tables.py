@@ -1,4 +1,4 @@
-"""Reports as text: the short table that a command prints, and CSV."""
+"""Reports as text: the table that the command prints, Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ import numpy as np
 from ethos_data import topology
 from ethos_model.evaluation.results import (
     ConditionResult,
-    Frame,
+    FrameResult,
     MeanFaceResult,
     Report,
 )
 
-_NAMES: Final = {
+_LABELS: Final = {
     "clean": "clean",
     "downsample4": "4x downsampled",
     "dark5": "a fifth of the light",
     "blur15": "15 px motion blur",
     "mean_face": "(the mean face)",
-    "loose_box": "displaced, scaled",
+    "loose_box": "shifted and scaled",
 }
 
 KINDS: Final = {
-    "trained": "known degradations",
-    "unseen": "unknown ones",
-    "box": "displaced face box",
+    "trained": "trained degradations",
+    "unseen": "unseen degradations",
+    "box": "inaccurate face box",
 }
-"""What a person calls the kinds of condition that have severities."""
+"""Titles of the kinds of condition that have severities."""
 
 _NO_ERROR: Final = 0.5
-"""% of depth below which true and derived depth are the same but for resampling."""
+"""Depth error in % below which true and derived depth differ only by resampling."""
 
 
 def label(name: str) -> str:
-    """What a person calls a condition: "motion_blur" -> "motion blur"."""
-    return _NAMES.get(name, name.replace("_", " "))
+    """Readable name of a condition, for example "motion blur" for "motion_blur"."""
+    return _LABELS.get(name, name.replace("_", " "))
 
 
 def table(report: Report) -> str:
-    """A report on one screen: the four main conditions, severities, and the rest."""
+    """A report that fits on one screen: conditions, severities and notes."""
     lines = [
         f"{report.model} on {report.data_dir}, split {report.split}: {report.frames:,} "
         f"frames of {report.people} people",
@@ -57,55 +57,57 @@ def table(report: Report) -> str:
 
 
 def _main(report: Report) -> list[str]:
-    main = [one for one in report.conditions if not one.severity]
-    other = report.baseline_model is not None
+    with_baseline = report.baseline_model is not None
     head = (
         f"{'in %':<21}{'NME_box':>8}{'95 % interval':>16}{'NME_iod':>9}{'AUC@8':>7}"
         f"{'FR@8':>6}{'z':>6}{'depth':>7}{'jitter':>8}"
     )
-    lines = [head + f"{'other':>8}" * other]
-    shown: list[ConditionResult | MeanFaceResult] = [*main, report.mean_face]
-    for one in shown:
-        name = label(one.name)
+    lines = [head + f"{'baseline':>10}" * with_baseline]
+    results: list[ConditionResult | MeanFaceResult] = [
+        *report.main_conditions(),
+        report.mean_face,
+    ]
+    for result in results:
         line = (
-            f"{name:<21}{one.nme_box:8.2f}{interval(one.nme_box_interval):>16}"
-            f"{one.nme_iod:9.2f}{one.auc:7.1f}{one.failure_rate:6.1f}"
-            f"{one.z_error:6.2f}{one.depth_error:7.2f}"
+            f"{label(result.name):<21}{result.nme_box:8.2f}"
+            f"{interval(result.nme_box_interval):>16}"
+            f"{result.nme_iod:9.2f}{result.auc:7.1f}{result.failure_rate:6.1f}"
+            f"{result.z_error:6.2f}{result.depth_error:7.2f}"
         )
-        if isinstance(one, ConditionResult):
-            jitter = report.jitter.get(one.key)
+        if isinstance(result, ConditionResult):
+            jitter = report.jitter.get(result.key)
             line += f"{'' if jitter is None else f'{jitter:.2f}':>8}"
-            if one.baseline_nme_box is not None:
-                line += f"{one.baseline_nme_box:8.2f}"
+            if result.baseline_nme_box is not None:
+                line += f"{result.baseline_nme_box:10.2f}"
         lines.append(line)
-    if other:
-        lines.append(f"other: NME_box of {report.baseline_model}")
+    if with_baseline:
+        lines.append(f"baseline: NME_box of {report.baseline_model}")
     return lines
 
 
 def interval(ends: tuple[float, float]) -> str:
-    """`2.31 to 2.58`; a dash where there are too few people for an interval."""
+    """An interval, for example `2.31 to 2.58`; a dash if it is not known."""
     return f"{ends[0]:.2f} to {ends[1]:.2f}" if np.isfinite(ends).all() else "-"
 
 
 def _severities(report: Report) -> list[str]:
     lines = []
     for kind, title in KINDS.items():
-        chosen = [one for one in report.conditions if one.kind == kind]
-        if not chosen:
+        results = [result for result in report.conditions if result.kind == kind]
+        if not results:
             continue
-        numbers = sorted({one.severity for one in chosen})
-        lines += ["", f"{title:<21}" + _row(numbers, "severity {}", 11)]
-        for name in dict.fromkeys(one.name for one in chosen):
-            by_severity = {one.severity: one for one in chosen if one.name == name}
-            values = [by_severity[n].nme_box for n in numbers if n in by_severity]
+        severities = sorted({result.severity for result in results})
+        lines += ["", f"{title:<21}" + _row(severities, "severity {}", 11)]
+        for name in dict.fromkeys(result.name for result in results):
+            nme = {r.severity: r.nme_box for r in results if r.name == name}
+            values = [nme[severity] for severity in severities if severity in nme]
             lines.append(f"{label(name):<21}" + _row(values, "{:.2f}", 11))
         mce = report.mce.get(kind)
         if mce is None:
             continue
-        line = f"mCE: {mce['mean_face']:.1f} % of the mean face's error"
+        line = f"mCE: {mce['mean_face']:.1f} % of the error of the mean face"
         if "baseline" in mce:
-            line += f", {mce['baseline']:.1f} % of the other model's"
+            line += f", {mce['baseline']:.1f} % of the error of the baseline model"
         lines.append(line)
     return lines
 
@@ -117,61 +119,64 @@ def _row(values: list, text: str, width: int) -> str:
 def _notes(report: Report) -> list[str]:
     clean = report.condition("clean")
     best, worst = int(report.points.argmin()), int(report.points.argmax())
-    lines = ["", "more:"]
-    middle = [
-        one for one in report.conditions if one.severity == 3 and one.kind != "box"
-    ]
-    if middle:
-        hardest = max(middle, key=lambda one: one.nme_box)
-        lines.append(
-            f"- severity 3: at most {hardest.over_clean:.1f} % above clean "
-            f"({label(hardest.name)}; 95 %: {interval(hardest.over_clean_interval)})"
-        )
-    worse = [one for one in report.conditions if one.kind not in ("clean", "box")]
-    nearer = [one for one in worse if one.restored_psnr > one.input_psnr]
-    farther = [one for one in worse if one.psnr_gain_interval[1] < 0]
-    if worse:
-        gain = sum(one.restored_psnr - one.input_psnr for one in worse) / len(worse)
-        lines.append(
-            f"- restored picture: better than the degraded one in {len(nearer)} of "
-            f"{len(worse)} conditions,"
-        )
-        lines.append(
-            f"  PSNR {gain:+.1f} dB on average; worse beyond doubt (95 %) in "
-            f"{len(farther)}"
-        )
-    lines += [
-        f"- uncertainty: {clean.within_1_sigma:.1f} % of coordinates within 1 stated "
-        "sigma (68.3 is honest)",
-        f"- points: the best is {best} with {report.points[best]:.2f} %, the worst "
-        f"{worst} with {report.points[worst]:.2f} %",
-    ]
     x, y = clean.shift_x, clean.shift_y
-    lines.append(
+    lines = ["", "notes:", *_robustness(report)]
+    lines += [
+        f"- uncertainty: {clean.within_1_sigma:.1f} % of the coordinates are within "
+        "one predicted sigma (68.3 % is ideal)",
+        f"- landmarks: number {best} has the smallest error, "
+        f"{report.points[best]:.2f} %; number {worst} has the largest, "
+        f"{report.points[worst]:.2f} %",
         f"- labels: on average {abs(x):.2f} % to the {'right' if x > 0 else 'left'} of "
-        f"the prediction and {abs(y):.2f} % {'below' if y > 0 else 'above'} it"
-    )
+        f"the prediction and {abs(y):.2f} % {'below' if y > 0 else 'above'} it",
+    ]
     if report.mean_face.derived_depth_error > _NO_ERROR:
         lines.append(
-            "- depth: derived from the true points it would be wrong by "
+            "- depth: the depth derived from the true landmarks has an error of "
             f"{report.mean_face.derived_depth_error:.2f} %"
         )
     return lines
 
 
+def _robustness(report: Report) -> list[str]:
+    """Notes on the largest increase of the error and on the restored images."""
+    lines = []
+    medium = [r for r in report.conditions if r.severity == 3 and r.kind != "box"]
+    if medium:
+        hardest = max(medium, key=lambda result: result.nme_box)
+        lines.append(
+            f"- severity 3: NME_box is at most {hardest.over_clean:.1f} % above clean "
+            f"({label(hardest.name)}; 95 %: {interval(hardest.over_clean_interval)})"
+        )
+    degraded = [r for r in report.conditions if r.kind not in ("clean", "box")]
+    if degraded:
+        gains = [r.restored_psnr - r.input_psnr for r in degraded]
+        better = sum(gain > 0 for gain in gains)
+        worse = sum(r.psnr_gain_interval[1] < 0 for r in degraded)
+        lines += [
+            f"- restored image: higher PSNR than the input in {better} of "
+            f"{len(degraded)} conditions,",
+            f"  on average {sum(gains) / len(degraded):+.1f} dB; significantly lower "
+            f"(95 %) in {worse}",
+        ]
+    return lines
+
+
 def markdown(report: Report) -> str:
     """The conditions without severities as a table for a README or a model card."""
-    rows = ["| | NME_box % | 95 % interval | NME_iod % | AUC@8 % | failed % |"]
-    rows.append("| --- | ---: | ---: | ---: | ---: | ---: |")
-    main = [one for one in report.conditions if not one.severity]
-    shown: list[ConditionResult | MeanFaceResult] = [*main, report.mean_face]
-    for one in shown:
-        rows.append(
-            f"| {label(one.name)} | {one.nme_box:.2f} | "
-            f"{interval(one.nme_box_interval)} | {one.nme_iod:.2f} | {one.auc:.1f} | "
-            f"{one.failure_rate:.1f} |"
+    lines = ["| | NME_box % | 95 % interval | NME_iod % | AUC@8 % | failed % |"]
+    lines.append("| --- | ---: | ---: | ---: | ---: | ---: |")
+    results: list[ConditionResult | MeanFaceResult] = [
+        *report.main_conditions(),
+        report.mean_face,
+    ]
+    for result in results:
+        lines.append(
+            f"| {label(result.name)} | {result.nme_box:.2f} | "
+            f"{interval(result.nme_box_interval)} | {result.nme_iod:.2f} | "
+            f"{result.auc:.1f} | {result.failure_rate:.1f} |"
         )
-    return "\n".join(rows) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -184,34 +189,34 @@ def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def conditions_csv(report: Report) -> str:
-    """A row a condition, the mean face last."""
+    """One row per condition, and the mean face in the last row."""
     names = [field.name for field in dataclasses.fields(ConditionResult)]
 
-    def row(one: ConditionResult | MeanFaceResult) -> dict[str, Any]:
+    def row(result: ConditionResult | MeanFaceResult) -> dict[str, Any]:
         cells: dict[str, Any] = {}
         for name in names:
             if name.endswith("_interval"):
                 start = name.removesuffix("_interval")
-                ends = getattr(one, name, ("", ""))
+                ends = getattr(result, name, ("", ""))
                 cells |= zip((f"{start}_low", f"{start}_high"), ends, strict=True)
             else:
-                cells[name] = getattr(one, name, "")
+                cells[name] = getattr(result, name, "")
         return cells
 
-    rows = [row(one) for one in report.conditions]
+    rows = [row(result) for result in report.conditions]
     rows.append(row(report.mean_face) | {"kind": "baseline", "name": "mean_face"})
-    return _csv(list(rows[0]), [list(one.values()) for one in rows])
+    return _csv(list(rows[0]), [list(cells.values()) for cells in rows])
 
 
 def points_csv(report: Report) -> str:
-    """A row a landmark: its number, its group, its mean error on clean frames in %."""
-    group = {i: name for name, points in topology.GROUPS.items() for i in points}
+    """One row per landmark: number, group, and mean error on clean frames in %."""
+    group = {i: name for name, numbers in topology.GROUPS.items() for i in numbers}
     rows = [(i, group[i], float(error)) for i, error in enumerate(report.points)]
     return _csv(("point", "group", "error"), rows)
 
 
 def frames_csv(report: Report) -> str:
-    """A row a frame under the clean condition."""
-    names = [field.name for field in dataclasses.fields(Frame)]
-    rows = ([getattr(one, name) for name in names] for one in report.frame_list)
+    """One row per clean frame, see `FrameResult`."""
+    names = [field.name for field in dataclasses.fields(FrameResult)]
+    rows = ([getattr(frame, name) for name in names] for frame in report.frame_results)
     return _csv(names, rows)

@@ -1,4 +1,4 @@
-"""A batch of samples under a condition: what a network is shown, and what is true."""
+"""A batch of samples under a condition: network inputs and ground truth."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from ethos_model.evaluation.samples import Sample
 from ethos_model.evaluation.scores import Truth, grey
 
 
-class Shown:
+class DegradedBatch:
     """N samples under a condition, at the input size of any network.
 
     Attributes:
-      samples: as they are without the condition, except for the window.
+      samples: The clean samples. Their windows are those of the condition.
     """
 
     def __init__(
         self, condition: Condition, batch: Sequence[Sample], *, seed: int, number: int
     ) -> None:
-        """Degrades the sources.
+        """Degrades the source crops.
 
         Args:
-          condition: what is done to every sample.
-          batch: the samples.
-          seed: of the evaluation.
-          number: of the batch in the split, for layers that draw for a whole batch.
+          condition: Condition that is applied to every sample.
+          batch: Clean samples.
+          seed: Random seed of the evaluation.
+          number: Index of the batch in the split. Layers that draw once per batch get a
+            different seed for each batch.
         """
         self.samples = [condition.move(sample, seed) for sample in batch]
         self._condition = condition
@@ -36,16 +37,16 @@ class Shown:
         self._seed = zlib.crc32(f"{seed}/{condition.key}/{number}".encode()) >> 1
 
     def images(self, size: int) -> np.ndarray:
-        """uint8 (N, size, size, 3): what a network of that input size is shown."""
-        cut = [
+        """Input of a network: uint8 (N, size, size, 3), RGB."""
+        inputs = [
             sample.network_image(size, image=image)
             for sample, image in zip(self.samples, self._sources, strict=True)
         ]
         face_size = np.array([sample.face_size for sample in self.samples])
-        return self._condition.degrade_input(np.stack(cut), face_size, self._seed)
+        return self._condition.degrade_input(np.stack(inputs), face_size, self._seed)
 
     def truth(self, depth_size: int) -> Truth:
-        """What is true, with maps of a side of `depth_size` pixels."""
+        """Ground truth, with depth maps and clean images of `depth_size` pixels."""
         maps = [sample.network_depth(depth_size) for sample in self.samples]
         clean = [sample.network_image(depth_size) for sample in self.samples]
         return Truth(
