@@ -1,49 +1,115 @@
-"""ethos-evaluate: how good is an exported model, under which conditions, and for whom?
+"""Measures the accuracy of an exported model on a converted data set.
 
-    ethos-evaluate --model run/export --data_dir data --output_dir report
+    ethos-evaluate --data_dir DATA --model MODEL --output_dir REPORT
 
-evaluates any exported model on any converted split: clean, under three degradations of
-the source frame, under those of training at severities 1 to 5 and under others that
-training never sees; by face size, pose and natural quality; point by point; beside the
-mean face and, with --baseline_model, beside another model such as one trained on clean
-images only. It prints a short table and writes
+The model is evaluated on clean frames, under fixed degradations of the source frame,
+and, at severities 1 to 5, under the degradations of the training mix, under others that
+training never uses, and with inaccurate face boxes. The report also gives the error by
+landmark, face size, pose and image quality. It compares the model with the mean face
+and, with --baseline_model, with another model. The command prints a table and writes:
 
-    report.json     every number             card.json   those for a model card
-    report.md       a table to paste
-    conditions.csv  a row a condition        points.csv  a row a landmark
-    frames.csv      a row a clean frame      report.html one page with plots, and the
-                                             worst cases with pictures
+    report.html     page with plots and the worst frames
+    report.json     all numbers
+    report.md       table for a README
+    card.json       numbers for a model card (ethos-export --metrics)
+    conditions.csv  one row per condition
+    points.csv      one row per landmark
+    frames.csv      one row per clean frame
 
-The page shows faces of the corpus: treat it as the corpus. `evaluate` does the same
-from Python and returns a `Report`.
+report.html shows faces of the corpus. Protect it like the corpus.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
+import dataclasses
 import os
-import pathlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-from ethos_data import crop, next_step
+from ethos_data import crop, dataset_files, options, progress
 from ethos_data.errors import EthosError, cli
 from ethos_data.quiet import import_tensorflow
+from ethos_data.storage import files
 from ethos_model import predict
-from ethos_model.evaluation import baseline, samples, summary
+from ethos_model.evaluation import samples
 from ethos_model.evaluation.conditions import select
-from ethos_model.evaluation.gather import BATCH, Network, gather
-from ethos_model.evaluation.report import page, tables
-from ethos_model.evaluation.results import Report
 
-SOURCE = ("source",)
-"""Clean and the three degradations of the source frame: the quick look."""
+if TYPE_CHECKING:
+    import numpy as np
 
-EVERYTHING = ("source", "trained", "unseen", "box")
+    from ethos_model.evaluation.gather import EvaluatedModel
+    from ethos_model.evaluation.results import Report
+
+SOURCE: Final = ("source",)
+"""Kinds of condition for a quick evaluation: clean and the source degradations."""
+
+EVERYTHING: Final = ("source", "trained", "unseen", "box")
+"""All kinds of condition."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """What to evaluate. Each field is a flag; its help text documents it."""
+
+    data_dir: str = options.required(
+        "Directory of the data set that ethos-convert wrote",
+        group="data",
+        metavar="DIR",
+    )
+    split: str = options.option("test", "Split of the data set", group="data")
+    limit: int | None = options.option(
+        None,
+        "Maximum number of frames, evenly spread over the split; all frames if it is "
+        "not given",
+        group="data",
+        minimum=1,
+    )
+    label_shift: float | None = options.option(
+        None,
+        "Offset of the labels of this data set to the right of the face, in % of the "
+        "face size; 0 for rendered heads. If it is not given, the labels are assumed "
+        "to have the same offset as the labels that the model was trained on",
+        group="data",
+    )
+    model: str | None = options.option(
+        None,
+        "Directory of the model that ethos-export wrote; the model that is part of "
+        "ETHOS if it is not given",
+        group="model",
+        metavar="DIR",
+    )
+    baseline_model: str | None = options.option(
+        None,
+        "Directory of another exported model to compare with, for example a model that "
+        "was trained on clean images only",
+        group="model",
+        metavar="DIR",
+    )
+    backend: str = options.option(
+        "tensorflow",
+        "File of the model to evaluate: the SavedModel or model.tflite",
+        group="model",
+        choices=[name for name in predict.BACKENDS if name != "auto"],
+    )
+    conditions: tuple[str, ...] = options.option(
+        EVERYTHING,
+        "Conditions to evaluate besides clean frames: kinds (source, trained, unseen, "
+        "box), names of degradations (motion_blur) or NAME-SEVERITY (motion_blur-3)",
+        group="evaluation",
+        metavar="NAME",
+    )
+    seed: int = options.option(
+        0, "Random seed of the degradations", group="evaluation", minimum=0
+    )
+    output_dir: str | None = options.option(
+        None,
+        "Directory to write the report to; only the table is printed if it is not "
+        "given",
+        group="output",
+        metavar="DIR",
+    )
 
 
 def evaluate(
@@ -61,34 +127,43 @@ def evaluate(
 ) -> Report:
     """Evaluates an exported model.
 
-    Args:
-      model_dir: what `ethos-export` wrote; None = the model that ships with ETHOS.
-      data_dir: what `ethos-convert` wrote.
-      split: "train", "validation" or "test".
-      conditions: kinds, names or keys, see `evaluation.conditions.select`.
-      limit: evaluates at most so many frames, spread over the split; None = all.
-      label_shift: how far the data set's labels lie too far right, % of the face size;
-        None = as far as those that the model learnt from.
-      baseline_model: another exported model, to stand beside.
-      backend: "tensorflow" for the SavedModel, "litert" for model.tflite.
-      seed: of all degradations.
-      progress: called now and then with the frames done and all frames.
-    """
-    import_tensorflow()
-    from ethos_data import dataset_files
+    Example:
+      report = evaluate("runs/first/model", "data", limit=100)
+      print(report.condition("clean").nme_box)
 
-    chosen = select(conditions)
+    Args:
+      model_dir: Directory that `ethos-export` wrote. None uses the model that is part
+        of ETHOS.
+      data_dir: Directory that `ethos-convert` wrote.
+      split: "train", "validation" or "test".
+      conditions: Kinds, names or keys of conditions, see `conditions.select`.
+      limit: Maximum number of frames, evenly spread over the split; None for all.
+      label_shift: Offset of the labels of the data set to the right of the face, in %
+        of the face size. None assumes the offset of the model's training labels.
+      baseline_model: Directory of another exported model to compare with.
+      backend: "tensorflow" for the SavedModel, "litert" for model.tflite.
+      seed: Random seed of all degradations.
+      progress: Function that is called with the number of frames that are done and the
+        number of all frames.
+
+    Raises:
+      EthosError: An argument names something that does not exist or is damaged.
+    """
+    selected = select(conditions)
     total = samples.count(data_dir, split, limit=limit)
-    network = load(model_dir, backend, label_shift)
+    import_tensorflow()
+    from ethos_model.evaluation import baseline, gather, summary
+
+    model = load(model_dir, backend, label_shift)
     other = None
     if baseline_model is not None:
         other = load(baseline_model, backend, label_shift)
     with dataset_files.locate_damage(data_dir):
         mean = baseline.mean_face(data_dir, split)
-        found = gather(
-            network,
+        measurements = gather.gather(
+            model,
             samples.read_samples(data_dir, split, limit=limit),
-            chosen,
+            selected,
             mean,
             total=total,
             baseline=other,
@@ -96,148 +171,142 @@ def evaluate(
             progress=progress,
         )
     return summary.report(
-        found, mean, network, data_dir=os.fspath(data_dir), split=split, baseline=other
+        measurements,
+        mean,
+        model,
+        data_dir=os.fspath(data_dir),
+        split=split,
+        baseline=other,
     )
 
 
 def load(
     model_dir: str | os.PathLike[str] | None, backend: str, label_shift: float | None
-) -> Network:
-    """An exported model that answers as the labels of the data set lie.
+) -> EvaluatedModel:
+    """Loads an exported model whose predictions agree with the labels of a data set.
 
     Args:
-      model_dir, backend, label_shift: see `evaluate`.
+      model_dir: See `evaluate`.
+      backend: See `evaluate`.
+      label_shift: See `evaluate`.
+
+    Raises:
+      EthosError: The model does not exist, is damaged or needs another version.
     """
-    folder = predict.find(None if model_dir is None else os.fspath(model_dir))
-    card = predict.read_card(folder)
-    if card["network_context"] != crop.NETWORK_CONTEXT:
-        raise EthosError(
-            f"{folder}: wants windows of context {card['network_context']}, this "
-            f"version of ETHOS evaluates {crop.NETWORK_CONTEXT}"
-        )
-    _, function = predict.load_network(folder, backend)
+    from ethos_model.evaluation.gather import EvaluatedModel
+
+    directory, card = _read_card(model_dir)
+    _, network = predict.load_network(directory, backend)
     size = int(card["image_size"])
-    learnt = float(card.get("label_shift", 0))
-    too_far = 0.0 if label_shift is None else learnt - label_shift
+    trained_shift = float(card.get("label_shift", 0))
+    excess = 0.0 if label_shift is None else trained_shift - label_shift
 
-    def answer(images: np.ndarray) -> dict[str, np.ndarray]:
-        return predict.moved_left(function(images), too_far)
+    def predict_batch(images: np.ndarray) -> dict[str, np.ndarray]:
+        return predict.moved_left(network(images), excess)
 
-    return Network(folder, answer, size, int(card.get("depth_size", size)))
+    depth_size = int(card.get("depth_size", size))
+    return EvaluatedModel(directory, predict_batch, size, depth_size)
 
 
-def write(report: Report, output_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
-    """Writes a report as JSON, CSV, Markdown and one HTML page; returns the paths."""
-    folder = pathlib.Path(output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
+def _read_card(
+    model_dir: str | os.PathLike[str] | None,
+) -> tuple[str, dict[str, Any]]:
+    """Directory and card of an exported model that this version can evaluate."""
+    directory = predict.find(None if model_dir is None else os.fspath(model_dir))
+    card = predict.read_card(directory)
+    context = card["network_context"]
+    if context != crop.NETWORK_CONTEXT:
+        raise EthosError(
+            f"{directory}: the model needs windows of {context} times the face box; "
+            f"this version of ETHOS evaluates {crop.NETWORK_CONTEXT} times. Export the "
+            "model again with this version"
+        )
+    return directory, card
+
+
+def write(report: Report, output_dir: str | os.PathLike[str]) -> list[str]:
+    """Writes a report as HTML, JSON, CSV and Markdown.
+
+    Args:
+      report: Result of `evaluate`.
+      output_dir: Directory to write to, on this machine or in an object store. It is
+        created if it does not exist.
+
+    Returns:
+      Paths of the files.
+    """
+    from ethos_model.evaluation.report import page, tables
+
     contents = {
+        "report.html": page.page(report),
         "report.json": report.to_json(),
+        "report.md": tables.markdown(report),
+        "card.json": report.card_json(),
         "conditions.csv": tables.conditions_csv(report),
         "points.csv": tables.points_csv(report),
         "frames.csv": tables.frames_csv(report),
-        "card.json": report.card_json(),
-        "report.md": tables.markdown(report),
-        "report.html": page.page(report),
     }
+    paths = []
     for name, text in contents.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name in contents]
+        path = files.join(os.fspath(output_dir), name)
+        files.write(path, iter([text.encode()]))
+        paths.append(path)
+    return paths
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="ethos-evaluate",
-        description="Evaluates an exported model on a converted split.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument(
-        "--model",
-        default=None,
-        help="folder that ethos-export wrote; none = the model that ships with ETHOS",
-    )
-    parser.add_argument(
-        "--data_dir", required=True, help="folder that ethos-convert wrote"
-    )
-    parser.add_argument("--split", default="test", help="split to evaluate on")
-    parser.add_argument(
-        "--output_dir", default=None, help="where the report goes; none = print only"
-    )
-    parser.add_argument(
-        "--limit", type=int, default=None, help="evaluate at most so many frames"
-    )
-    parser.add_argument(
-        "--conditions",
-        nargs="+",
-        default=list(EVERYTHING),
-        metavar="NAME",
-        help="kinds (source, trained, unseen, box), names or NAME-SEVERITY",
-    )
-    parser.add_argument(
-        "--label_shift",
-        type=float,
-        default=None,
-        help="how far the labels of this data set lie too far right, %% of the face "
-        "size, 0 for rendered heads; none = as far as those that the model learnt from",
-    )
-    parser.add_argument(
-        "--baseline_model",
-        default=None,
-        help="another exported model to stand beside, e.g. one trained on clean images",
-    )
-    parser.add_argument(
-        "--backend",
-        default="tensorflow",
-        choices=[name for name in predict.BACKENDS if name != "auto"],
-        help="which of the model's files to evaluate: the SavedModel or model.tflite",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of all degradations")
-    return parser
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
+    result = options.make_parser("ethos-evaluate", __doc__)
+    options.add_flags(result, EvaluateOptions)
+    return result
+
+
+def _check(chosen: EvaluateOptions) -> None:
+    """Checks everything that can be checked before TensorFlow is imported.
+
+    Raises:
+      EthosError: A condition, a model or the data set does not exist.
+      OSError: The report cannot be written.
+    """
+    select(chosen.conditions)
+    _read_card(chosen.model)
+    if chosen.baseline_model is not None:
+        _read_card(chosen.baseline_model)
+    samples.count(chosen.data_dir, chosen.split)
+    if chosen.output_dir is not None and files.is_local(chosen.output_dir):
+        os.makedirs(chosen.output_dir, exist_ok=True)
+        if not os.access(chosen.output_dir, os.W_OK):
+            raise EthosError(f"{chosen.output_dir}: no permission to write here")
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
-    flags = _parser().parse_args(argv)
-    if flags.limit is not None and flags.limit < 1:
-        raise EthosError(f"--limit must be at least 1, not {flags.limit}")
-    if flags.seed < 0:
-        raise EthosError(f"--seed must not be negative: {flags.seed}")
-    if flags.output_dir is not None:  # hours later it would be late to learn of it
-        os.makedirs(flags.output_dir, exist_ok=True)
-    report = evaluate(
-        flags.model,
-        flags.data_dir,
-        flags.split,
-        conditions=flags.conditions,
-        limit=flags.limit,
-        label_shift=flags.label_shift,
-        baseline_model=flags.baseline_model,
-        backend=flags.backend,
-        seed=flags.seed,
-        progress=functools.partial(_show_progress, sys.stderr),
-    )
-    print(tables.table(report))
-    if flags.output_dir is None:
-        words = sys.argv[1:] if argv is None else argv
-        output_dir = next_step.unused_path("report", flags.model)
-        print(
-            "\nThe report with plots and pictures:\n"
-            + next_step.line("ethos-evaluate", *words, output_dir=output_dir)
+    chosen = options.from_flags(EvaluateOptions, parser().parse_args(argv))
+    _check(chosen)
+    from ethos_model.evaluation.report import tables
+
+    with progress.reporting("frames") as show:
+        report = evaluate(
+            chosen.model,
+            chosen.data_dir,
+            chosen.split,
+            conditions=chosen.conditions,
+            limit=chosen.limit,
+            label_shift=chosen.label_shift,
+            baseline_model=chosen.baseline_model,
+            backend=chosen.backend,
+            seed=chosen.seed,
+            progress=show,
         )
+    print(tables.table(report))
+    if chosen.output_dir is None:
+        print("\nnext: --output_dir DIR writes the report with plots and images")
         return 0
-    written = write(report, flags.output_dir)
-    print(f"\nwrote {', '.join(path.name for path in written)} to {flags.output_dir}")
-    print(f"open {written[-1]} in a browser")
+    paths = write(report, chosen.output_dir)
+    print(f"\nwrote {', '.join(map(os.path.basename, paths))} to {chosen.output_dir}")
+    print(f"next: open {paths[0]} in a browser")
     return 0
-
-
-def _show_progress(stream: Any, done: int, total: int) -> None:
-    """One line that is written over on a terminal, one for each tenth in a log."""
-    if stream.isatty():
-        stream.write(f"\r{done:,} of {total:,} frames" + "\n" * (done == total))
-    elif done == total or 10 * done // total > 10 * (done - BATCH) // total:
-        stream.write(f"{done:,} of {total:,} frames\n")
-    stream.flush()
 
 
 if __name__ == "__main__":

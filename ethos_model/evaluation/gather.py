@@ -122,9 +122,7 @@ def gather(
             degraded = DegradedBatch(condition, batch, seed=seed, number=number)
             moved = condition.kind == "box"
             truth = degraded.truth(depth_size) if moved else clean_truth
-            _evaluate(
-                measurements, model, condition, degraded, batch, truth, examples
-            )
+            _evaluate(measurements, model, condition, degraded, batch, truth, examples)
             if baseline is not None:
                 outputs = baseline.predict(degraded.images(baseline.image_size))
                 nme = metrics.nme_box(outputs["landmarks"], truth.landmarks)

@@ -20,7 +20,8 @@ SIGMAS: Final = tuple(np.linspace(0.25, 3.0, 12).tolist())
 """Half widths of the intervals whose coverage is counted, in predicted sigmas."""
 
 SIGMA_EDGES: Final = np.geomspace(0.25, 32.0, 29)
-"""Edges of the bins of predicted sigma, in % of the face size: a quarter octave each."""
+"""Edges of the bins of predicted sigma, in % of the face size. The ratio of two
+neighbouring edges is the fourth root of 2."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -62,8 +62,8 @@ def page(report: Report) -> str:
 <p>{report.frames:,} frames of {report.people} people. The input of the network has
 {report.image_size} px. NME<sub>box</sub> is the mean landmark error in % of the face
 size, sqrt(w·h) of the box of the true landmarks. Intervals are 95 % intervals by
-bootstrap over people. In bar charts, a grey line shows the error of the mean face, which
-does not depend on the image.{baseline}</p>
+bootstrap over people. In bar charts, a grey line shows the error of the mean face,
+which does not depend on the image.{baseline}</p>
 <main>{"".join(sections)}</main>
 </body></html>
 """
@@ -277,9 +277,9 @@ def _other(report: Report) -> str:
     )
     notes = (
         "<p>Conditions with severities are shown at severity 3. Within 1σ: share of "
-        "coordinates whose error is at most one predicted standard deviation (68.3 % is "
-        "ideal). Jitter: mean second difference of the landmarks of a simulated still "
-        "clip, in % of the face size.</p>"
+        "coordinates whose error is at most one predicted standard deviation (68.3 % "
+        "is ideal). Jitter: mean second difference of the landmarks of a simulated "
+        "still clip, in % of the face size.</p>"
     )
     return notes + _table(head, rows)
 

@@ -175,7 +175,9 @@ def bars(
     """
     row_height, left, right = 28, 180, 40
     height = row_height * len(rows) + 30
-    known = [value for row in rows for value in (row[1], row[2][1], row[3], row[4] or 0)]
+    known = [
+        value for row in rows for value in (row[1], row[2][1], row[3], row[4] or 0)
+    ]
     scale = (_WIDTH - left - right) / np.nanmax(known)
     parts = []
     for i, (name, value, (low, high), mean, baseline) in enumerate(rows):

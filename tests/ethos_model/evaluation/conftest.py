@@ -1,4 +1,4 @@
-"""A tiny converted corpus, written record by record, and models with known errors."""
+"""A small converted corpus, written record by record, and a constant model."""
 
 import dataclasses
 import json
@@ -13,11 +13,11 @@ from ethos_data.depth import depth_map
 from ethos_data.storage import tfrecord
 
 PEOPLE = 5
-FRAMES = 4  # of each person, in each split
+FRAMES = 4  # Frames per person in each split.
 
 
 def template():
-    """A flat frontal face by plain geometry, (68, 3): x, y about [-0.5, 0.5]."""
+    """Landmarks of a frontal face from simple curves: (68, 3), x, y in [-0.5, 0.5]."""
     points = np.zeros((68, 3))
     jaw = np.linspace(np.pi, 0, 17)
     points[:17, 0], points[:17, 1] = 0.5 * np.cos(jaw), 0.6 * np.sin(jaw)
@@ -46,8 +46,13 @@ def template():
 
 
 def turned(points, yaw):
-    """Turned about the vertical axis by `yaw` degrees; positive: the face's left side,
-    on the right of the picture, comes nearer."""
+    """Rotates landmarks about the vertical axis.
+
+    Args:
+      points: (68, 3).
+      yaw: Degrees. Positive moves the face's left side, on the right of the image,
+        nearer to the camera.
+    """
     angle = np.radians(yaw)
     x = points[:, 0] * np.cos(angle) - points[:, 2] * np.sin(angle)
     z = points[:, 0] * np.sin(angle) + points[:, 2] * np.cos(angle)
@@ -58,26 +63,27 @@ def make_record(person, frame, *, size=60.0, yaw=0.0, stored=None):
     """A record of a drawn face.
 
     Args:
-      person, frame: numbers that decide the looks.
-      size: of the face, source pixels.
-      yaw: degrees.
-      stored: side of the stored picture, pixels; None = as in the source.
+      person: Number of the person. Person and frame determine the drawing.
+      frame: Number of the frame.
+      size: Face size, source pixels.
+      yaw: Degrees.
+      stored: Side of the stored crop, pixels. None keeps the size in the source.
     """
     rng = np.random.default_rng((person, frame))
     points = turned(template(), yaw) + rng.normal(0, 0.01, (68, 3))
     points = points * size + np.array([150 + person, 120 + frame, 0])
-    # Grey, because JPEG stores colour at half the resolution.
-    picture = rng.integers(0, 60, (240, 300, 1)) + np.full(3, 15 * person)
-    picture = cv2.GaussianBlur(picture.astype(np.uint8), (5, 5), 2)
+    # The image is grey, because JPEG stores colour at half of the resolution.
+    image = rng.integers(0, 60, (240, 300, 1)) + np.full(3, 15 * person)
+    image = cv2.GaussianBlur(image.astype(np.uint8), (5, 5), 2)
     for i, j in topology.EDGES:
         ends = [tuple(points[k, :2].round().astype(int).tolist()) for k in (i, j)]
-        cv2.line(picture, *ends, (240, 240, 240), 2)
+        cv2.line(image, *ends, (240, 240, 240), 2)
     box = topology.face_box(points)
     window = crop.window_around(box, crop.STORED_CONTEXT)
     normalized = window.to_normalized(points)
-    image = crop.cut(picture, window)
+    stored_crop = crop.cut(image, window)
     return records.Record(
-        image=image if stored is None else crop.resize(image, stored),
+        image=stored_crop if stored is None else crop.resize(stored_crop, stored),
         landmarks=normalized.astype(np.float32),
         depth=depth_map(normalized, records.DEPTH_SIZE, method="delaunay"),
         person_id=f"person {person}",
@@ -89,40 +95,41 @@ def make_record(person, frame, *, size=60.0, yaw=0.0, stored=None):
     )
 
 
-def write_split(folder: pathlib.Path, split, every):
-    """Writes records as two shards and returns the split's entry in the metadata."""
-    halves = every[::2], every[1::2]
+def write_split(directory: pathlib.Path, split, all_records):
+    """Writes records to two shards. Returns the entry of the split in the metadata."""
+    halves = all_records[::2], all_records[1::2]
     for number, half in enumerate(halves):
-        path = folder / f"ethos_faces-{split}.tfrecord-{number:05d}-of-00002"
-        encoded = [records.encode(one, jpeg_quality=100) for one in half]
-        path.write_bytes(b"".join(tfrecord.frame(one) for one in encoded))
+        path = directory / f"ethos_faces-{split}.tfrecord-{number:05d}-of-00002"
+        encoded = [records.encode(record, jpeg_quality=100) for record in half]
+        path.write_bytes(b"".join(tfrecord.frame(data) for data in encoded))
     return {"name": split, "shardLengths": [str(len(half)) for half in halves]}
 
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory):
-    """Train and test of other people; the last frame of each is turned by 40°."""
+    """Splits train and test with different people. The last frame of each person has a
+    yaw of 40 degrees."""
     root = tmp_path_factory.mktemp("data")
-    folder = root / "ethos_faces" / "1.0.0"
-    folder.mkdir(parents=True)
+    directory = root / "ethos_faces" / "1.0.0"
+    directory.mkdir(parents=True)
     splits = []
     for offset, split in ((0, "train"), (PEOPLE, "test")):
-        every = [
+        all_records = [
             make_record(
                 offset + person, frame, size=40 + 15 * person, yaw=40.0 * (frame == 3)
             )
             for person in range(PEOPLE)
             for frame in range(FRAMES)
         ]
-        splits.append(write_split(folder, split, every))
+        splits.append(write_split(directory, split, all_records))
     text = json.dumps({"name": "ethos_faces", "version": "1.0.0", "splits": splits})
-    (folder / "dataset_info.json").write_text(text)
+    (directory / "dataset_info.json").write_text(text)
     return root
 
 
 @dataclasses.dataclass
 class Constant:
-    """A model that looks at nothing: the same points for every image."""
+    """A model that predicts the same landmarks for every image."""
 
     landmarks: np.ndarray
     sigma: float = 0.02

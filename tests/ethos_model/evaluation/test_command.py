@@ -1,6 +1,5 @@
-"""The command and its Python twin, on a SavedModel whose answers are known."""
+"""The command and its Python function, on a SavedModel with known predictions."""
 
-import io
 import json
 import shutil
 import subprocess
@@ -19,9 +18,12 @@ SIZE = 32
 
 @pytest.fixture(scope="session")
 def model_dir(tmp_path_factory):
-    """A SavedModel with the signature of an exported one: it answers the upper left
-    corner and hands back the picture."""
-    folder = tmp_path_factory.mktemp("model")
+    """A SavedModel with the signature of an exported model.
+
+    It predicts the upper left corner for all landmarks and returns the input as the
+    restored image.
+    """
+    directory = tmp_path_factory.mktemp("model")
     module = tf.Module()
 
     @tf.function(
@@ -38,23 +40,22 @@ def model_dir(tmp_path_factory):
         }
 
     module.serve = serve
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": serve})
+    tf.saved_model.save(module, str(directory), signatures={"serving_default": serve})
     card = {
         "format_version": 1,
         "image_size": SIZE,
         "depth_size": SIZE,
         "network_context": crop.NETWORK_CONTEXT,
     }
-    (folder / "ethos_model.json").write_text(json.dumps(card))
-    return folder
+    (directory / "ethos_model.json").write_text(json.dumps(card))
+    return directory
 
 
-@pytest.mark.parametrize("given", [None, 0.0, 2.0])
-def test_answers_are_compared_where_the_labels_lie(
-    model_dir, data_dir, tmp_path, monkeypatch, given
+@pytest.mark.parametrize("label_shift", [None, 0.0, 2.0])
+def test_predictions_are_moved_to_the_offset_of_the_labels(
+    model_dir, data_dir, tmp_path, monkeypatch, label_shift
 ):
-    """A model that learnt from labels 2 % too far right, on labels that lie where
-    theirs did, or on exact ones."""
+    # The model was trained on labels that are 2 % too far right.
     shutil.copytree(model_dir, tmp_path / "model")
     path = tmp_path / "model" / "ethos_model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"label_shift": 2.0}))
@@ -62,10 +63,10 @@ def test_answers_are_compared_where_the_labels_lie(
 
     def network(images):
         maps = np.zeros((*images.shape[:3], 1), np.float32)
-        points = np.repeat(face[None], len(images), 0)
+        landmarks = np.repeat(face[None], len(images), 0)
         sigma = np.full((len(images), 68), 0.1, np.float32)
         return {
-            "landmarks": points,
+            "landmarks": landmarks,
             "uncertainty": sigma,
             "depth": maps,
             "restored": maps,
@@ -75,14 +76,15 @@ def test_answers_are_compared_where_the_labels_lie(
         evaluate.predict, "load_network", lambda *_: ("tensorflow", network)
     )
     report = evaluate.evaluate(
-        tmp_path / "model", data_dir, conditions=[], label_shift=given
+        tmp_path / "model", data_dir, conditions=[], label_shift=label_shift
     )
-    here = evaluate.evaluate(model_dir, data_dir, conditions=[])  # learnt from exact
-    moved = report.condition("clean").shift_x - here.condition("clean").shift_x
+    # The card of `model_dir` says that its training labels are exact.
+    exact = evaluate.evaluate(model_dir, data_dir, conditions=[])
+    moved = report.condition("clean").shift_x - exact.condition("clean").shift_x
     size = topology.face_size(topology.face_box(face))
     true = samples.read_network_landmarks(data_dir, "test")
     true_size = topology.face_size(topology.face_box(true))
-    expected = 2.0 * np.mean(size / true_size) if given == 0 else 0.0
+    expected = 2.0 * np.mean(size / true_size) if label_shift == 0 else 0.0
     assert moved == pytest.approx(expected, abs=1e-3)
 
 
@@ -103,12 +105,12 @@ def test_the_command_writes_a_report(model_dir, data_dir, tmp_path, capsys):
     assert status == 0
     printed, progress = capsys.readouterr()
     assert "a fifth of the light" in printed
-    assert f"open {output / 'report.html'} in a browser" in printed
-    assert "7 of 7 frames" in progress
+    assert f"next: open {output / 'report.html'} in a browser" in printed
+    assert "7/7" in progress
     values = json.loads((output / "report.json").read_text())
     assert values["frames"] == 7
-    for one in values["conditions"]:  # the same model stands beside itself
-        assert one["baseline_nme_box"] == pytest.approx(one["nme_box"], rel=1e-3)
+    for result in values["conditions"]:  # The baseline is the model itself.
+        assert result["baseline_nme_box"] == pytest.approx(result["nme_box"], rel=1e-3)
     assert sorted(path.name for path in output.iterdir()) == [
         "card.json",
         "conditions.csv",
@@ -121,19 +123,20 @@ def test_the_command_writes_a_report(model_dir, data_dir, tmp_path, capsys):
 
 
 def test_evaluate_from_python(model_dir, data_dir):
-    seen = []
+    progress = []
     report = evaluate.evaluate(
-        model_dir, data_dir, limit=5, progress=lambda *counts: seen.append(counts)
+        model_dir, data_dir, limit=5, progress=lambda *counts: progress.append(counts)
     )
-    keys = [one.key for one in report.conditions]
+    keys = [result.key for result in report.conditions]
     assert keys == ["clean", "downsample4", "dark5", "blur15"]
-    assert seen == [(5, 5)]
-    # The middle of a face is half a window away from the corner, on both axes.
+    assert progress == [(5, 5)]
+    # The landmarks are predicted in the corner of the window, so the error is the
+    # distance of the centre of the face from the corner.
     face = samples.read_network_landmarks(data_dir, "test").mean(axis=0)
-    middle = np.linalg.norm(face[:, :2].mean(axis=0))
+    distance = np.linalg.norm(face[:, :2].mean(axis=0))
     size = topology.face_size(topology.face_box(face))
     clean = report.condition("clean")
-    assert clean.nme_box == pytest.approx(100 * middle / size, rel=0.1)
+    assert clean.nme_box == pytest.approx(100 * distance / size, rel=0.1)
     dark = report.condition("dark5")
     assert dark.restored_psnr == pytest.approx(dark.input_psnr, abs=0.01)
 
@@ -146,19 +149,23 @@ def test_evaluate_from_python(model_dir, data_dir):
         (["--split=validation"], "no frames in split 'validation'"),
         (["--conditions", "fog"], "no condition 'fog'"),
         (["--limit=0"], "--limit must be at least 1"),
+        (["--seed=-1"], "--seed must be at least 0"),
+        (["--label_shift=nan"], "--label_shift must be finite"),
         (["--baseline_model=/nonexistent"], "/nonexistent: no exported model here"),
     ],
 )
 def test_an_expected_failure_is_one_line(model_dir, data_dir, capsys, flags, reason):
-    given = [f"--model={model_dir}", f"--data_dir={data_dir}", *flags]
-    assert evaluate.main(given) == 1
+    status = evaluate.main([f"--model={model_dir}", f"--data_dir={data_dir}", *flags])
+    assert status == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert reason in error
     assert error.count("\n") == 1
 
 
-def test_a_damaged_model_is_named(model_dir, data_dir, tmp_path, capsys):
+def test_a_damaged_model_is_reported_with_its_path(
+    model_dir, data_dir, tmp_path, capsys
+):
     copy = tmp_path / "copy"
     shutil.copytree(model_dir, copy)
     (copy / "saved_model.pb").write_bytes(b"nothing")
@@ -169,29 +176,26 @@ def test_a_damaged_model_is_named(model_dir, data_dir, tmp_path, capsys):
     assert "ethos_model.json: not the card of a model" in capsys.readouterr().err
 
 
-def test_help_does_not_wait_for_tensorflow():
-    code = "import sys, ethos_model.evaluate; print('tensorflow' in sys.modules)"
+def test_arguments_are_checked_before_tensorflow_is_imported():
+    code = (
+        "import sys, ethos_model.evaluate as e\n"
+        "e.parser().format_help()\n"
+        "e.main(['--data_dir=/nonexistent', '--conditions', 'fog'])\n"
+        "e.main(['--data_dir=/nonexistent', '--model=/nonexistent'])\n"
+        "print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "False"
+    assert done.stdout.strip() == "False False"
+    assert len(done.stderr.splitlines()) == 2
 
 
-def test_a_log_has_a_line_for_each_tenth():
-    log = io.StringIO()
-    for done in [*range(32, 3020, 32), 3020]:
-        evaluate._show_progress(log, done, 3020)
-    lines = log.getvalue().splitlines()
-    assert len(lines) == 10
-    assert lines[0] == "320 of 3,020 frames"
-    assert lines[-1] == "3,020 of 3,020 frames"
-
-
-def test_a_place_for_the_report_is_tried_before_the_work(
+def test_the_output_directory_is_checked_before_the_evaluation(
     model_dir, data_dir, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(evaluate, "evaluate", None)  # not reached
+    monkeypatch.setattr(evaluate, "evaluate", None)  # A call would fail.
     (tmp_path / "file").write_text("")
-    places = ["--model", str(model_dir), "--data_dir", str(data_dir)]
-    assert evaluate.main([*places, "--output_dir", str(tmp_path / "file")]) == 1
+    arguments = ["--model", str(model_dir), "--data_dir", str(data_dir)]
+    assert evaluate.main([*arguments, "--output_dir", str(tmp_path / "file")]) == 1
     assert "file" in capsys.readouterr().err

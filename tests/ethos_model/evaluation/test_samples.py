@@ -1,4 +1,4 @@
-"""Reading stored crops: the network's window, its truth, the order."""
+"""Stored crops: window and ground truth of the network, and order of the frames."""
 
 import shutil
 
@@ -11,30 +11,29 @@ from ethos_model.evaluation import baseline, samples
 from tests.ethos_model.evaluation.conftest import FRAMES, PEOPLE, make_record
 
 
-def test_agrees_with_the_input_pipeline(data_dir):
-    """Two ways to the network's input: this reader and `ethos_data.dataset`."""
+def test_samples_agree_with_the_input_pipeline(data_dir):
     read = list(samples.read_samples(data_dir, "test"))
     batch = next(iter(dataset.load(data_dir, "test", image_size=48, batch_size=64)))
     assert len(read) == len(batch["image"]) == PEOPLE * FRAMES
     for i, sample in enumerate(read):
         assert sample.video_id == batch["video_id"][i].numpy().decode()
         assert sample.frame == batch["frame"][i].numpy()
-        # Two JPEG decoders round differently, so the picture is only nearly the same:
-        # much nearer than that of a window which is one source pixel off.
+        # The two JPEG decoders round differently. The difference must be much smaller
+        # than that of a window that is shifted by one source pixel.
         window = sample.window
-        beside = crop.Window(window.left + 1, window.top, window.size)
-        difference, wrong = (
+        shifted = crop.Window(window.left + 1, window.top, window.size)
+        difference, shifted_difference = (
             np.abs(batch["image"][i].numpy() - image.astype(int)).mean()
             for image in (
                 sample.network_image(48),
-                sample.network_image(48, window=beside),
+                sample.network_image(48, window=shifted),
             )
         )
-        assert difference < wrong / 3
+        assert difference < shifted_difference / 3
         np.testing.assert_allclose(sample.landmarks, batch["landmarks"][i], atol=1e-5)
         depth, mask = sample.network_depth(48)
         other = batch["depth_mask"][i, ..., 0].numpy() > 0
-        # Rounding decides the last pixel of the rim.
+        # Pixels at the border of the mask depend on rounding.
         assert (mask != other).mean() < 0.005
         both = mask & other
         assert both.any()
@@ -43,7 +42,7 @@ def test_agrees_with_the_input_pipeline(data_dir):
         assert sample.face_size == pytest.approx(float(batch["face_size"][i]), rel=1e-4)
 
 
-def test_a_shrunk_crop_comes_back_in_source_pixels():
+def test_a_reduced_crop_is_enlarged_to_source_pixels():
     record = make_record(1, 2, size=70.0, stored=90)
     sample = samples.to_sample(record)
     assert sample.image.shape == (round(record.window.size),) * 2 + (3,)
@@ -53,10 +52,11 @@ def test_a_shrunk_crop_comes_back_in_source_pixels():
     exact = samples.to_sample(make_record(1, 2, size=70.0))
     np.testing.assert_allclose(sample.landmarks, exact.landmarks)
     difference = np.abs(sample.network_image(64) - exact.network_image(64).astype(int))
-    assert difference.mean() < 12  # the lines are thin, so shrinking costs contrast
+    # Reducing the image lowers the contrast of the thin lines.
+    assert difference.mean() < 12
 
 
-def test_landmarks_span_the_window_with_the_context_of_the_network(data_dir):
+def test_the_window_is_the_face_box_with_the_context_of_the_network(data_dir):
     for sample in samples.read_samples(data_dir, "test"):
         x0, y0, x1, y1 = topology.face_box(sample.landmarks)
         longer = max(x1 - x0, y1 - y0)
@@ -64,24 +64,24 @@ def test_landmarks_span_the_window_with_the_context_of_the_network(data_dir):
         assert (x0 + x1) / 2 == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_limit_is_spread_over_the_whole_split(data_dir):
-    some = list(samples.read_samples(data_dir, "test", limit=4))
-    assert len(some) == samples.count(data_dir, "test", limit=4) == 4
-    whole = [(s.video_id, s.frame) for s in samples.read_samples(data_dir, "test")]
-    places = [whole.index((s.video_id, s.frame)) for s in some]
-    assert places == sorted(places)
-    assert places[0] == 0
-    assert places[-1] == len(whole) - 1
+def test_a_limit_selects_frames_spread_over_the_split(data_dir):
+    limited = list(samples.read_samples(data_dir, "test", limit=4))
+    assert len(limited) == samples.count(data_dir, "test", limit=4) == 4
+    split = [(s.video_id, s.frame) for s in samples.read_samples(data_dir, "test")]
+    indices = [split.index((s.video_id, s.frame)) for s in limited]
+    assert indices == sorted(indices)
+    assert indices[0] == 0
+    assert indices[-1] == len(split) - 1
 
 
-def test_landmarks_alone_are_those_of_the_samples(data_dir):
+def test_network_landmarks_are_those_of_the_samples(data_dir):
     expected = [s.landmarks for s in samples.read_samples(data_dir, "train")]
-    found = samples.read_network_landmarks(data_dir, "train")
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    landmarks = samples.read_network_landmarks(data_dir, "train")
+    np.testing.assert_allclose(landmarks, expected, atol=1e-6)
     assert len(samples.read_network_landmarks(data_dir, "train", limit=3)) == 3
 
 
-def test_the_mean_face_is_of_people_who_are_not_evaluated(data_dir):
+def test_the_mean_face_comes_from_the_training_split(data_dir):
     mean = baseline.mean_face(data_dir, "test")
     assert (mean.split, mean.frames) == ("train", PEOPLE * FRAMES)
     expected = samples.read_network_landmarks(data_dir, "train").mean(axis=0)
@@ -90,12 +90,12 @@ def test_the_mean_face_is_of_people_who_are_not_evaluated(data_dir):
 
 
 @pytest.mark.parametrize("split", ["validation", "nonsense"])
-def test_a_split_that_is_not_there(data_dir, split):
+def test_a_missing_split_is_reported(data_dir, split):
     with pytest.raises(EthosError, match=split):
         list(samples.read_samples(data_dir, split))
 
 
-def test_a_damaged_shard_is_named(data_dir, tmp_path):
+def test_a_damaged_shard_is_reported_with_its_path(data_dir, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(data_dir, copy)
     shard = copy / "ethos_faces/1.0.0/ethos_faces-test.tfrecord-00001-of-00002"

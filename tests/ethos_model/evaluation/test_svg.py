@@ -1,4 +1,4 @@
-"""Plots that a person can tell the lines and read the numbers of."""
+"""Plots: lines can be told apart, and values can be read."""
 
 import re
 
@@ -7,7 +7,7 @@ import numpy as np
 from ethos_model.evaluation.report import svg
 
 
-def test_every_line_has_a_stroke_of_its_own_also_in_the_legend():
+def test_every_line_has_a_different_stroke_in_plot_and_legend():
     names = [f"degradation {i}" for i in range(2 * len(svg.COLOURS))]
     plot = svg.lines(
         {name: ((0, 1), (1, i + 1)) for i, name in enumerate(names)},
@@ -19,22 +19,22 @@ def test_every_line_has_a_stroke_of_its_own_also_in_the_legend():
     assert len(set(strokes)) == len(set(keys)) == len(names)
 
 
-def test_no_mark_crosses_a_bars_value():
+def test_no_mark_crosses_the_value_of_a_bar():
     interval = (1.0, 3.0)
     plot = svg.bars(
         [("best", 2.0, interval, 20.0, 2.6), ("worst", 19.0, interval, 20.0, 25.0)],
         label="NME_box, %",
     )
-    marks = re.findall(r'<line class="(?:mean|beside)" x1="([\d.]+)"', plot)
+    marks = re.findall(r'<line class="(?:mean|baseline)" x1="([\d.]+)"', plot)
     right = np.max(np.array(marks, float))
     values = re.findall(
         r'<text x="([\d.]+)" y="[\d.]+" text-anchor="end">[\d.]+<', plot
     )
     assert len(values) == 2
-    width = 32  # pixels of "20.00"
+    width = 32  # Width of "20.00" in pixels.
     assert all(float(x) - width > right for x in values)
 
 
-def test_a_single_value_is_drawn_too():
+def test_a_single_value_is_drawn_in_the_middle():
     plot = svg.lines({"clean": ((1.5,), (2.0,))}, x_label="stated, %", y_label="RMS, %")
-    assert 'points="226.0,' in plot  # in the middle
+    assert 'points="226.0,' in plot
