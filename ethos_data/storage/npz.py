@@ -1,13 +1,13 @@
-"""Reads arrays out of an npz file that nobody vouches for, fast and in little memory.
+"""Reads arrays from npz files of unknown origin, fast and with little memory.
 
-`numpy.load` inflates with zlib and hands a time-last array over as it lies, so that
-every frame is a strided walk through the whole video. Here a member is inflated piece
-by piece with ISA-L (two thirds of zlib's time) and each piece is turned to time first
-while it is still in the cache: the inflated member never stands in memory beside its
-copy.
+`numpy.load` decompresses with zlib and returns an array whose last axis is time in this
+order, so that reading a frame touches the whole video. Here an array is decompressed in
+pieces with ISA-L, which takes two thirds of zlib's time, and each piece is transposed
+to time first while it is in the processor's cache. There is never a second copy of the
+array in memory.
 
-What the header of a member promises is believed only as far as the compressed bytes
-could possibly hold it, so a forged header cannot ask for 100 GB.
+The size in the header of an array is checked against the number of compressed bytes
+before memory is allocated, so a forged header cannot request 100 GB.
 """
 
 from __future__ import annotations
@@ -24,44 +24,46 @@ from typing import Any, BinaryIO, Final
 import cv2
 import numpy as np
 
+from ethos_data.errors import reason_of
+
 zlib: Any
 try:
     from isal import isal_zlib as zlib
-except ImportError:  # the same interface, slower
+except ImportError:  # zlib has the same interface and is slower
     import zlib
 
 MAX_BYTES: Final = 4 << 30
-"""Largest array that is read, bytes. The largest video of YouTube Faces has 109 MB."""
+"""Largest size of an array, in bytes. The largest video of YouTube Faces has 109 MB."""
 
 _MAX_INFLATION: Final = 1032
-"""A deflate stream cannot grow by more (zlib's technical notes, "Maximum
-Compression Factor")."""
+"""Largest possible ratio of decompressed to compressed size in the deflate format
+(zlib's technical notes, "Maximum Compression Factor")."""
 
 _PIECE_BYTES: Final = 128 << 10
 _COMPRESSED_BYTES: Final = 128 << 10
-"""Both stay in the second level cache of one core."""
+"""Sizes of the pieces. Both fit into the level 2 cache of a core."""
 
 _LOCAL_HEADER: Final = struct.Struct("<26xHH")
 _MAX_HEADER_BYTES: Final = 64 << 10
 
-# numpy parses a header as Python's syntax tree, and two threads that do so at once can
-# fail with "AST constructor recursion depth mismatch" (CPython 3.11, when a garbage
-# collection lets the other run in between): a good file would pass for a damaged one.
+# numpy parses a header with `ast`. Two threads that do this at the same time can fail
+# with "AST constructor recursion depth mismatch" (CPython 3.11, if the garbage
+# collector switches threads), and a valid file would be reported as damaged.
 _PARSING: Final = threading.Lock()
 
 
 class NpzError(ValueError):
-    """Why an npz file, or an array in it, cannot be read."""
+    """An npz file or an array in it cannot be read. The text is the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What the npy header of one member says.
+    """Header of an array in npy format.
 
     Attributes:
-      shape: of the array.
-      dtype: of the array; never object.
-      fortran_order: the bytes run along the first axis first.
+      shape: Shape of the array.
+      dtype: Type of the array; never object.
+      fortran_order: Whether the first axis varies fastest in the file.
     """
 
     shape: tuple[int, ...]
@@ -74,13 +76,17 @@ class Header:
 
 
 class Npz:
-    """The arrays of one open npz file.
+    """The arrays of an open npz file.
+
+    Example:
+      with open("Jane_Doe_3.npz", "rb") as file:
+          landmarks = Npz(file).read_time_first("landmarks3D")  # (T, 68, 3)
 
     Args:
-      file: readable and seekable, stays the caller's to close.
+      file: A readable and seekable file. The caller closes it.
 
     Raises:
-      NpzError: it is not a zip archive, or the archive's directory is damaged.
+      NpzError: The file is not a zip archive, or its list of contents is damaged.
     """
 
     def __init__(self, file: BinaryIO):
@@ -90,7 +96,7 @@ class Npz:
             members = self._zip.infolist()
         except OSError:
             raise
-        except Exception as error:  # a hostile directory finds many ways to fail
+        except Exception as error:  # zipfile raises many types for damaged archives
             raise NpzError(f"is not a readable zip archive ({error})") from error
         self._members = {m.filename.removesuffix(".npy"): m for m in members}
 
@@ -99,28 +105,32 @@ class Npz:
 
     @property
     def names(self) -> list[str]:
+        """Sorted names of the arrays."""
         return sorted(self._members)
 
     @property
     def fingerprint(self) -> str:
-        """Names the content: from the size and CRC-32 of each member, which the archive
-        holds and reading checks, so that it costs nothing."""
+        """Hash of the content of the file, as 32 hexadecimal digits.
+
+        It is computed from the size and the CRC-32 of each array. The archive contains
+        these values, and reading an array verifies them.
+        """
         content = sorted((n, m.file_size, m.CRC) for n, m in self._members.items())
         return hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
 
     def header(self, name: str) -> Header:
-        """Shape and type of an array, from the first bytes of its member.
+        """Reads shape and type of an array.
 
         Raises:
-          NpzError: the array is missing, damaged, pickled or impossibly large.
+          NpzError: The array is missing, damaged, pickled or too large.
         """
         return self._open(name)[1]
 
     def read(self, name: str) -> np.ndarray:
-        """A whole array, C-contiguous, in native byte order.
+        """Reads an array, C-contiguous and in native byte order.
 
         Raises:
-          NpzError: see `header`; or the data is damaged.
+          NpzError: The array is missing, damaged, pickled or too large.
         """
         stream, header = self._open(name)
         array = np.empty(math.prod(header.shape), header.dtype)
@@ -130,17 +140,17 @@ class Npz:
         return np.ascontiguousarray(array, header.dtype.newbyteorder("="))
 
     def read_time_first(self, name: str, times: np.ndarray | None = None) -> np.ndarray:
-        """An array whose last axis is time, with that axis first.
+        """Reads an array and moves its last axis, which is time, to the front.
 
         Args:
-          name: of the array, (..., T).
-          times: int (N,) indices along the last axis to keep; None keeps all.
+          name: Name of an array (..., T).
+          times: int (N,), indices along the last axis to keep; None keeps all.
 
         Returns:
-          (N, ...) C-contiguous, in native byte order.
+          (N, ...), C-contiguous and in native byte order.
 
         Raises:
-          NpzError: see `read`.
+          NpzError: The array is missing, damaged, pickled or too large.
         """
         stream, header = self._open(name)
         if header.fortran_order or header.nbytes == 0:
@@ -157,8 +167,8 @@ class Npz:
         for start in range(0, positions, rows):
             part = block[: min(rows, positions - start)]
             stream.fill(part)
-            wanted = part if times is None else part[:, times]
-            _transpose(wanted, result[:, start : start + len(part)])
+            selected = part if times is None else part[:, times]
+            _transpose(selected, result[:, start : start + len(part)])
         stream.finish()
         result = result.astype(header.dtype.newbyteorder("="), copy=False)
         return result.reshape(frames, *space)
@@ -168,21 +178,24 @@ class Npz:
             raise NpzError(f"has no {name}")
         member = _Member(name, self._file, self._members[name])
         header = _read_header(name, member)
-        # Checked before anything of that size is allocated.
+        # Before memory of this size is allocated.
         if header.nbytes > MAX_BYTES:
             raise NpzError(
-                f"{name} promises {header.nbytes:,} bytes, more than {MAX_BYTES:,}"
+                f"{name} claims {header.nbytes:,} bytes, more than {MAX_BYTES:,}"
             )
         if header.nbytes > member.compressed_bytes * _MAX_INFLATION:
             raise NpzError(
-                f"{name} promises {header.nbytes:,} bytes in "
-                f"{member.compressed_bytes:,} compressed ones"
+                f"{name} claims {header.nbytes:,} bytes, which cannot result from "
+                f"{member.compressed_bytes:,} compressed bytes"
             )
         return member, header
 
 
 def _transpose(block: np.ndarray, result: np.ndarray) -> None:
-    """(N, T) into (T, N). OpenCV moves tiles of a matrix, 4 times faster than numpy."""
+    """Writes the transpose of `block` (N, T) to `result` (T, N).
+
+    OpenCV moves tiles of the matrix and is 4 times faster than numpy.
+    """
     if block.dtype == np.uint8 and min(block.shape) > 1:
         cv2.transpose(block, dst=result)
     else:
@@ -210,45 +223,45 @@ def _read_header(name: str, member: _Member) -> Header:
     try:
         with _PARSING:
             shape, fortran_order, dtype = reader(text)
-    except Exception as error:  # it evaluates a literal of anybody's making
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise NpzError(f"{name} has a damaged header ({reason[:80]})") from error
+    except Exception as error:  # numpy raises many types for damaged headers
+        reason = reason_of(error)[:80]
+        raise NpzError(f"{name} has a damaged header ({reason})") from error
     if dtype.hasobject:
-        raise NpzError(f"{name} is an object array, which only unpickling could read")
+        raise NpzError(f"{name} is an object array; pickled objects are not read")
     if any(n < 0 for n in shape):
         raise NpzError(f"{name} has a negative size: {shape}")
     return Header(shape, dtype, fortran_order)
 
 
 class _Member:
-    """The inflated bytes of one member of a zip archive, in order."""
+    """Stream of the decompressed bytes of one member of a zip archive."""
 
     def __init__(self, name: str, file: BinaryIO, info: zipfile.ZipInfo):
         if info.flag_bits & 1:
             raise NpzError(f"{name} is encrypted")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise NpzError(f"{name} has compression method {info.compress_type}")
-        self._name, self._file, self._crc_wanted = name, file, info.CRC
+        self._name, self._file, self._expected_crc = name, file, info.CRC
         self.compressed_bytes = info.compress_size
         self._left = info.compress_size
         self._inflater: Any = None
         if info.compress_type == zipfile.ZIP_DEFLATED:
             self._inflater = zlib.decompressobj(-15)
-        self._waiting = b""  # read from the file, not inflated yet
+        self._waiting = b""  # read from the file, not yet decompressed
         self._crc = 0
         try:
             file.seek(info.header_offset)
             local = file.read(_LOCAL_HEADER.size)
             extra = sum(_LOCAL_HEADER.unpack(local))
         except (struct.error, ValueError) as error:
-            raise NpzError(f"{name} lies outside of the file") from error
+            raise NpzError(f"{name} is outside the file") from error
         self._position = info.header_offset + _LOCAL_HEADER.size + extra
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes."""
-        taken = np.empty(size, np.uint8)
-        self.fill(taken)
-        return taken.tobytes()
+        """Returns the next `size` bytes."""
+        array = np.empty(size, np.uint8)
+        self.fill(array)
+        return array.tobytes()
 
     def fill(self, array: np.ndarray) -> None:
         """Fills a contiguous array with the next bytes."""
@@ -262,14 +275,14 @@ class _Member:
             done += len(piece)
 
     def finish(self) -> None:
-        """Checks that nothing follows and that the checksum of it all is right."""
+        """Checks that no bytes are left and that the checksum is correct."""
         if self._next(1):
-            raise NpzError(f"{self._name} holds more than its header says")
-        if self._crc != self._crc_wanted:
+            raise NpzError(f"{self._name} contains more bytes than its header says")
+        if self._crc != self._expected_crc:
             raise NpzError(f"{self._name} is damaged: its checksum is wrong")
 
     def _next(self, limit: int) -> bytes:
-        """1 to `limit` bytes; none at the end."""
+        """Returns 1 to `limit` bytes, or none at the end of the member."""
         while True:
             if not self._waiting and self._left:
                 self._file.seek(self._position)
@@ -277,7 +290,7 @@ class _Member:
                 self._position += len(self._waiting)
                 self._left -= len(self._waiting)
                 if not self._waiting:
-                    raise NpzError(f"{self._name} ends early: the file is cut off")
+                    raise NpzError(f"{self._name} ends early: the file is truncated")
             if self._inflater is None:
                 piece, self._waiting = self._waiting[:limit], self._waiting[limit:]
             else:

@@ -27,7 +27,7 @@ _REQUIRED: Final = {
     "s3": ("boto3", "ethos-faces[aws]"),
     "gs": ("google.cloud.storage", "ethos-faces[gcp]"),
     "azfs": ("azure.storage.blob", "apache-beam[azure]"),
-    "hdfs": ("hdfs", "ethos-faces[train]"),
+    "hdfs": ("hdfs", "apache-beam[hadoop]"),
 }
 """For each scheme, the package that Beam needs and the argument of `pip install`."""
 

@@ -3,14 +3,14 @@ import numpy as np
 from ethos_data import topology
 
 
-def test_groups_cover_every_point_once():
-    points = [i for group in topology.GROUPS.values() for i in group]
-    assert sorted(points) == list(range(topology.NUM_LANDMARKS))
+def test_each_landmark_is_in_exactly_one_group():
+    landmarks = [i for group in topology.GROUPS.values() for i in group]
+    assert sorted(landmarks) == list(range(topology.NUM_LANDMARKS))
 
 
 def test_mirror_is_the_published_permutation():
-    # The flip order of 300-W as other projects print it, 1-based pairs
-    # (e.g. the `symmetrical_parts` of 68-point annotation tools).
+    # Pairs of symmetric landmarks of 300-W, counted from 1, as other projects list them
+    # (for example `symmetrical_parts` in annotation tools for 68 landmarks).
     pairs = (
         "1 17, 2 16, 3 15, 4 14, 5 13, 6 12, 7 11, 8 10, 18 27, 19 26, 20 25, 21 24, "
         "22 23, 32 36, 33 35, 37 46, 38 45, 39 44, 40 43, 41 48, 42 47, 49 55, 50 54, "
@@ -23,7 +23,7 @@ def test_mirror_is_the_published_permutation():
     np.testing.assert_array_equal(topology.MIRROR, expected)
 
 
-def test_mirror_keeps_the_drawing():
+def test_the_mirrored_edges_are_the_same_edges():
     edges = {frozenset(e) for e in topology.EDGES}
     mirrored = {frozenset(int(topology.MIRROR[i]) for i in e) for e in edges}
     assert mirrored == edges

@@ -1,4 +1,4 @@
-"""Small npz videos in the published corpus' true axis order, for tests."""
+"""Small npz videos for tests, with the axes in the order of the published corpus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from ethos_data import topology
 
 
 def face_points() -> np.ndarray:
-    """A face of 68 points, float64 (68, 3), x, y about -1 to 1, z larger = nearer."""
+    """Returns the landmarks of a schematic face.
+
+    Returns:
+      float64 (68, 3), x and y from about -1 to 1, z larger = nearer.
+    """
     points = np.zeros((68, 3))
     jaw = np.linspace(-1, 1, 17)
     points[:17, 0], points[:17, 1] = jaw, 1.0 - jaw**2 * 1.2
@@ -40,7 +44,7 @@ def face_points() -> np.ndarray:
 def make_arrays(
     seed: int = 0, *, frames: int = 4, height: int = 60, width: int = 72
 ) -> dict[str, np.ndarray]:
-    """colorImages uint8 (H, W, 3, T) and landmarks3D float64 (68, 3, T)."""
+    """Returns colorImages uint8 (H, W, 3, T) and landmarks3D float64 (68, 3, T)."""
     rng = np.random.default_rng(seed)
     images, landmarks = [], []
     for _ in range(frames):
@@ -66,12 +70,12 @@ def write_video(path: pathlib.Path, seed: int = 0, **sizes: int) -> pathlib.Path
 
 
 def write_corpus(
-    folder: pathlib.Path, *, people: int = 6, videos: int = 2, frames: int = 3
+    directory: pathlib.Path, *, people: int = 6, videos: int = 2, frames: int = 3
 ) -> pathlib.Path:
-    """Writes a corpus, doubly nested as the published one, and returns its folder."""
+    """Writes a corpus in nested directories and returns its directory."""
     for person in range(people):
         for number in range(videos):
             part = f"faces_{person % 2 + 1}"
-            path = folder / part / part / f"Person_{person:02d}_{number}.npz"
+            path = directory / part / part / f"Person_{person:02d}_{number}.npz"
             write_video(path, seed=100 * person + number, frames=frames)
-    return folder
+    return directory

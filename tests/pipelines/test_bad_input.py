@@ -58,7 +58,7 @@ def write_bad_files(folder: pathlib.Path) -> dict[str, str]:
             member.write(bytes(10**6))
         with archive.open("landmarks3D.npy", "w") as member:
             np.save(member, landmarks)
-    add("bomb", "promises 120,000,000,000 bytes", file.getvalue())
+    add("bomb", "claims 120,000,000,000 bytes", file.getvalue())
     (folder / "unreadable_0.npz").symlink_to(folder / "nowhere")
     expected["unreadable_0.npz"] = "cannot be read"
     (folder / "twin").mkdir()

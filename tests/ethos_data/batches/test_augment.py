@@ -1,4 +1,4 @@
-"""Windows move as the predictor's and their draws say, landmarks with them."""
+"""Windows and landmarks move together, by random numbers within the limits."""
 
 from __future__ import annotations
 
@@ -12,54 +12,58 @@ STRONG = augment.Augmentation(rotation=45, scale=(0.8, 1.3), shift=0.1)
 
 
 def face(seed: int = 0) -> np.ndarray:
-    """(68, 3): any 68 points that fill the middle of a stored crop, z small."""
+    """Returns random landmarks (68, 3) in the middle of a stored crop, with small z."""
     rng = np.random.default_rng(seed)
-    points = rng.uniform(0.26, 0.74, (68, 3))
-    points[:, 2] = 0.1 * rng.standard_normal(68)
-    return points.astype(np.float32)
+    landmarks = rng.uniform(0.26, 0.74, (68, 3))
+    landmarks[:, 2] = 0.1 * rng.standard_normal(68)
+    return landmarks.astype(np.float32)
 
 
 def batch(count: int, size: float = 200) -> tuple[np.ndarray, np.ndarray]:
-    points = np.stack([face(seed) for seed in range(count)])
+    """Returns landmarks (count, 68, 3) and stored windows (count, 3)."""
+    landmarks = np.stack([face(seed) for seed in range(count)])
     windows = np.tile(np.float32([10.5, -3.5, size]), (count, 1))
-    return points, windows
+    return landmarks, windows
 
 
-def test_no_augmentation_is_the_predictors_window():
+def test_without_augmentation_the_window_is_the_predictors():
     rng = np.random.default_rng(0)
     for _ in range(20):
-        # Labels on whole pixels: the middle of the box is often on a tie.
-        points = rng.integers(40, 140, (68, 3)).astype(np.float64)
-        box = topology.face_box(points)
+        # With integer labels the centre of the box is often between two pixels.
+        landmarks = rng.integers(40, 140, (68, 3)).astype(np.float64)
+        box = topology.face_box(landmarks)
         stored = crop.window_around(box, crop.STORED_CONTEXT)
         window = crop.window_around(box, crop.NETWORK_CONTEXT)
-        normalized = stored.to_normalized(points).astype(np.float32)
-        at = np.float32([[stored.left, stored.top, stored.size]])
-        placement = augment.place(normalized[None], at)
+        normalized = stored.to_normalized(landmarks).astype(np.float32)
+        windows = np.float32([[stored.left, stored.top, stored.size]])
+        placement = augment.place(normalized[None], windows)
         np.testing.assert_allclose(
             placement.move(normalized[None])[0],
-            window.to_normalized(points),
+            window.to_normalized(landmarks),
             atol=1e-6,
         )
 
 
-def test_z_keeps_its_proportion_to_x_and_y():
-    points, windows = batch(4)
-    placement = augment.place(points, windows, augmentation=STRONG, seed=2)
-    moved = placement.move(points).astype(np.float64)
+def test_z_is_scaled_like_x_and_y():
+    landmarks, windows = batch(4)
+    placement = augment.place(landmarks, windows, augmentation=STRONG, seed=2)
+    moved = placement.move(landmarks).astype(np.float64)
     for i in range(4):
-        source = topology.MIRROR if placement.mirrored[i] else np.arange(68)
-        # A rotation about z, a mirror and a change of unit: distances in space scale.
-        before = np.linalg.norm(points[i, source][:, None] - points[i, source], axis=-1)
+        order = topology.MIRROR if placement.mirrored[i] else np.arange(68)
+        # Rotation about z and reflection keep the 3D distances between landmarks, and
+        # the change of unit scales all of them.
+        source = landmarks[i, order]
+        before = np.linalg.norm(source[:, None] - source, axis=-1)
         after = np.linalg.norm(moved[i][:, None] - moved[i], axis=-1)
         np.testing.assert_allclose(after * placement.side[i], before, atol=1e-5)
 
 
-def test_a_mirrored_face_has_its_points_renamed():
-    points, windows = batch(1)
+def test_mirroring_exchanges_left_and_right_landmarks():
+    landmarks, windows = batch(1)
     only_mirror = augment.Augmentation(rotation=0, scale=(1, 1), shift=0, mirror=1)
-    plain = augment.place(points, windows).move(points)[0]
-    mirrored = augment.place(points, windows, augmentation=only_mirror).move(points)[0]
+    plain = augment.place(landmarks, windows).move(landmarks)[0]
+    placement = augment.place(landmarks, windows, augmentation=only_mirror)
+    mirrored = placement.move(landmarks)[0]
     expected = plain[topology.MIRROR].copy()
     expected[:, 0] = 1 - expected[:, 0]
     np.testing.assert_allclose(mirrored, expected, atol=1e-6)
@@ -67,7 +71,7 @@ def test_a_mirrored_face_has_its_points_renamed():
 
 @pytest.mark.parametrize(("own", "wanted"), [(3, 3), (3, 0), (0, 3), (-1, 2)])
 @pytest.mark.parametrize("mirror", [0, 1])
-def test_labels_lie_right_of_the_truth_in_a_mirrored_picture_too(mirror, own, wanted):
+def test_labels_have_the_wanted_shift_in_mirrored_images_too(mirror, own, wanted):
     truth, windows = batch(5)
     size = topology.face_size(topology.face_box(truth))
     labels = truth.copy()
@@ -76,19 +80,20 @@ def test_labels_lie_right_of_the_truth_in_a_mirrored_picture_too(mirror, own, wa
         rotation=0, mirror=mirror, label_shift=own, wanted_shift=wanted
     )
     placement = augment.place(labels, windows, augmentation=upright, seed=1)
-    # Where the picture went, and with it the truth.
+    # The true landmarks move with the image.
     matrix = placement.matrix()
-    seen = truth[..., :2] - matrix[:, None, :, 2]
-    seen = np.linalg.solve(matrix[:, None, :, :2], seen[..., None])[..., 0]
+    moved_truth = truth[..., :2] - matrix[:, None, :, 2]
+    moved_truth = np.linalg.solve(matrix[:, None, :, :2], moved_truth[..., None])
+    moved_truth = moved_truth[..., 0]
     if mirror:
-        seen = seen[:, topology.MIRROR]
-    away = placement.move(labels)[..., :2] - seen
+        moved_truth = moved_truth[:, topology.MIRROR]
+    shift = placement.move(labels)[..., :2] - moved_truth
     expected = wanted / 100 * size / placement.side
-    np.testing.assert_allclose(away[..., 0], np.tile(expected, (68, 1)).T, atol=1e-5)
-    np.testing.assert_allclose(away[..., 1], 0, atol=1e-5)
+    np.testing.assert_allclose(shift[..., 0], np.tile(expected, (68, 1)).T, atol=1e-5)
+    np.testing.assert_allclose(shift[..., 1], 0, atol=1e-5)
 
 
-def test_depth_moves_with_the_labels():
+def test_the_depth_map_moves_like_the_labels():
     labels, windows = batch(5)
     options = augment.Augmentation(mirror=1, label_shift=3, wanted_shift=3)
     placement = augment.place(labels, windows, augmentation=options, seed=1)
@@ -98,47 +103,45 @@ def test_depth_moves_with_the_labels():
     np.testing.assert_allclose(back, labels[..., :2], atol=1e-5)
 
 
-def test_draws_depend_on_seed_and_index_alone():
-    points, windows = batch(6)
-    whole = augment.place(
-        points, windows, augmentation=STRONG, seed=4, index=np.arange(10, 16)
+def test_the_placement_depends_on_seed_and_index_only():
+    landmarks, windows = batch(6)
+    all_rows = augment.place(
+        landmarks, windows, augmentation=STRONG, seed=4, index=np.arange(10, 16)
     )
-    part = augment.place(
-        points[2:4],
+    two_rows = augment.place(
+        landmarks[2:4],
         windows[2:4],
         augmentation=STRONG,
         seed=4,
         index=np.array([12, 13]),
     )
-    np.testing.assert_array_equal(part.matrix(), whole.matrix()[2:4])
-    other = augment.place(
-        points, windows, augmentation=STRONG, seed=5, index=np.arange(10, 16)
+    np.testing.assert_array_equal(two_rows.matrix(), all_rows.matrix()[2:4])
+    other_seed = augment.place(
+        landmarks, windows, augmentation=STRONG, seed=5, index=np.arange(10, 16)
     )
-    assert (other.matrix() != whole.matrix()).any(axis=(1, 2)).all()
+    assert (other_seed.matrix() != all_rows.matrix()).any(axis=(1, 2)).all()
 
 
-def test_draws_fill_their_ranges_evenly():
-    points, windows = (np.repeat(one[:1], 4000, axis=0) for one in batch(1))
-    placed = augment.place(points, windows, augmentation=STRONG, seed=0)
-    base = augment.place(points[:1], windows[:1])
-    zoom = np.log(placed.side / base.side) / np.log([[0.8], [1.3]])
-    assert zoom[0].max() <= 1 + 1e-9
-    assert zoom[1].max() <= 1 + 1e-9
-    degrees = np.degrees(placed.angle)
+def test_the_movements_are_uniformly_distributed_and_independent():
+    landmarks, windows = (np.repeat(array, 4000, axis=0) for array in batch(1))
+    placed = augment.place(landmarks, windows, augmentation=STRONG, seed=0)
+    unmoved = augment.place(landmarks[:1], windows[:1])
+    scale = placed.side / unmoved.side
+    assert scale.min() >= 0.8 - 1e-9
+    assert scale.max() <= 1.3 + 1e-9
     for values, low, high in (
-        (np.log(placed.side / base.side), np.log(0.8), np.log(1.3)),
-        (degrees, -45, 45),
-        ((placed.center[:, 0] - base.center[:, 0]) / base.side, -0.1, 0.1),
+        (np.log(scale), np.log(0.8), np.log(1.3)),
+        (np.degrees(placed.angle), -45, 45),
+        ((placed.center[:, 0] - unmoved.center[:, 0]) / unmoved.side, -0.1, 0.1),
     ):
         share = np.histogram(values, 10, (low, high))[0] / 4000
         np.testing.assert_allclose(share, 0.1, atol=0.025)
     assert placed.mirrored.mean() == pytest.approx(0.5, abs=0.03)
-    # One draw must not tell of another.
-    together = np.corrcoef([placed.side, placed.angle, *placed.center.T])
-    assert np.abs(together - np.eye(4)).max() < 0.06
+    correlations = np.corrcoef([placed.side, placed.angle, *placed.center.T])
+    assert np.abs(correlations - np.eye(4)).max() < 0.06
 
 
 @pytest.mark.parametrize("options", [{"scale": (1.2, 0.8)}, {"mirror": 2}])
-def test_nonsense_is_refused(options):
+def test_rejects_invalid_limits(options):
     with pytest.raises(ValueError, match="Received"):
         augment.Augmentation(**options)

@@ -1,4 +1,4 @@
-"""Decoded examples on disk: the same ones, made once, whole or not at all."""
+"""The cache returns the same examples, is written once, and is never incomplete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIDE = records.DEPTH_SIZE
 
 
 def part(seed: int, count: int) -> examples.Examples:
-    """Examples of any content."""
+    """Returns random examples."""
     rng = np.random.default_rng(seed)
     sides = rng.integers(3, 9, count)
     return examples.Examples(
@@ -34,46 +34,45 @@ PARTS = [part(0, 3), part(1, 5), part(2, 1)]
 FIELDS = ("pixels", "sides", "depth", "landmarks", "windows", "face_size", "starts")
 
 
-def check(found: examples.Examples) -> None:
-    wanted = examples.concatenate(PARTS)
+def assert_complete(actual: examples.Examples) -> None:
+    expected = examples.concatenate(PARTS)
     for name in FIELDS:
-        got, value = getattr(found, name), getattr(wanted, name)
-        assert got.dtype == value.dtype
-        np.testing.assert_array_equal(got, value)
+        assert getattr(actual, name).dtype == getattr(expected, name).dtype
+        np.testing.assert_array_equal(getattr(actual, name), getattr(expected, name))
 
 
-def never():
-    raise AssertionError("decoded again")
+def must_not_be_read():
+    raise AssertionError("the examples were decoded again")
     yield
 
 
-def test_examples_come_back_and_are_not_made_again(tmp_path, capfd):
-    folder = str(tmp_path / "new" / "train")
-    check(cache.load_or_create(folder, PARTS, 1000))
-    assert f"decoding all examples once into {folder}" in capfd.readouterr().err
-    check(cache.load_or_create(folder, never(), 1000))
+def test_an_existing_directory_is_read_and_not_written_again(tmp_path, capfd):
+    directory = str(tmp_path / "new" / "train")
+    assert_complete(cache.load_or_create(directory, PARTS, 1000))
+    assert f"decoding all examples once into {directory}" in capfd.readouterr().err
+    assert_complete(cache.load_or_create(directory, must_not_be_read(), 1000))
     assert not capfd.readouterr().err
     assert {p.name for p in (tmp_path / "new").iterdir()} == {"train", "train.lock"}
 
 
-def test_what_is_written_in_memory_stays_there(tmp_path):
-    folder = str(tmp_path / "train")
-    cache.load_or_create(folder, PARTS, 1000).pixels[:] = 0
-    check(cache.load_or_create(folder, never(), 1000))
+def test_changing_the_arrays_does_not_change_the_files(tmp_path):
+    directory = str(tmp_path / "train")
+    cache.load_or_create(directory, PARTS, 1000).pixels[:] = 0
+    assert_complete(cache.load_or_create(directory, must_not_be_read(), 1000))
 
 
-def test_half_of_it_does_not_count_and_goes(tmp_path):
-    folder = tmp_path / "train"
+def test_the_leftovers_of_a_killed_process_are_removed(tmp_path):
+    directory = tmp_path / "train"
     killed = tmp_path / "train.tmp-0123456789ab"
     killed.mkdir()
-    (killed / "pixels").write_bytes(b"half")
+    (killed / "pixels").write_bytes(b"incomplete")
     (killed / "something_else").write_bytes(b"old")
-    check(cache.load_or_create(str(folder), PARTS, 1000))
+    assert_complete(cache.load_or_create(str(directory), PARTS, 1000))
     assert not killed.exists()
-    assert not (folder / "something_else").exists()
+    assert not (directory / "something_else").exists()
 
 
-def test_an_error_on_the_way_leaves_nothing(tmp_path):
+def test_a_failure_leaves_no_files(tmp_path):
     def broken():
         yield PARTS[0]
         raise OSError(28, "No space left on device")
@@ -83,11 +82,11 @@ def test_an_error_on_the_way_leaves_nothing(tmp_path):
     ):
         cache.load_or_create(str(tmp_path / "train"), broken(), 1000)
     assert [p.name for p in tmp_path.iterdir()] == ["train.lock"]
-    check(cache.load_or_create(str(tmp_path / "train"), PARTS, 1000))
+    assert_complete(cache.load_or_create(str(tmp_path / "train"), PARTS, 1000))
 
 
-def test_others_wait_for_the_one_that_makes_it(tmp_path):
-    folder = str(tmp_path / "train")
+def test_other_threads_wait_for_the_one_that_writes(tmp_path):
+    directory = str(tmp_path / "train")
     started = threading.Event()
 
     def slowly():
@@ -95,23 +94,25 @@ def test_others_wait_for_the_one_that_makes_it(tmp_path):
         time.sleep(0.3)
         yield from PARTS
 
-    first = threading.Thread(target=cache.load_or_create, args=(folder, slowly(), 1000))
+    first = threading.Thread(
+        target=cache.load_or_create, args=(directory, slowly(), 1000)
+    )
     first.start()
     started.wait()
-    check(cache.load_or_create(folder, never(), 1000))
+    assert_complete(cache.load_or_create(directory, must_not_be_read(), 1000))
     first.join()
 
 
-def test_a_disk_that_is_too_small_is_told_before(tmp_path, monkeypatch):
+def test_checks_the_free_space_before_decoding(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=5 * 10**9)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    folder = str(tmp_path / "train")
+    directory = str(tmp_path / "train")
     message = r"train: decoded examples need about 70.0 GB, but only 5.0 GB are free"
     with pytest.raises(EthosError, match=message):
-        cache.load_or_create(folder, never(), 70 * 10**9)
+        cache.load_or_create(directory, must_not_be_read(), 70 * 10**9)
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
+def test_names_a_directory_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EthosError, match=r"file/train: .*cannot be stored"):
         cache.load_or_create(str(tmp_path / "file" / "train"), PARTS, 1000)

@@ -1,4 +1,4 @@
-"""The end of the program waits for calls from other threads."""
+"""The exit of the program waits for tracked functions in other threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from ethos_data.batches import callbacks
 
 
-def test_settle_waits_for_what_runs_and_for_what_follows_at_once():
+def test_waits_for_the_running_call_and_for_calls_that_follow_it():
     ended = []
 
     @callbacks.tracked
@@ -31,7 +31,7 @@ def test_settle_waits_for_what_runs_and_for_what_follows_at_once():
     thread.join()
 
 
-def test_an_error_passes_and_is_not_waited_for():
+def test_a_call_that_fails_is_not_waited_for():
     @callbacks.tracked
     def fail():
         raise ValueError("no")

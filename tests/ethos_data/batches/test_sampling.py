@@ -1,8 +1,9 @@
-"""Image and depth follow a window to a hundredth of a pixel, as OpenCV samples."""
+"""Images and depth maps are sampled as by OpenCV and scipy, and at the right place."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -16,51 +17,51 @@ from tests.ethos_data.batches.test_augment import STRONG, batch
 
 
 def sample_image(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """One window of one image."""
+    """Samples a single image: uint8 (size, size, 3)."""
     start, side = np.array([0]), np.array([len(image)])
     flat = np.ascontiguousarray(image).reshape(-1)
     return sampling.sample_images(flat, start, side, matrix[None], size)[0]
 
 
 def sample_depths(depth, matrices, size, side) -> tuple[np.ndarray, np.ndarray]:
-    """Depth and masks (B, size, size) of float maps, NaN = none."""
-    values = depth_codec.encode(np.asarray(depth), *records.DEPTH_RANGE)
-    rows = np.arange(len(matrices)) % len(values)
-    made = sampling.sample_depths(values, rows, matrices, size, side)
-    return made[0][..., 0], made[1][..., 0]
+    """Samples depth maps, NaN = unknown. Returns depth and masks (B, size, size)."""
+    levels = depth_codec.encode(np.asarray(depth), *records.DEPTH_RANGE)
+    rows = np.arange(len(matrices)) % len(levels)
+    sampled, mask = sampling.sample_depths(levels, rows, matrices, size, side)
+    return sampled[..., 0], mask[..., 0]
 
 
 def by_opencv(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """The definition in OpenCV's terms: a finer warp, then the mean of blocks."""
+    """Samples an image with OpenCV: a finer warp, then the mean of each block."""
     fold = math.ceil(max(1, math.hypot(matrix[0, 0], matrix[1, 0])))
     fine = matrix.copy()
     fine[:, :2] /= fold
     fine[:, 2] -= matrix[:, :2].sum(axis=1) * (0.5 - 0.5 / fold)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    many = cv2.warpAffine(image, fine, (size * fold, size * fold), flags=flags)
-    return cv2.resize(many, (size, size), interpolation=cv2.INTER_AREA)
+    warped = cv2.warpAffine(image, fine, (size * fold, size * fold), flags=flags)
+    return cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA)
 
 
 @pytest.mark.parametrize(
     ("side", "size"), [(60, 112), (160, 112), (230, 112), (300, 70)]
 )
-def test_images_are_sampled_as_opencv_does(side, size):
-    points, windows = batch(8, side)
-    wild = augment.Augmentation(rotation=180, scale=(0.5, 2.5), shift=0.5)
-    placement = augment.place(points, windows, augmentation=wild, seed=1)
+def test_images_equal_those_of_opencv(side, size):
+    landmarks, windows = batch(8, side)
+    extreme = augment.Augmentation(rotation=180, scale=(0.5, 2.5), shift=0.5)
+    placement = augment.place(landmarks, windows, augmentation=extreme, seed=1)
     matrices = augment.to_pixels(placement.matrix(), size, side)
     stored = pictures.batch(8, side)
     starts = np.arange(8) * stored[0].size
     sides = np.full(8, side)
-    seen = sampling.sample_images(stored.reshape(-1), starts, sides, matrices, size)
-    for image, matrix, got in zip(stored, matrices, seen, strict=True):
-        difference = np.abs(got - by_opencv(image, matrix, size).astype(np.float64))
+    sampled = sampling.sample_images(stored.reshape(-1), starts, sides, matrices, size)
+    for image, matrix, actual in zip(stored, matrices, sampled, strict=True):
+        difference = np.abs(actual - by_opencv(image, matrix, size).astype(np.float64))
         assert difference.mean() < 0.1
-        # A step from 0 to 255 at the image's edge, and 256 weights.
+        # At the edge of the image a weight may differ by 1/256, for a step of 255.
         assert difference.max() <= 2
 
 
-def test_a_window_outside_of_the_image_is_black():
+def test_a_window_outside_the_image_is_black():
     image = np.full((40, 40, 3), 200, np.uint8)
     for x, y in ((100.0, 0.0), (-300.0, 5.0), (0.0, 1e4)):
         matrix = np.array([[1.3, 0, x], [0, 1.3, y]])
@@ -68,13 +69,16 @@ def test_a_window_outside_of_the_image_is_black():
 
 
 def render(centers: np.ndarray, sigma: float, matrix: np.ndarray, size: int):
-    """An analytic picture of round spots, one in each channel, through an affine map.
+    """Renders a Gaussian spot in each channel, seen through an affine map.
 
     Args:
-      centers: (3, 2) spots in the crop's frame, normalised.
-      sigma: of a spot, in sides of the crop.
-      matrix: (2, 3), window to crop, normalised.
-      size: pixels of the window.
+      centers: (3, 2), centres of the spots in the normalised frame of the crop.
+      sigma: Standard deviation of a spot, in sides of the crop.
+      matrix: (2, 3), map from the window to the crop, both normalised.
+      size: Width and height of the window, in pixels.
+
+    Returns:
+      float64 (size, size, 3).
     """
     at = (np.arange(size) + 0.5) / size
     grid = np.stack(np.meshgrid(at, at), axis=-1)
@@ -83,51 +87,63 @@ def render(centers: np.ndarray, sigma: float, matrix: np.ndarray, size: int):
     return 20 + 200 * np.exp(-distance / (2 * sigma**2))
 
 
-def offset(got: np.ndarray, make, matrix: np.ndarray, size: int) -> np.ndarray:
-    """(2,) by how many pixels the window's picture lies beside where it should."""
+def offset(
+    image: np.ndarray,
+    rendered: Callable[[np.ndarray], np.ndarray],
+    matrix: np.ndarray,
+    size: int,
+) -> np.ndarray:
+    """Returns the distance (2,) of an image from its expected position, in pixels.
 
-    def moved(dx: float, dy: float) -> np.ndarray:
-        at = matrix.copy()
-        at[:, 2] -= matrix[:, :2] @ (np.array([dx, dy]) / size)
-        return make(at)
+    Args:
+      image: (size, size, 3), the image.
+      rendered: Function from a map (2, 3) to the expected image.
+      matrix: (2, 3), the map that the image should have.
+      size: Width and height of the image, in pixels.
+    """
 
-    slope = [(moved(h, v) - moved(-h, -v)) / 0.2 for h, v in ((0.1, 0), (0, 0.1))]
-    a = np.stack([one.ravel() for one in slope], axis=-1)
-    return np.linalg.lstsq(a, (got - make(matrix)).ravel(), rcond=None)[0]
+    def shifted(dx: float, dy: float) -> np.ndarray:
+        shifted_matrix = matrix.copy()
+        shifted_matrix[:, 2] -= matrix[:, :2] @ (np.array([dx, dy]) / size)
+        return rendered(shifted_matrix)
+
+    slopes = [(shifted(h, v) - shifted(-h, -v)) / 0.2 for h, v in ((0.1, 0), (0, 0.1))]
+    a = np.stack([slope.ravel() for slope in slopes], axis=-1)
+    return np.linalg.lstsq(a, (image - rendered(matrix)).ravel(), rcond=None)[0]
 
 
 @pytest.mark.parametrize("side", [90, 150, 200, 333])
-def test_image_follows_the_landmarks_to_a_hundredth_of_a_pixel(side):
-    # Window sides from 60 (enlarged) to 220 pixels (shrunk to 112).
-    points, windows = batch(6, side)
+def test_image_and_landmarks_agree_to_a_hundredth_of_a_pixel(side):
+    # Windows of 60 pixels (enlarged to 112) to 220 pixels (shrunk to 112).
+    original, windows = batch(6, side)
     placement = augment.place(
-        points, windows, augmentation=STRONG, seed=1, index=np.arange(6)
+        original, windows, augmentation=STRONG, seed=1, index=np.arange(6)
     )
-    landmarks = placement.move(points)
+    landmarks = placement.move(original)
     identity = np.array([[1.0, 0, 0], [0, 1, 0]])
-    chosen = [8, 36, 54]
+    marked = [8, 36, 54]
     for i, matrix in enumerate(placement.matrix()):
-        source = topology.MIRROR if placement.mirrored[i] else np.arange(68)
-        stored = render(points[i, source[chosen], :2], 0.05, identity, side)
+        order = topology.MIRROR if placement.mirrored[i] else np.arange(68)
+        stored = render(original[i, order[marked], :2], 0.05, identity, side)
         stored = np.clip(np.round(stored), 0, 255).astype(np.uint8)
         pixels = augment.to_pixels(matrix, 112, side)
-        seen = sample_image(stored, pixels, 112).astype(np.float64)
+        image = sample_image(stored, pixels, 112).astype(np.float64)
 
-        # What the landmarks say: spots at their new places, as large as the zoom.
-        def expected(at, i=i, matrix=matrix):
+        # Spots at the moved landmarks, as large as the window enlarges them.
+        def expected(shifted, i=i, matrix=matrix):
             move = np.linalg.inv(np.vstack([matrix, [0, 0, 1]])) @ np.vstack(
-                [at, [0, 0, 1]]
+                [shifted, [0, 0, 1]]
             )
             sigma = 0.05 / placement.side[i]
-            return render(landmarks[i, chosen, :2], sigma, move[:2], 112)
+            return render(landmarks[i, marked, :2], sigma, move[:2], 112)
 
-        assert np.abs(offset(seen, expected, matrix, 112)).max() < 0.01
-        assert np.abs(seen - expected(matrix)).mean() < 1.5
+        assert np.abs(offset(image, expected, matrix, 112)).max() < 0.01
+        assert np.abs(image - expected(matrix)).mean() < 1.5
 
 
-def test_a_hole_beside_a_pixel_never_becomes_depth():
-    # A weight may be 1e-7: about one window in 3,000 has a pixel that a hole barely
-    # touches. Of these, number 124 is one.
+def test_unknown_depth_never_contributes_to_a_pixel():
+    # A weight may be 1e-7. About one window in 3,000 has a pixel to which an unknown
+    # value would contribute with such a weight; number 124 is such a window.
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:96, :96]
     inside = np.hypot(x - 47.5, y - 47.5) <= 30
@@ -144,7 +160,7 @@ def test_a_hole_beside_a_pixel_never_becomes_depth():
     assert (depth[mask == 0] == 0).all()
 
 
-def test_depth_is_sampled_as_scipy_does():
+def test_depth_equals_that_of_scipy():
     rng = np.random.default_rng(2)
     stored = rng.uniform(-0.9, 0.9, (6, 40, 40)).astype(np.float32)
     stored[rng.random(stored.shape) < 0.05] = np.nan
@@ -157,21 +173,21 @@ def test_depth_is_sampled_as_scipy_does():
     at = np.stack([*np.meshgrid(range(32), range(32)), np.ones((32, 32))])
     for i, matrix in enumerate(matrices):
         x, y = np.einsum("ij,jyx->iyx", matrix, at)
-        want = ndimage.map_coordinates(stored[i], [y, x], order=1, cval=np.nan)
-        if i == 0:  # scipy multiplies a hole by zero where it is hit exactly beside
-            want = np.full((32, 32), np.nan, np.float32)
-            want[2:, :] = stored[0, :30, 3:35]
-        np.testing.assert_array_equal(mask[i], np.isfinite(want))
-        want = np.where(np.isfinite(want), want, 0) / side[i]
-        # White noise, at fractions of 2^-16 of a pixel.
-        np.testing.assert_allclose(depth[i], want, atol=1e-4)
+        expected = ndimage.map_coordinates(stored[i], [y, x], order=1, cval=np.nan)
+        if i == 0:  # exactly on pixels, scipy would return 0 * NaN = NaN
+            expected = np.full((32, 32), np.nan, np.float32)
+            expected[2:, :] = stored[0, :30, 3:35]
+        np.testing.assert_array_equal(mask[i], np.isfinite(expected))
+        expected = np.where(np.isfinite(expected), expected, 0) / side[i]
+        # The depth is white noise, and positions are rounded to 2^-16 pixel.
+        np.testing.assert_allclose(depth[i], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_depth_follows_to_a_thousandth_of_the_unit(seed):
-    points, windows = batch(1)
+def test_depth_and_mask_move_with_the_window(seed):
+    landmarks, windows = batch(1)
     placement = augment.place(
-        points, windows, augmentation=STRONG, seed=seed, index=np.array([3])
+        landmarks, windows, augmentation=STRONG, seed=seed, index=np.array([3])
     )
     (matrix,) = placement.matrix()
     at = (np.arange(96) + 0.5) / 96
@@ -185,7 +201,7 @@ def test_depth_follows_to_a_thousandth_of_the_unit(seed):
         80,
         placement.side,
     )
-    # The same plane and disc where the window's pixels lie in the crop.
+    # The same plane and disc, at the positions of the window's pixels in the crop.
     at = (np.arange(80) + 0.5) / 80
     u, v = np.moveaxis(
         np.stack(np.meshgrid(at, at), -1) @ matrix[:, :2].T + matrix[:, 2], -1, 0
@@ -199,13 +215,13 @@ def test_depth_follows_to_a_thousandth_of_the_unit(seed):
     assert mask[inside].all()
     assert not mask[distance > 0.2 + 0.1 / 96].any()
     assert (depth[~mask] == 0).all()
-    # Nothing is known beyond the stored crop either.
+    # The depth outside the stored crop is unknown.
     outside = (np.abs(np.stack([u, v]) - 0.5) > 0.5).any(axis=0)
     assert not mask[outside].any()
     np.testing.assert_allclose(depth[mask], expected[mask], atol=1e-3)
 
 
-def test_shrinking_averages_areas_like_the_predictors_resize():
+def test_shrinking_averages_areas_like_the_predictor():
     rng = np.random.default_rng(0)
     stored = rng.integers(0, 256, (300, 300, 3)).astype(np.uint8)
     for window, limit in ((280, 0.25), (200, 0.25), (150, 0.35)):
@@ -213,9 +229,9 @@ def test_shrinking_averages_areas_like_the_predictors_resize():
         matrix = np.array(
             [[window / 300, 0, left / 300], [0, window / 300, left / 300]]
         )
-        seen = sample_image(stored, augment.to_pixels(matrix, 112, 300), 112)
+        sampled = sample_image(stored, augment.to_pixels(matrix, 112, 300), 112)
         part = stored[left : left + window, left : left + window]
         expected = crop.resize(part, 112).astype(np.float64)
-        # White noise is the worst case: every bit of aliasing shows in the spread.
-        assert seen.std() == pytest.approx(expected.std(), rel=limit)
-        assert np.corrcoef(seen.ravel(), expected.ravel())[0, 1] > 0.9
+        # In white noise, aliasing increases the standard deviation most.
+        assert sampled.std() == pytest.approx(expected.std(), rel=limit)
+        assert np.corrcoef(sampled.ravel(), expected.ravel())[0, 1] > 0.9

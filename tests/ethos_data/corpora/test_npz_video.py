@@ -1,13 +1,14 @@
-"""One npz video to frames and landmarks, or to an error that names the file."""
+"""Reads npz videos, and names the file and the reason if one cannot be used."""
 
 import numpy as np
 import pytest
 
-from ethos_data.corpora import npz_video, video
+from ethos_data.corpora import npz_video
+from ethos_data.corpora.video import CorpusError
 from tests.ethos_data import videos
 
 
-def test_time_comes_first_and_names_come_from_the_file(tmp_path):
+def test_reads_a_video_of_the_published_corpus(tmp_path):
     arrays = videos.make_arrays(frames=5)
     path = tmp_path / "Jean-Luc_Müller_Åse_12.npz"
     np.savez_compressed(path, **arrays)
@@ -27,7 +28,7 @@ def test_time_comes_first_and_names_come_from_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_time_first_is_the_same_video(tmp_path, save):
+def test_reads_the_same_video_if_time_is_the_first_axis(tmp_path, save):
     arrays = videos.make_arrays(frames=5)
     depth = np.random.default_rng(0).normal(size=(60, 72, 5))
     save(tmp_path / "last_1.npz", depth=depth, **arrays)
@@ -45,22 +46,24 @@ def test_time_first_is_the_same_video(tmp_path, save):
     np.testing.assert_array_equal(a.depth, np.moveaxis(depth, -1, 0).astype("f4"))
 
 
-def test_three_frames_of_three_channels_are_not_confused(tmp_path):
+def test_three_frames_are_not_confused_with_three_channels(tmp_path):
     arrays = videos.make_arrays(frames=3)
     np.savez(tmp_path / "a_1.npz", **arrays)
     video = npz_video.read_video(str(tmp_path / "a_1.npz"))
     np.testing.assert_array_equal(video.frames[1], arrays["colorImages"][..., 1])
 
 
-@pytest.mark.parametrize(("stride", "most"), [(1, None), (3, None), (1, 4), (2, 3)])
-def test_chosen_frames_are_read_and_numbered(tmp_path, stride, most):
+@pytest.mark.parametrize(
+    ("stride", "max_frames"), [(1, None), (3, None), (1, 4), (2, 3)]
+)
+def test_reads_and_numbers_the_selected_frames(tmp_path, stride, max_frames):
     arrays = videos.make_arrays(frames=11)
     np.savez_compressed(tmp_path / "a_1.npz", **arrays)
     video = npz_video.read_video(
-        str(tmp_path / "a_1.npz"), stride=stride, max_frames=most
+        str(tmp_path / "a_1.npz"), stride=stride, max_frames=max_frames
     )
     numbers = video.frame_numbers
-    assert len(numbers) == len(video.frames) <= (most or 11)
+    assert len(numbers) == len(video.frames) <= (max_frames or 11)
     assert (numbers % stride == 0).all()
     assert (np.diff(numbers) > 0).all()
     np.testing.assert_array_equal(
@@ -71,27 +74,21 @@ def test_chosen_frames_are_read_and_numbered(tmp_path, stride, most):
     )
 
 
-def test_a_person_without_number_is_the_whole_name():
-    assert video.person_id_of("Anna") == "Anna"
-    assert video.person_id_of("Anna_Maria_0") == "Anna_Maria"
-    assert video.video_id_of("a/b.c/Anna_0.npz") == "Anna_0"
-
-
 def test_list_videos_finds_nested_files_in_order(tmp_path):
     for name in ("z_1.npz", "a/b/y_1.NPZ", "a/x_1.npz", "a/notes.txt"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    found = npz_video.list_videos(str(tmp_path))
-    assert found == [str(tmp_path / n) for n in ("a/b/y_1.NPZ", "a/x_1.npz", "z_1.npz")]
+    paths = npz_video.list_videos(str(tmp_path))
+    assert paths == [str(tmp_path / n) for n in ("a/b/y_1.NPZ", "a/x_1.npz", "z_1.npz")]
 
 
 def without(name):
     return lambda a: a.pop(name)
 
 
-def changed(**made):
-    return lambda a: a.update({k: f(a) for k, f in made.items()})
+def changed(**functions):
+    return lambda a: a.update({name: f(a) for name, f in functions.items()})
 
 
 @pytest.mark.parametrize(
@@ -121,20 +118,20 @@ def changed(**made):
         ),
     ],
 )
-def test_a_strange_file_is_an_error_with_path_and_reason(tmp_path, change, reason):
+def test_names_path_and_reason_of_an_unusable_file(tmp_path, change, reason):
     arrays = videos.make_arrays()
     change(arrays)
-    path = str(tmp_path / "strange_1.npz")
+    path = str(tmp_path / "unusable_1.npz")
     np.savez(path, **arrays)
-    with pytest.raises(video.CorpusError, match=reason) as caught:
+    with pytest.raises(CorpusError, match=reason) as error:
         npz_video.read_video(path)
-    assert str(caught.value) == f"{path}: {caught.value.reason}"
-    assert "\n" not in str(caught.value)
+    assert str(error.value) == f"{path}: {error.value.reason}"
+    assert "\n" not in str(error.value)
 
 
-def test_a_file_that_cannot_be_opened_is_an_error_of_the_same_kind(tmp_path):
-    path = tmp_path / "gone_1.npz"
-    path.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(video.CorpusError, match="cannot be read") as caught:
+def test_names_a_file_that_cannot_be_opened(tmp_path):
+    path = tmp_path / "broken_link_1.npz"
+    path.symlink_to(tmp_path / "missing")
+    with pytest.raises(CorpusError, match="cannot be read") as error:
         npz_video.read_video(str(path))
-    assert caught.value.path == str(path)
+    assert error.value.path == str(path)
