@@ -9,7 +9,7 @@ import argparse
 import pathlib
 import shutil
 
-from benchmarks import corpora, measure
+from benchmarks import corpora, process
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
             )
             data_dir = args.work_dir / "data"
             shutil.rmtree(data_dir, ignore_errors=True)
-            cost = measure.run(
+            cost = process.run(
                 [
                     *("-m", "pipelines.convert", "--corpus_dir", str(corpus_dir)),
                     *("--data_dir", str(data_dir), "--depth_method", "delaunay"),
@@ -47,7 +47,7 @@ def main() -> None:
             peaks.append(cost.peak_bytes)
             print(
                 f"| {frames:,} | {raw:.1f} | {workers} | {cost.peak_bytes / 1e6:.0f} | "
-                f"{cost.peak_worker_bytes / 1e6:.0f} |",
+                f"{cost.peak_process_bytes / 1e6:.0f} |",
                 flush=True,
             )
         print(f"\n{workers} workers: {100 * (peaks[1] / peaks[0] - 1):+.1f} %\n")

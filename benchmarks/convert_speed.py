@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 
-from benchmarks import corpora, measure
+from benchmarks import corpora, process
 from ethos_data import depth_codec, records
 from ethos_data.corpora import npz_video
 from ethos_data.storage import npz
@@ -85,7 +85,7 @@ def slow(
     """Frames per second, frames per second of processor time, peak memory in MB."""
     out = args.work_dir / function
     shutil.rmtree(out, ignore_errors=True)
-    cost = measure.run(
+    cost = process.run(
         [
             # TFDS asks for the builder's package, which `-m` does not have.
             *("-c", "from benchmarks import writers; writers.main()"),
@@ -104,7 +104,7 @@ def ours(
     """The same of the command as a user runs it."""
     out = args.work_dir / "ours"
     shutil.rmtree(out, ignore_errors=True)
-    cost = measure.run(
+    cost = process.run(
         [
             *("-m", "pipelines.convert", "--corpus_dir", str(corpus_dir)),
             *("--data_dir", str(out), "--depth_method", args.depth_method),
