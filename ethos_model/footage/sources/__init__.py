@@ -1,0 +1,1 @@
+"""The kinds of video sources behind `ethos_model.footage.reader.open_video`."""
