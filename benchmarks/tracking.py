@@ -20,7 +20,7 @@ import numpy as np
 from ethos_data.errors import cli
 from ethos_data.topology import face_box, face_size
 from ethos_model.footage.finder import Detection, Detector
-from ethos_model.footage.reader import open_source
+from ethos_model.footage.reader import open_video
 from ethos_model.footage.smoother import OneEuroOptions
 from ethos_model.footage.tracker import FaceTracker, TrackerOptions
 from gui.viewer.session import Loaded, Setup, load
@@ -75,7 +75,7 @@ def measure(path: str, loaded: Loaded) -> str:
     tracker = FaceTracker(loaded.predictor, loaded.detector)
     frames = with_face = unsure = 0
     ids, first = set(), None
-    with open_source(path) as source:
+    with open_video(path) as source:
         name = source.info.name
         while (frame := source.read()) is not None:
             faces = tracker.update(frame.image, frame.timestamp)

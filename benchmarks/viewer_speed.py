@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from ethos_data.errors import cli
-from ethos_model.footage.reader import Frame, open_source
+from ethos_model.footage.reader import Frame, open_video
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.writer import VideoRecorder
 from gui import sample
@@ -43,7 +43,7 @@ def make_video(path: str) -> str:
     """
     with VideoRecorder(path, FPS) as recorder:
         for _ in range(12):
-            with open_source(sample.SAMPLE) as source:
+            with open_video(sample.SAMPLE) as source:
                 for _ in range(sample.FRAMES_PER_PERSON):
                     frame = source.read()
                     assert frame is not None
@@ -85,7 +85,7 @@ def stages(path: str, setup: Setup) -> None:
     tracker = FaceTracker(loaded.predictor, loaded.detector)
     clock = Clock()
     found = 0
-    with open_source(path) as source:
+    with open_video(path) as source:
         while True:
             frame = clock.measure("decode", source.read)
             if not isinstance(frame, Frame):
@@ -166,7 +166,7 @@ def mediapipe(path: str) -> None:
         print(f"MediaPipe: not measured ({error})")
         return
     clock, found = Clock(), 0
-    with face_mesh.FaceMesh() as mesh, open_source(path) as source:
+    with face_mesh.FaceMesh() as mesh, open_video(path) as source:
         while (frame := source.read()) is not None:
             image = frame.image
             result = clock.measure("face mesh", lambda image=image: mesh.process(image))
@@ -185,7 +185,7 @@ def dlib(path: str, predictor: str | None) -> None:
     detector = library.get_frontal_face_detector()
     shape = library.shape_predictor(predictor) if predictor else None
     clock, found = Clock(), 0
-    with open_source(path) as source:
+    with open_video(path) as source:
         while (frame := source.read()) is not None:
             image = frame.image
             boxes = clock.measure("HOG", lambda image=image: detector(image, 0))

@@ -95,7 +95,7 @@ def annotate(
     frames = with_face = 0
     table = LandmarkTable(job.video, model_name)
     with contextlib.ExitStack() as outer, contextlib.ExitStack() as stack:
-        source = stack.enter_context(reader.open_source(job.video))
+        source = stack.enter_context(reader.open_video(job.video))
         # Begun now: hours later it would be late to learn of a place that is not there.
         tables = [outer.enter_context(replacing_table(path)) for path in job.tables]
         info = source.info
@@ -275,7 +275,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         degradation=degradation,
     )
     if len(jobs) == 1:  # a name that is no video should not wait for TensorFlow
-        reader.open_source(jobs[0].video).close()
+        reader.open_video(jobs[0].video).close()
 
     def make_tracker() -> FaceTracker:
         loaded = load(Setup(args.model, args.detector))

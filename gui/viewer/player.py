@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ethos_data.errors import EthosError
-from ethos_model.footage.reader import Frame, Info, Source, open_source
+from ethos_model.footage.reader import Frame, Info, Source, open_video
 
 LATE: Final = 0.12
 """Seconds behind the clock from which frames are skipped to catch up."""
@@ -159,7 +159,7 @@ class Player(threading.Thread):
 
     def _open(self, spec: str, old: Source | None) -> Source | None:
         try:
-            source = open_source(spec)
+            source = open_video(spec)
         except (EthosError, OSError) as error:
             self._set(opening=False, error=str(error))
             return old

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ethos_data.errors import EthosError
-from ethos_model.footage.reader import Images, open_source
+from ethos_model.footage.reader import open_video
+from ethos_model.footage.sources.images import ImageSequence, Page
 from gui import annotate, jobs
 from tests.gui import fakes
 
@@ -51,7 +52,7 @@ def test_one_video_with_everything(clip, tmp_path, capsys):
         "000020.png",
         "stills.json",
     ]
-    with open_source(f"{out}/v.mp4") as source:
+    with open_video(f"{out}/v.mp4") as source:
         assert sum(1 for _ in iter(source.read, None)) == 30
         width, height = source.info.size
     assert (width, height) == (720 + 240, 480)  # three times as large, and two tiles
@@ -61,7 +62,7 @@ def test_points_are_drawn_where_there_is_a_face_and_nowhere_else(clip, tmp_path)
     out = str(tmp_path / "v.avi")
     assert annotate.main([clip, "--output", out, "--beside"]) == 0
     plain = annotate.compose.resized
-    with open_source(clip) as source, open_source(out) as result:
+    with open_video(clip) as source, open_video(out) as result:
         for index in range(30):
             before, after = source.read().image, result.read().image
             large = plain(before, 3.0)
@@ -133,7 +134,7 @@ def test_the_video_can_be_degraded_first(clip, tmp_path):
     out = str(tmp_path / "v.avi")
     flags = [clip, "--output", out, "--beside", "--darkness", "0.75"]
     assert annotate.main(flags) == 0
-    with open_source(clip) as source, open_source(out) as result:
+    with open_video(clip) as source, open_video(out) as result:
         bright, dark = source.read().image.mean(), result.read().image.mean()
     assert dark == pytest.approx(0.25 * bright, rel=0.15)
 
@@ -141,7 +142,7 @@ def test_the_video_can_be_degraded_first(clip, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        (["missing.mp4", "--csv", "t.csv"], "missing.mp4: there is no such file"),
+        (["missing.mp4", "--csv", "t.csv"], "missing.mp4: no such file"),
         (["CLIP"], "Nothing to write"),
         (
             ["CLIP", "--csv", "t.csv", "--darkness", "2"],
@@ -157,7 +158,7 @@ def test_the_video_can_be_degraded_first(clip, tmp_path):
         (["CLIP", "--output", "FOLDER"], "is a folder; name a file in it"),
         (["CLIP", "--stills", "FOLDER"], "clip.avi lies in it; name another one"),
         (["FOLDER", "--output", "FOLDER"], "name another folder"),
-        (["caf\udce9.avi", "--csv", "t.csv"], "caf\\udce9.avi: there is no such file"),
+        (["caf\udce9.avi", "--csv", "t.csv"], "caf\\udce9.avi: no such file"),
     ],
 )
 def test_expected_failures_are_one_line(
@@ -250,7 +251,7 @@ def test_a_list_may_begin_with_a_byte_order_mark(tmp_path):
 
 
 def test_ctrl_c_ends_a_camera_and_keeps_what_came(tmp_path, monkeypatch, capsys):
-    class Camera(Images):
+    class Camera(ImageSequence):
         def read(self):
             if self.position == 3:
                 signal.raise_signal(signal.SIGINT)
@@ -260,9 +261,9 @@ def test_ctrl_c_ends_a_camera_and_keeps_what_came(tmp_path, monkeypatch, capsys)
     fakes.draw_face(image, fakes.face_box_at(0))
     path = str(tmp_path / "frame.png")
     cv2.imwrite(path, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    camera = Camera("camera 0", [path] * 99)
+    camera = Camera("camera 0", [Page(path)] * 99)
     camera.info = dataclasses.replace(camera.info, live=True)
-    monkeypatch.setattr(annotate.video, "open_source", lambda spec: camera)
+    monkeypatch.setattr(annotate.reader, "open_video", lambda spec: camera)
     handler = signal.getsignal(signal.SIGINT)
     out = str(tmp_path / "t.npz")
     assert annotate.main(["camera:0", "--npz", out]) == 0
@@ -275,7 +276,7 @@ def test_ctrl_c_ends_a_camera_and_keeps_what_came(tmp_path, monkeypatch, capsys)
 def test_what_is_drawn_can_be_chosen(clip, tmp_path):
     out = str(tmp_path / "v.avi")
     assert annotate.main([clip, "--output", out, "--beside", "--draw"]) == 0
-    with open_source(clip) as source, open_source(out) as result:
+    with open_video(clip) as source, open_video(out) as result:
         large = annotate.compose.resized(source.read().image, 3.0)
         assert np.abs(large.astype(int) - result.read().image).mean() < 3
 

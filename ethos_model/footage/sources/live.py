@@ -10,6 +10,7 @@ import av
 import cv2
 import numpy as np
 
+from ethos_model.footage.sources.header import nominal_fps
 from ethos_model.footage.sources.interlace import Decoded, Deinterlacer
 from ethos_model.footage.sources.packets import PacketDecoder
 from ethos_model.footage.sources.pixels import PixelConverter
@@ -21,7 +22,6 @@ from ethos_model.footage.sources.source import (
     VideoError,
     valid_fps,
 )
-from ethos_model.footage.sources.header import nominal_fps
 
 SCHEMES: Final = (
     *("rtsp", "rtsps", "rtmp", "rtmps", "http", "https"),
@@ -134,7 +134,7 @@ class LiveStream(Source):
     def _on_packet(self, packet: av.Packet) -> None:
         self._seen_key |= packet.is_keyframe
 
-    def _on_error(self, packet: av.Packet) -> None:
+    def _on_error(self, packet: av.Packet | None) -> None:
         self._errors += self._seen_key  # a stream may start between two key frames
 
     def _frames(self) -> Iterator[Decoded]:

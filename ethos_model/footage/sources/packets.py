@@ -29,8 +29,8 @@ class PacketDecoder:
       container: The open file.
       stream: The video stream in it.
       on_packet: Called with each packet of the video before it is decoded.
-      on_error: Called with each packet that is damaged or cannot be decoded.
-      reading_errors: Number of reads that failed.
+      on_error: Called with each packet that is damaged or cannot be decoded, and with
+        None when a read failed.
       end_seconds: Largest end of a packet of any stream that was read, in seconds on
         the clock of the container.
     """
@@ -62,7 +62,7 @@ class PacketDecoder:
             "name": name,
         }
         self.on_packet: Callable[[av.Packet], None] = _ignore
-        self.on_error: Callable[[av.Packet], None] = _ignore
+        self.on_error: Callable[[av.Packet | None], None] = _ignore
         try:
             self.container = av.open(
                 path, options=options or {}, timeout=timeout, metadata_errors="replace"
@@ -78,9 +78,9 @@ class PacketDecoder:
         context.thread_type, context.thread_count = "AUTO", DECODER_THREADS
         context.options = {"max_pixels": str(_MAX_PIXELS)}
         self.end_seconds = 0.0
-        self.reading_errors = 0
         self._packets = self._demux()
         self._unsettled = 0
+        self._after_seek = False
 
     def _demux(self) -> Iterator[av.Packet]:
         """All packets of the file; a failed read is tried again."""
@@ -93,7 +93,7 @@ class PacketDecoder:
                 return
             except av.FFmpegError:
                 failures += 1
-                self.reading_errors += 1
+                self.on_error(None)
 
     def packets(self) -> Iterator[av.Packet]:
         """Yields the packets of the video from the current place to the end."""
@@ -106,8 +106,9 @@ class PacketDecoder:
                 continue
             if self._unsettled:
                 self._unsettled -= packet.pos is not None
-                if self._unsettled:
-                    continue
+            if self._unsettled or (self._after_seek and not packet.is_keyframe):
+                continue
+            self._after_seek = False
             yield packet
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
@@ -147,6 +148,7 @@ class PacketDecoder:
         except av.FFmpegError:
             return False
         self._packets = self._demux()
+        self._after_seek = True
         if self.container.format.name == "mpeg":
             # After a seek, FFmpeg gives the first packets of an MPEG program stream
             # the timestamps of others, up to the second packet with its own place.
@@ -164,7 +166,7 @@ class PacketDecoder:
         self.container.close()
 
 
-def _ignore(packet: av.Packet) -> None:
+def _ignore(packet: av.Packet | None) -> None:
     """Does nothing with a packet."""
 
 

@@ -110,15 +110,15 @@ class VideoFile(Source):
         if not self._timeline.complete:
             self._timeline.add(packet, is_new=self._extends)
 
-    def _on_error(self, packet: av.Packet) -> None:
+    def _on_error(self, packet: av.Packet | None) -> None:
         # A recording that starts between two key frames is not damaged.
         if self._meter is not None and self._seen_key:
-            self._meter.add_error(self._packet_seconds(packet.pts))
+            self._meter.add_error(self._packet_seconds(packet))
 
-    def _packet_seconds(self, pts: int | None) -> float | None:
-        if pts is None or self._first_pts is None:
+    def _packet_seconds(self, packet: av.Packet | None) -> float | None:
+        if packet is None or packet.pts is None or self._first_pts is None:
             return None
-        return (pts - self._first_pts) * self._timeline.seconds_per_tick
+        return (packet.pts - self._first_pts) * self._timeline.seconds_per_tick
 
     def _restart_at(self, index: int, *, extends: bool = True) -> None:
         """Prepares for frames from a new place in the file.

@@ -1,215 +1,206 @@
-import os
-import pathlib
+"""Opening, numbering, seeking and timestamps of the video reader."""
 
-import cv2
+import fractions
+import os
+import random
+
 import numpy as np
 import pytest
 
-from ethos_model.footage import reader
-from tests.gui import fakes
+from ethos_model.footage.reader import VideoError, open_video
+from tests.ethos_model.footage import clips
+
+IMAGES = [clips.image(number) for number in range(60)]
+GOP = {"bf": "3", "g": "12"}
+TICK = fractions.Fraction(1, 1000)
+UNEVEN = np.cumsum([0, *np.random.default_rng(5).integers(1, 200, 59)]).tolist()
+
+KINDS = {
+    "b_frames.mp4": {"options": GOP},
+    "b_frames.mkv": {"options": GOP},
+    "b_frames.ts": {"options": GOP},
+    "b_frames.flv": {"options": GOP},
+    "open_gop.mp4": {"options": {**GOP, "x264-params": "open-gop=1"}},
+    "h264.avi": {"options": GOP},
+    "mpeg4.avi": {"codec": "mpeg4", "options": {"bf": "2", "g": "12"}},
+    "mjpeg.avi": {"codec": "mjpeg", "pixel_format": "yuvj420p"},
+    "mpeg2.mpg": {"codec": "mpeg2video", "options": {"bf": "2", "g": "12"}},
+    "mpeg2.ts": {"codec": "mpeg2video", "options": {"bf": "2", "g": "12"}},
+    "wmv2.wmv": {"codec": "wmv2", "options": {"g": "12"}},
+    "vp9.webm": {"codec": "libvpx-vp9", "options": {"g": "12", "cpu-used": "8"}},
+    "hevc.mp4": {
+        "codec": "libx265",
+        "options": {"x265-params": "log-level=none:keyint=12", "preset": "ultrafast"},
+    },
+    "variable.mp4": {"options": GOP, "ticks": UNEVEN, "tick": TICK},
+    "variable.mkv": {"options": GOP, "ticks": UNEVEN, "tick": TICK},
+    # The ten frames before time zero are removed by the file's edit list.
+    "edit_list.mp4": {
+        "options": GOP,
+        "ticks": [40 * (number - 10) for number in range(60)],
+        "tick": TICK,
+    },
+    "raw.h264": {"options": GOP, "rate": 30},
+}
 
 
-def read_all(path):
-    with reader.open_source(str(path)) as source:
-        frames = []
-        while (frame := source.read()) is not None:
-            frames.append(frame)
-        return source.info, frames
+def expected_times(name):
+    if name.startswith("variable"):
+        return [ticks / 1000 for ticks in UNEVEN]
+    count = 50 if name == "edit_list.mp4" else 60
+    return [number / (30 if name == "raw.h264" else 25) for number in range(count)]
 
 
-def face_left(image):
-    return fakes.skin_boxes(image)[0][0]
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    place = tmp_path_factory.mktemp("kinds")
+    for name, options in KINDS.items():
+        clips.write(str(place / name), IMAGES, **options)
+    return place
 
 
-@pytest.mark.parametrize("name", ["a.avi", "b.mkv"])
-def test_frames_in_order_with_their_times(tmp_path, name):
-    path = fakes.write_video(str(tmp_path / name), 30)
-    info, frames = read_all(path)
-    assert info.size == (240, 160)
-    assert info.fps == pytest.approx(25)
-    assert [frame.index for frame in frames] == list(range(30))
-    times = [frame.timestamp for frame in frames]
-    np.testing.assert_allclose(times, np.arange(30) / 25, atol=1e-3)
-    for frame in frames:
-        expected = fakes.face_box_at(frame.index)[0]
-        assert face_left(frame.image) == pytest.approx(expected, abs=2)
+@pytest.mark.parametrize("name", KINDS)
+def test_frames_have_the_numbers_and_times_of_the_file(directory, name):
+    path = str(directory / name)
+    frames = clips.read_all(path)
+    times = expected_times(name)
+    assert [frame.index for frame in frames] == list(range(len(times)))
+    # Matroska stores milliseconds.
+    np.testing.assert_allclose([f.timestamp for f in frames], times, atol=1.1e-3)
+    shown = [clips.number_in(frame.image) for frame in frames]
+    assert shown == list(range(60 - len(times), 60))
+    with open_video(path) as source:
+        assert source.info.size == clips.SIZE
+        assert source.damage is None
+        if not name.startswith("variable"):
+            assert source.info.fps == pytest.approx(30 if "raw" in name else 25)
 
 
-@pytest.mark.parametrize(("suffix", "codec"), [("mp4", "mp4v"), ("avi", "MJPG")])
-def test_seeking_reaches_the_frame(tmp_path, suffix, codec):
-    path = fakes.write_video(str(tmp_path / f"v.{suffix}"), 80, codec=codec)
-    with reader.open_source(path) as source:
-        for index in (70, 3, 0, 75, 40, 41, 12, 79):
+@pytest.mark.parametrize("name", KINDS)
+def test_every_frame_can_be_reached_by_a_seek(directory, name):
+    path = str(directory / name)
+    frames = clips.read_all(path)
+    order = list(range(len(frames)))
+    random.Random(0).shuffle(order)
+    with open_video(path) as source:
+        for index in order:
             source.seek(index)
-            frame = source.read()
-            assert frame.index == index
-            # The face may leave the picture to the right: compare its left edge.
-            expected = fakes.face_box_at(index)[0]
-            assert face_left(frame.image) == pytest.approx(expected, abs=2)
-            assert frame.timestamp == pytest.approx(index / 25, abs=1e-3)
+            assert source.position == index
+            assert clips.digest(source.read()) == clips.digest(frames[index])
+            assert source.index_at(frames[index].timestamp) == index
+
+
+@pytest.mark.parametrize("name", ["b_frames.mp4", "variable.mkv", "h264.avi"])
+def test_reading_goes_on_after_a_seek(directory, name):
+    path = str(directory / name)
+    frames = clips.read_all(path)
+    for start in (31, 7):
+        with open_video(path) as source:
+            source.seek(start)
+            rest = list(iter(source.read, None))
+            assert source.position == 60
+        assert [*map(clips.digest, rest)] == [*map(clips.digest, frames[start:])]
+
+
+def test_a_seek_backwards_keeps_the_numbers_of_later_frames(directory):
+    path = str(directory / "variable.mp4")
+    frames = clips.read_all(path)
+    with open_video(path) as source:
+        for _ in range(20):
+            source.read()
+        source.seek(3)
+        rest = list(iter(source.read, None))
+    assert [*map(clips.digest, rest)] == [*map(clips.digest, frames[3:])]
+
+
+def test_a_seek_behind_the_end_leaves_no_frame(directory):
+    with open_video(str(directory / "b_frames.mp4")) as source:
+        source.seek(1000)
+        assert source.read() is None
+        assert source.position == 60
+        source.seek(59)
+        assert clips.number_in(source.read().image) == 59
         assert source.read() is None
 
 
-def test_skipping_is_reading_without_looking(tmp_path):
-    path = fakes.write_video(str(tmp_path / "v.avi"), 10)
-    with reader.open_source(path) as source:
+def test_skip_passes_over_one_frame(directory):
+    with open_video(str(directory / "b_frames.mp4")) as source:
         assert source.skip()
         assert source.read().index == 1
         assert source.skip()
         assert source.read().index == 3
         while source.skip():
             pass
+        assert source.position == 60
         assert source.read() is None
 
 
-def test_folders_of_images_in_natural_order(tmp_path):
-    for number in (10, 2, 1):
-        image = np.full((20, 30, 3), 20 * number, np.uint8)
-        cv2.imwrite(str(tmp_path / f"frame {number}.png"), image)
-    (tmp_path / "frame 3.png").write_bytes(b"damaged")
-    (tmp_path / "notes.txt").write_text("no image")
-    info, frames = read_all(tmp_path)
-    assert info.frame_count == 4
-    assert [int(frame.image[0, 0, 0]) for frame in frames] == [20, 40, 200]
+def test_joined_recordings_keep_their_order(tmp_path):
+    parts = []
+    for number in range(2):
+        path = clips.write(
+            str(tmp_path / f"{number}.ts"), IMAGES[30 * number : 30 * number + 30]
+        )
+        with open(path, "rb") as file:
+            parts.append(file.read())
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(parts))
+    frames = clips.read_all(str(joined))
+    assert [clips.number_in(frame.image) for frame in frames] == list(range(60))
+    assert [frame.index for frame in frames] == list(range(60))
+    steps = np.diff([frame.timestamp for frame in frames])
+    np.testing.assert_allclose(steps, 0.04, atol=1e-3)
 
 
-def test_a_damaged_image_is_passed_over_also_the_first(tmp_path):
-    (tmp_path / "1.png").write_bytes(b"no image")
-    for number in (2, 3):
-        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((8, 12, 3), np.uint8))
-    with reader.open_source(str(tmp_path)) as source:
-        assert source.info.size == (12, 8)
-        assert [frame.index for frame in iter(source.read, None)] == [1, 2]
-
-
-def test_names_that_mislead_opencv(tmp_path, monkeypatch):
-    clip = fakes.write_video(str(tmp_path / "clip.avi"), 3)
+def test_names_that_look_like_urls_or_are_not_utf8(tmp_path, monkeypatch):
+    clips.write(str(tmp_path / "clip.mp4"), IMAGES[:3])
     monkeypatch.chdir(tmp_path)
-    os.rename(clip, "12:30.avi")  # not a protocol called 12
-    with reader.open_source("12:30.avi") as source:
-        assert source.info.name == "12:30.avi"
-    name = b"caf\xe9.avi".decode("utf-8", "surrogateescape")
-    os.rename("12:30.avi", name)  # OpenCV crashes on it
-    with pytest.raises(reader.VideoError, match=r"caf\\udce9\.avi: .*rename it"):
-        reader.open_source(name)
+    names = ["12:30.mp4", b"caf\xe9 100%d.mp4".decode("utf-8", "surrogateescape")]
+    for old, new in zip(["clip.mp4", *names], names, strict=False):
+        os.rename(old, new)
+        with open_video(new) as source:
+            assert source.info.name == new
+            assert len(list(iter(source.read, None))) == 3
+            source.seek(1)
+            assert source.read().index == 1
 
 
-def test_one_image_in_colour_whatever_its_kind(tmp_path):
-    path = tmp_path / "grey ö.png"
-    data = cv2.imencode(".png", np.full((12, 16), 40000, np.uint16))[1]
-    path.write_bytes(data.tobytes())
-    info, frames = read_all(path)
-    assert info.size == (16, 12)
-    assert len(frames) == 1
-    assert frames[0].image.dtype == np.uint8
-    assert frames[0].image.shape == (12, 16, 3)
-    assert frames[0].image[0, 0].tolist() == [156, 156, 156]  # 40000 / 65536 * 256
-
-
-@pytest.mark.parametrize("name", ["film.mp4", "picture.png", "list"])
-def test_what_is_no_video_is_named(tmp_path, name):
+@pytest.mark.parametrize("name", ["film.mp4", "picture.png", "list", "notes.txt"])
+def test_a_file_that_is_no_video_is_named(tmp_path, name, capfd):
     path = tmp_path / name
-    path.write_bytes(b"this is not a video, whatever its name says" * 10)
-    with pytest.raises(reader.VideoError, match=name):
-        reader.open_source(str(path))
-    with pytest.raises(reader.VideoError, match="no such file"):
-        reader.open_source(str(tmp_path / "missing.mp4"))
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(reader.VideoError, match="without images"):
-        reader.open_source(str(empty))
+    for content in (b"this is not a video, whatever its name says" * 10, b""):
+        path.write_bytes(content)
+        with pytest.raises(VideoError, match=name) as caught:
+            open_video(str(path))
+        assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
 
 
-def test_a_video_cut_short_gives_what_is_there(tmp_path):
-    whole = fakes.write_video(str(tmp_path / "whole.avi"), 40)
-    data = pathlib.Path(whole).read_bytes()
-    cut = tmp_path / "cut.avi"
-    cut.write_bytes(data[: len(data) // 2])
-    _, frames = read_all(cut)
-    assert 5 < len(frames) < 40
+def test_a_file_without_video_is_named(tmp_path):
+    path = str(tmp_path / "sound.mp4")
+    clips.write(path, IMAGES[:1], sound_seconds=0.2)
+    import av
+
+    sound = str(tmp_path / "sound.m4a")
+    with av.open(path) as source, av.open(sound, "w", format="mp4") as target:
+        stream = target.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    with pytest.raises(VideoError, match=r"sound\.m4a: contains no video"):
+        open_video(sound)
 
 
-def test_natural_order():
-    names = ["b2", "a10", "a2", "a", "2", "10", "1"]
-    ordered = sorted(names, key=reader.natural)
-    assert ordered == ["1", "2", "10", "a", "a2", "a10", "b2"]
-
-
-def boxes_of(data, start, end):
-    """(type, start, end) of the boxes of an MP4 file between two offsets."""
-    while start < end:
-        size = int.from_bytes(data[start : start + 4], "big")
-        yield data[start + 4 : start + 8], start, start + size
-        start += size
-
-
-def replaced(data, path, change):
-    """MP4 bytes with the content of a box changed; parents' sizes follow.
-
-    The index (moov) stands behind the pictures, so that no offset in it changes.
-    """
-    for name, start, end in boxes_of(data, 0, len(data)):
-        if name == path[0]:
-            inside = data[start + 8 : end]
-            inside = replaced(inside, path[1:], change) if path[1:] else change(inside)
-            head = (len(inside) + 8).to_bytes(4, "big") + name
-            return data[:start] + head + inside + data[end:]
-    raise AssertionError(path)
-
-
-def test_a_phones_turned_video_stands_upright(tmp_path):
-    path = pathlib.Path(fakes.write_video(str(tmp_path / "v.mp4"), 3, codec="mp4v"))
-
-    def turn(header):  # the matrix of ISO 14496-12, 8.3.2: a quarter turn clockwise
-        matrix = [0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30]
-        packed = b"".join(v.to_bytes(4, "big", signed=True) for v in matrix)
-        return header[:40] + packed + header[76:]
-
-    path.write_bytes(replaced(path.read_bytes(), [b"moov", b"trak", b"tkhd"], turn))
-    info, frames = read_all(path)
-    assert info.size == (160, 240)  # 240 x 160 as stored
-    x0, y0, x1, y1 = fakes.face_box_at(0)
-    # (x, y) of the stored picture, 160 high, comes to (159 - y, x).
-    upright = fakes.skin_boxes(frames[0].image)[0]
-    np.testing.assert_allclose(upright, [159 - y1, x0, 159 - y0, x1], atol=2)
-
-
-def test_a_variable_frame_rate_keeps_its_times(tmp_path):
-    path = pathlib.Path(fakes.write_video(str(tmp_path / "v.mp4"), 10, codec="mp4v"))
-
-    def hasten(table):  # stts: the last five frames stay half as long
-        step = int.from_bytes(table[12:16], "big")
-        entries = [(5, step), (5, step // 2)]
-        packed = b"".join(v.to_bytes(4, "big") for pair in entries for v in pair)
-        return table[:4] + (2).to_bytes(4, "big") + packed
-
-    boxes = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"]
-    path.write_bytes(replaced(path.read_bytes(), boxes, hasten))
-    _, frames = read_all(path)
-    gaps = np.diff([frame.timestamp for frame in frames])
-    np.testing.assert_allclose(gaps, [0.04] * 5 + [0.02] * 4, atol=2e-3)
-
-
-def test_seeking_is_exact_at_a_variable_frame_rate(tmp_path):
-    path = pathlib.Path(fakes.write_video(str(tmp_path / "v.mp4"), 200, codec="mp4v"))
-
-    def hasten(table):
-        step = int.from_bytes(table[12:16], "big")
-        entries = [(60, step), (140, step // 3)]
-        packed = b"".join(v.to_bytes(4, "big") for pair in entries for v in pair)
-        return table[:4] + (2).to_bytes(4, "big") + packed
-
-    boxes = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"]
-    path.write_bytes(replaced(path.read_bytes(), boxes, hasten))
-    _, frames = read_all(path)
-    with reader.open_source(str(path)) as source:
-        while source.skip():  # what was seen once is known
-            pass
-        assert source.position == 200
-        for index in (150, 20, 199, 75, 0, 120):
-            source.seek(index)
-            frame = source.read()
-            assert frame.index == index
-            assert frame.timestamp == pytest.approx(frames[index].timestamp, abs=1e-3)
-            assert np.abs(frame.image.astype(int) - frames[index].image).max() < 3
-            assert source.index_at(frame.timestamp) == index
+def test_missing_files_and_empty_directories_are_named(tmp_path):
+    with pytest.raises(VideoError, match=r"missing\.mp4: no such file"):
+        open_video(str(tmp_path / "missing.mp4"))
+    with pytest.raises(VideoError, match="no images in this directory"):
+        open_video(str(tmp_path))
+    with pytest.raises(VideoError, match="no file matches this pattern"):
+        open_video(str(tmp_path / "frame%04d.png"))
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(VideoError, match=r"pipe\.mp4: not a regular file"):
+        open_video(str(tmp_path / "pipe.mp4"))
+    with pytest.raises(VideoError, match="protocol must be one of"):
+        open_video("gopher://example.org/clip.mp4")

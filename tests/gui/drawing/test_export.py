@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ethos_data.errors import EthosError
-from ethos_model.footage.reader import open_source
+from ethos_model.footage.reader import open_video
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.writer import VideoRecorder
 from gui.drawing import export, surface
@@ -82,7 +82,7 @@ def test_recorded_frames_are_shown_at_their_time(tmp_path):
     with VideoRecorder(path, 25) as recorder:
         for time, shade in shades.items():
             recorder.write(np.full((32, 48, 3), shade, np.uint8), time)
-    with open_source(path) as source:
+    with open_video(path) as source:
         seen = []
         while (frame := source.read()) is not None:
             seen.append(round(float(frame.image.mean()) / 50) * 50)
@@ -105,7 +105,7 @@ def recorded(path, frames, fps):
     with VideoRecorder(path, fps) as recorder:
         for time, shade in frames:
             recorder.write(np.full((32, 48, 3), shade, np.uint8), time)
-    with open_source(path) as source:
+    with open_video(path) as source:
         return [round(float(f.image.mean())) for f in iter(source.read, None)]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ethos_data.errors import EthosError
-from ethos_model.footage.reader import open_source
+from ethos_model.footage.reader import open_video
 from gui import sample
 from gui.viewer.session import (
     Failed,
@@ -39,7 +39,7 @@ def shipped():
 def test_the_shipped_model_follows_the_sample(shipped):
     session = Session(shipped)
     found = []
-    with open_source(sample.SAMPLE) as source:
+    with open_video(sample.SAMPLE) as source:
         for frame in iter(source.read, None):
             reply = session.process(request(frame.image, frame.timestamp))
             found.append(reply.faces)
