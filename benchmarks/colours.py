@@ -20,9 +20,9 @@ from ethos_data.errors import cli
 from ethos_model import evaluate, metrics
 from ethos_model.evaluation import samples
 from ethos_model.evaluation.conditions import CLEAN
+from ethos_model.evaluation.degraded import DegradedBatch
 from ethos_model.evaluation.gather import BATCH
 from ethos_model.evaluation.scores import grey
-from ethos_model.evaluation.shown import Shown
 
 
 def _grey(images: np.ndarray) -> np.ndarray:
@@ -52,7 +52,9 @@ def run(data_dir: str, model: str | None, split: str) -> list[str]:
     found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     everything = list(samples.read_samples(data_dir, split))
     for start in range(0, len(everything), BATCH):
-        shown = Shown(CLEAN, everything[start : start + BATCH], seed=0, number=start)
+        shown = DegradedBatch(
+            CLEAN, everything[start : start + BATCH], seed=0, number=start
+        )
         truth = shown.truth(network.depth_size)
         images = shown.images(network.image_size).astype(np.float32)
         for name, cast in CASTS.items():
