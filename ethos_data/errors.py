@@ -1,4 +1,4 @@
-"""Expected failures: one clear line instead of a traceback."""
+"""Expected failures, which a command reports in one line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _EXTRAS = {
     "distributed": "dask",
     "tensorboard": "tensorboard",
 }
-"""The optional dependencies and the extra of this package that installs each."""
+"""For each optional dependency, the extra of this package that installs it."""
 
 
 class EthosError(Exception):
-    """A failure that the user can correct. The text names the file and the reason."""
+    """A failure that the user can correct. The text contains path and reason."""
 
 
 def cli(main: Callable[..., int]) -> Callable[..., int]:
@@ -42,7 +42,7 @@ def cli(main: Callable[..., int]) -> Callable[..., int]:
     | EthosError, OSError | `error: ` and one line | 1 |
     | an optional package is missing | `error: ` and the command that installs it | 1 |
     | Ctrl-C | `interrupted` | 130 |
-    | the reader of stdout has gone (`\\| head`) | nothing | 0 |
+    | stdout is closed (`\\| head`) | nothing | 0 |
 
     Any other exception is a defect of ETHOS and keeps its traceback.
     """
@@ -71,7 +71,7 @@ def cli(main: Callable[..., int]) -> Callable[..., int]:
 
 
 def one_line(error: EthosError | OSError) -> str:
-    """The text of an error. An error of the system becomes `path: reason`."""
+    """Returns the text of an error. For an error of the system it is `path: reason`."""
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     if error.filename is None:
@@ -87,7 +87,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def missing_package(error: ModuleNotFoundError) -> str:
-    """One line that says how to install a missing optional package.
+    """Returns a line with the command that installs a missing optional package.
 
     Raises:
       ModuleNotFoundError: The module is not an optional dependency of this package.
@@ -101,7 +101,7 @@ def missing_package(error: ModuleNotFoundError) -> str:
 
 
 def _print_any_text() -> None:
-    """Makes print() escape characters that the output's encoding lacks."""
+    """Makes print() escape characters that the encoding of the output lacks."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -109,7 +109,7 @@ def _print_any_text() -> None:
 
 
 def _discard_stdout() -> None:
-    """Sends further output nowhere, so that Python's exit does not fail on it."""
+    """Discards further output, which would raise an error when Python exits."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Command-line flags from dataclasses: the one way in which commands define flags.
+"""Command-line flags from dataclasses. All commands define their flags in this way.
 
 Each field of a frozen dataclass is one flag. The field's metadata holds the help text
 and the limits, so the dataclass is the only place that describes a setting:
@@ -15,7 +15,8 @@ and the limits, so the dataclass is the only place that describes a setting:
     chosen = options.from_flags(Options, parser.parse_args(argv))
 
 Supported field types are str, int, float, bool, `X | None`, and tuples of str, int or
-float. A bool becomes `--name` and `--no-name`. A tuple takes several values.
+float. A bool becomes `--name` and `--no-name`. A tuple takes several values. A text of
+the form `file:///...` is converted to a path.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from ethos_data.errors import EthosError
+from ethos_data.errors import EthosError, reason_of
+from ethos_data.storage import files
 
 T = TypeVar("T")
 
@@ -38,7 +40,7 @@ _KEY: Final = "option"
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """What a field's metadata says about its flag.
+    """Description of a flag, stored in the metadata of a field.
 
     Attributes:
       help: What the setting does, as a phrase without a full stop.
@@ -73,7 +75,7 @@ class Option:
 
 
 def option(default: Any, help: str, **details: Any) -> Any:
-    """A dataclass field with a default that is also a flag.
+    """Returns a dataclass field with a default that is also a flag.
 
     Args:
       default: Value of the field when the flag is not given.
@@ -86,12 +88,17 @@ def option(default: Any, help: str, **details: Any) -> Any:
 
 
 def required(help: str, **details: Any) -> Any:
-    """A dataclass field without a default: the command line must give a value."""
+    """Returns a dataclass field without a default. Its flag must be given.
+
+    Args:
+      help: What the setting does, as a phrase without a full stop.
+      **details: Further attributes of `Option`.
+    """
     return dataclasses.field(metadata={_KEY: Option(help=help, **details)})
 
 
 def describe(cls: type) -> dict[str, tuple[dataclasses.Field, Option, Any]]:
-    """The fields of a dataclass that are options, in order.
+    """Returns the fields of a dataclass that are options, in order.
 
     Args:
       cls: A dataclass.
@@ -117,7 +124,7 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 def make_parser(
     prog: str, description: str | None, epilog: str | None = None
 ) -> argparse.ArgumentParser:
-    """An argument parser that looks like that of every other ETHOS command.
+    """Returns an argument parser with the settings of all ETHOS commands.
 
     Args:
       prog: Name of the command.
@@ -147,7 +154,7 @@ def add_flags(
 
     Args:
       parser: The parser to extend.
-      cls: A dataclass whose fields were made by `option` and `required`.
+      cls: A dataclass with fields of `option` and `required`.
       groups: Description of each group title. The groups appear in this order.
     """
     sections: dict[str, Any] = {"": parser}
@@ -208,7 +215,7 @@ def _help_text(field: dataclasses.Field, details: Option) -> str:
 
 
 def _value_type(hint: Any) -> tuple[type, bool]:
-    """The type of one value, and whether the field holds a tuple of them."""
+    """Returns the type of a value, and whether the field is a tuple of such values."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         (hint,) = (h for h in typing.get_args(hint) if h is not type(None))
     if typing.get_origin(hint) is tuple:
@@ -220,7 +227,7 @@ def _value_type(hint: Any) -> tuple[type, bool]:
 def from_flags(
     cls: type[T], namespace: argparse.Namespace, config: str | None = None
 ) -> T:
-    """The options that the parsed flags give, checked.
+    """Returns the dataclass with the values of the parsed flags, and checks them.
 
     Args:
       cls: The dataclass that `add_flags` was called with.
@@ -236,16 +243,25 @@ def from_flags(
             value = getattr(namespace, name)
             many = _value_type(hint)[1]
             values[name] = tuple(value) if many and value is not None else value
-    result = cls(**values)
+    result = cls(**{name: _without_file_scheme(v) for name, v in values.items()})
     check(result)
     return result
+
+
+def _without_file_scheme(value: Any) -> Any:
+    """Converts `file:///...` to a path, so that every command accepts such URIs."""
+    if isinstance(value, tuple):
+        return tuple(map(_without_file_scheme, value))
+    if isinstance(value, str) and value.lower().startswith("file://"):
+        return files.resolve(value)
+    return value
 
 
 def check(options: Any) -> None:
     """Checks every value of a dataclass of options against its limits.
 
     Raises:
-      EthosError: Names the flag, the limit and the value.
+      EthosError: A value is outside its limits.
     """
     for name, (_, details, hint) in describe(type(options)).items():
         value = getattr(options, name)
@@ -276,7 +292,7 @@ def _check_value(name: str, details: Option, kind: type, value: Any) -> None:
 
 
 def to_json(options: Any) -> str:
-    """A dataclass of options as JSON text that `load_json` reads."""
+    """Returns a dataclass of options as JSON text that `load_json` reads."""
     return json.dumps(dataclasses.asdict(options), indent=2) + "\n"
 
 
@@ -297,7 +313,7 @@ def load_json(cls: type, path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             values = json.load(file)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = reason_of(error)
         raise EthosError(f"{path}: not a readable configuration: {reason}") from None
     if not isinstance(values, dict):
         raise EthosError(f"{path}: not a JSON object")
@@ -312,7 +328,7 @@ def load_json(cls: type, path: str) -> dict[str, Any]:
 
 
 def _converted(path: str, name: str, value: Any, hint: Any) -> Any:
-    """A JSON value with the type of its field."""
+    """Returns a JSON value with the type of its field."""
     kind, many = _value_type(hint)
     if value is None and type(None) in typing.get_args(hint):
         return None

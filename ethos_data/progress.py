@@ -10,7 +10,7 @@ from typing import Any, Final, TextIO
 from tqdm import tqdm
 
 LOG_SECONDS: Final = 10.0
-"""Seconds between two lines where the output is not a terminal."""
+"""Seconds between two lines if the output is not a terminal."""
 
 
 def bar(
@@ -21,10 +21,10 @@ def bar(
     stream: TextIO | None = None,
     **details: Any,
 ) -> tqdm:
-    """A progress bar on stderr. Use it as a context manager.
+    """Returns a progress bar that writes to stderr. Use it as a context manager.
 
     On a terminal the bar is redrawn in place. In a log it writes a line at most every
-    `LOG_SECONDS` seconds and one at the end.
+    `LOG_SECONDS` seconds and a line at the end.
 
     Example:
       with progress.bar(len(paths), "files") as bar:
@@ -34,9 +34,9 @@ def bar(
 
     Args:
       total: Number of units; None if unknown.
-      unit: What is counted, in the plural, for example "frames".
+      unit: Name of the unit in the plural, for example "frames".
       description: Text in front of the bar.
-      stream: Where to write; None for stderr.
+      stream: File to write to; None for stderr.
       **details: Further arguments of tqdm.
     """
     stream = stream or sys.stderr
@@ -55,7 +55,7 @@ def bar(
 
 
 def counter(bar: tqdm) -> Callable[[int, int], None]:
-    """A callback `(done, total)` that moves a bar to `done`."""
+    """Returns a callback `(done, total)` that moves a bar to `done`."""
 
     def update(done: int, total: int) -> None:
         bar.total = total
@@ -66,7 +66,7 @@ def counter(bar: tqdm) -> Callable[[int, int], None]:
 
 @contextlib.contextmanager
 def reporting(unit: str, **details: Any) -> Iterator[Callable[[int, int], None]]:
-    """A callback `(done, total)` that shows a bar.
+    """Yields a callback `(done, total)` that shows a bar.
 
     The bar appears at the first call, so that a command that fails before its work
     starts prints nothing but the error.
@@ -76,7 +76,7 @@ def reporting(unit: str, **details: Any) -> Iterator[Callable[[int, int], None]]
           synthesize.synthesize("corpus", progress=report)
 
     Args:
-      unit: What is counted, in the plural.
+      unit: Name of the unit in the plural.
       **details: Further arguments of `bar`.
     """
     with contextlib.ExitStack() as stack:

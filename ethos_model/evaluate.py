@@ -248,7 +248,7 @@ def write(report: Report, output_dir: str | os.PathLike[str]) -> list[str]:
     }
     paths = []
     for name, text in contents.items():
-        path = files.join(os.fspath(output_dir), name)
+        path = files.join(files.resolve(output_dir), name)
         files.write(path, iter([text.encode()]))
         paths.append(path)
     return paths
@@ -273,7 +273,10 @@ def _check(chosen: EvaluateOptions) -> None:
     if chosen.baseline_model is not None:
         _read_card(chosen.baseline_model)
     samples.count(chosen.data_dir, chosen.split)
-    if chosen.output_dir is not None and files.is_local(chosen.output_dir):
+    if chosen.output_dir is None:
+        return
+    files.check_reachable(files.resolve(chosen.output_dir))
+    if files.is_local(chosen.output_dir):
         os.makedirs(chosen.output_dir, exist_ok=True)
         if not os.access(chosen.output_dir, os.W_OK):
             raise EthosError(f"{chosen.output_dir}: no permission to write here")

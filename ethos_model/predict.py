@@ -24,6 +24,7 @@ import numpy as np
 from ethos_data import crop, topology
 from ethos_data.errors import EthosError
 from ethos_data.quiet import import_tensorflow, quiet_libraries
+from ethos_data.storage import files
 
 CARD: Final = "ethos_model.json"
 LITE: Final = "model.tflite"
@@ -161,7 +162,7 @@ def find(model_dir: str | None) -> str:
       EthosError: there is none.
     """
     if model_dir is not None:
-        return os.path.expanduser(model_dir)
+        return files.local_path(model_dir)
     shipped = os.path.join(os.path.dirname(__file__), "pretrained")
     if not os.path.exists(os.path.join(shipped, CARD)):
         raise EthosError(

@@ -12,6 +12,7 @@ Keys and endpoints are read from the environment (`AWS_ACCESS_KEY_ID`,
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -67,12 +68,12 @@ def cache_dir() -> str:
         os.makedirs(chosen, exist_ok=True)
         return chosen
     default = os.path.expanduser("~/.cache/ethos")
-    try:
-        os.makedirs(default, exist_ok=True)
-        if os.access(default, os.W_OK):
-            return default
-    except OSError:
-        pass
+    # `expanduser` returns a relative path for a user without a home directory.
+    if os.path.isabs(default):
+        with contextlib.suppress(OSError):
+            os.makedirs(default, exist_ok=True)
+            if os.access(default, os.W_OK):
+                return default
     # All users share the temporary directory, so the name contains the user's number.
     fallback = os.path.join(tempfile.gettempdir(), f"ethos-cache-{os.getuid()}")
     os.makedirs(fallback, mode=0o700, exist_ok=True)

@@ -108,6 +108,18 @@ def set_options(beam_args: list[str]) -> None:
     stores.set_options(beam_args)
 
 
+def check_reachable(path: str) -> None:
+    """Checks that the store of a path answers. Does nothing for local paths.
+
+    A command calls this function before it begins slow work.
+
+    Raises:
+      EthosError: The store does not answer within a few seconds, or refuses a request.
+    """
+    if not is_local(path):
+        stores.check_reachable(path)
+
+
 def walk(directory: str, *, follow: bool = True) -> Iterator[Entry]:
     """Yields all files in a directory and its subdirectories, in any order.
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -277,3 +280,22 @@ def test_returns_images_of_any_size(data_dir):
     assert batch["image"].shape == (2, 96, 96, 3)
     assert batch["depth"].shape == (2, 96, 96, 1)
     assert isinstance(ds, tf.data.Dataset)
+
+
+def test_reads_without_a_home_directory(data_dir):
+    code = (
+        "import sys, ethos_data, keras, tensorflow_datasets\n"
+        "from ethos_data import records\n"
+        "records.features()\n"
+        "ds = ethos_data.load_dataset(sys.argv[1], 'train', training=True)\n"
+        "print(next(iter(ds))['image'].shape)\n"
+    )
+    environment = os.environ | {"HOME": "/dev/null/home", "LANG": "C"}
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(data_dir)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert result.stdout == "(16, 112, 112, 3)\n", result.stderr

@@ -1,3 +1,5 @@
+"""Commands report expected failures in one line, and defects with a traceback."""
+
 import os
 import subprocess
 import sys
@@ -7,7 +9,7 @@ import pytest
 from ethos_data import errors
 
 
-def test_expected_failures_are_one_line(capsys):
+def test_reports_an_expected_failure_in_one_line(capsys):
     @errors.cli
     def main(argv=None):
         raise errors.EthosError("a.npz: no `landmarks3D`")
@@ -26,7 +28,7 @@ def test_an_error_of_the_system_is_shown_without_its_number(capsys, tmp_path):
     assert capsys.readouterr().err == expected
 
 
-def test_interrupt_has_the_shells_status():
+def test_ctrl_c_has_the_exit_status_of_shells():
     @errors.cli
     def main(argv=None):
         raise KeyboardInterrupt
@@ -34,7 +36,7 @@ def test_interrupt_has_the_shells_status():
     assert main([]) == 130
 
 
-def test_defects_keep_their_traceback():
+def test_a_defect_keeps_its_traceback():
     @errors.cli
     def main(argv=None):
         return 1 // 0
@@ -43,7 +45,7 @@ def test_defects_keep_their_traceback():
         main([])
 
 
-def test_a_missing_optional_package_is_named_with_its_extra(capsys):
+def test_names_the_extra_of_a_missing_optional_package(capsys):
     @errors.cli
     def main(argv=None):
         raise ModuleNotFoundError("No module named 'keras'", name="keras.layers")
@@ -54,7 +56,7 @@ def test_a_missing_optional_package_is_named_with_its_extra(capsys):
     )
 
 
-def test_another_missing_module_is_a_defect():
+def test_a_missing_module_that_is_not_optional_is_a_defect():
     @errors.cli
     def main(argv=None):
         raise ModuleNotFoundError("No module named 'keyboard'", name="keyboard")
@@ -73,10 +75,10 @@ def test_a_closed_pipe_ends_the_command_quietly():
         "raise SystemExit(main())\n"
     )
     shell = f'"{sys.executable}" -c "$1" | head -1; exit "${{PIPESTATUS[0]}}"'
-    done = subprocess.run(
+    result = subprocess.run(
         ["bash", "-c", shell, "bash", code], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "0\n", "")
 
 
 def test_text_that_the_terminal_cannot_show_is_escaped():
@@ -88,7 +90,20 @@ def test_text_that_the_terminal_cannot_show_is_escaped():
         "raise SystemExit(main())\n"
     )
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, env=environment, check=True
     )
-    assert done.stdout == b"wrote \\xfcmlaut\n"
+    assert result.stdout == b"wrote \\xfcmlaut\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FileNotFoundError(2, "No such file", "a.npz"), "No such file"),
+        (ValueError("first line\nsecond line"), "first line"),
+        (MemoryError(), "MemoryError"),
+        (ValueError("x" * 500), "x" * 200),
+    ],
+)
+def test_the_reason_of_an_error_is_one_short_line(error, reason):
+    assert errors.reason_of(error) == reason

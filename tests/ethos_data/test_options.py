@@ -1,3 +1,5 @@
+"""Flags, configuration files and limits follow the dataclass."""
+
 import dataclasses
 import json
 
@@ -33,11 +35,11 @@ def parse(*argv, config=None):
     return options.from_flags(Example, parser.parse_args(argv), config)
 
 
-def test_defaults():
+def test_flags_that_are_not_given_have_their_defaults():
     assert parse("--source", "x") == Example(source="x")
 
 
-def test_all_types():
+def test_parses_all_types():
     chosen = parse(
         *("--source", "x", "--count", "7", "--share", "0.25", "--limit", "9"),
         *("--names", "c", "--mode", "thorough", "--loud"),
@@ -65,13 +67,13 @@ def test_all_types():
         (("--share", "nan"), "--share must be finite. Received: nan"),
     ],
 )
-def test_limits(flags, text):
+def test_rejects_values_outside_the_limits(flags, text):
     with pytest.raises(EthosError) as error:
         parse("--source", "x", *flags)
     assert str(error.value) == text
 
 
-def test_argparse_rejects_what_it_can(capsys):
+def test_rejects_unknown_choices_flags_and_abbreviations(capsys):
     for flags in (("--mode", "slow"), ("--hidden", "2"), ("--coun", "2")):
         with pytest.raises(SystemExit):
             parse("--source", "x", *flags)
@@ -92,7 +94,7 @@ def test_flags_override_the_configuration(tmp_path):
     )
 
 
-def test_json_round_trip(tmp_path):
+def test_reads_the_configuration_that_it_wrote(tmp_path):
     path = tmp_path / "run.json"
     example = Example(source="x", names=("q",), limit=2)
     path.write_text(options.to_json(example))
@@ -109,7 +111,7 @@ def test_json_round_trip(tmp_path):
         ('{"count": 1.5}', "count must be of type int. Received: 1.5"),
     ],
 )
-def test_invalid_configurations(tmp_path, content, text):
+def test_rejects_invalid_configurations(tmp_path, content, text):
     path = tmp_path / "run.json"
     path.write_text(content)
     with pytest.raises(EthosError) as error:
@@ -118,7 +120,7 @@ def test_invalid_configurations(tmp_path, content, text):
     assert text in str(error.value)
 
 
-def test_help_shows_groups_and_defaults(capsys):
+def test_the_help_shows_groups_and_defaults(capsys):
     with pytest.raises(SystemExit):
         parse("--help")
     text = capsys.readouterr().out
@@ -127,3 +129,13 @@ def test_help_shows_groups_and_defaults(capsys):
     assert "(default: off)" in text
     assert "Sizes (default: 1,2)" in text
     assert "hidden" not in text
+
+
+def test_converts_file_uris_to_paths(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({"names": ["FILE:///data/%C3%A4"]}))
+    names = ("file:///a%20b", "s3://bucket/c", "d")
+    chosen = parse("--source", "file:///data", "--names", *names)
+    assert chosen.source == "/data"
+    assert chosen.names == ("/a b", "s3://bucket/c", "d")
+    assert parse("--source", "x", config=str(path)).names == ("/data/ä",)

@@ -1,3 +1,5 @@
+"""Progress bars write few lines to a log and show the last count."""
+
 import io
 
 from ethos_data import progress

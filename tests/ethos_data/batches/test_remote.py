@@ -86,12 +86,13 @@ def test_the_cache_falls_back_to_the_temporary_directory(monkeypatch, tmp_path):
     monkeypatch.delenv("ETHOS_CACHE", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert remote.cache_dir() == str(tmp_path / "home" / ".cache" / "ethos")
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("HOME", str(tmp_path / "file"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    fallback = remote.cache_dir()
-    assert os.path.dirname(fallback) == str(tmp_path)
-    assert stat.S_IMODE(os.stat(fallback).st_mode) == 0o700
+    for home in ("/dev/null/home", "relative"):
+        monkeypatch.setenv("HOME", home)
+        fallback = remote.cache_dir()
+        assert os.path.dirname(fallback) == str(tmp_path)
+        assert stat.S_IMODE(os.stat(fallback).st_mode) == 0o700
+    assert not os.path.exists("relative")
 
 
 def test_names_a_cache_directory_that_cannot_be_written(monkeypatch, tmp_path):
