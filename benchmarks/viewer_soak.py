@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.viewer_speed import make_video
 from ethos_data.errors import cli
 from gui import sample
-from gui.app import App
+from gui.widgets.controller import Controller as App
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ def disturb(app: App, videos: Sequence[str], chance: random.Random) -> None:
         lambda: chance.choice(sliders).set(chance.uniform(0, 3)),
         app.sidebar.reset,
         app.sidebar.next_uncertainty,
-        lambda: app._turn_by(chance.uniform(-30, 30), chance.uniform(-9, 9)),
+        lambda: app.rotate(chance.uniform(-30, 30), chance.uniform(-9, 9)),
         app.switch_theme,
         lambda: app.open(chance.choice(videos)),
         lambda: app.root.geometry(f"{chance.choice([900, 1100, 1280])}x760"),

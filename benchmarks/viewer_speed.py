@@ -119,7 +119,7 @@ def cpu_seconds() -> tuple[float, float]:
 
 def window(path: str, setup: Setup, seconds: float) -> None:
     """The whole viewer: frames that reach the screen in a second."""
-    from gui.app import App
+    from gui.widgets.controller import Controller as App
 
     with tempfile.TemporaryDirectory() as folder:
         app = App(
@@ -130,7 +130,7 @@ def window(path: str, setup: Setup, seconds: float) -> None:
         )
         app.player.set_loop(True)
         opened = time.perf_counter()
-        while app.engine.state != READY or app.painting is None:
+        while app.engine.state.phase != READY or app.painting is None:
             app.root.update()
             time.sleep(0.002)
         loading = time.perf_counter() - opened

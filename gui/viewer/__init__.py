@@ -1,1 +1,1 @@
-"""The threads and the process behind the window."""
+"""The threads and the process behind the viewer's window. Nothing here imports Tk."""

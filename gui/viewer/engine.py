@@ -1,14 +1,11 @@
-"""The thread that feeds the model's process and collects what it saw."""
+"""The thread that sends frames to the model's process and receives their faces."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import multiprocessing
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from typing import Final
 
 import numpy as np
@@ -16,26 +13,36 @@ import numpy as np
 from ethos_model.footage.reader import Frame
 from ethos_model.footage.tracker import TrackedFace
 from gui.degradation import VideoDegradation
-from gui.viewer.session import (
-    Factory,
-    Failed,
-    Ready,
-    Reply,
-    Request,
-    Setup,
-    load,
-    serve,
-)
+from gui.viewer import session
+from gui.viewer.process import ModelProcess
+from gui.viewer.session import Factory, Failed, Ready, Reply, Request, Setup
 from gui.viewer.slot import Latest
+from gui.viewer.worker import Worker
 
-LOADING: Final = "loading model"
+LOADING: Final = "loading"
 READY: Final = "ready"
 NO_MODEL: Final = "no model"
+
+REPLY_SECONDS: Final = 60.0
+LOAD_SECONDS: Final = 300.0
+"""Time for the answer to a request and to a setup. A process that takes longer is
+started again."""
+
+MAX_RESTARTS: Final = 3
+RESTART_WINDOW: Final = 60.0
+"""The process is started again at most MAX_RESTARTS times in RESTART_WINDOW seconds.
+After that the user has to choose a model, because the model is probably the cause."""
 
 
 @dataclasses.dataclass(frozen=True)
 class EngineSettings:
-    """How frames are treated before and after the model."""
+    """What to do with each frame.
+
+    Attributes:
+      degradation: Degradation of the frame before the model receives it.
+      smoothing: Whether to smooth the landmarks over time.
+      compare: Whether to find the faces in the clean frame too.
+    """
 
     degradation: VideoDegradation = dataclasses.field(default_factory=VideoDegradation)
     smoothing: bool = True
@@ -43,18 +50,42 @@ class EngineSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class View:
-    """One frame and all that is known of it.
+class EngineState:
+    """The state that the window shows.
 
     Attributes:
-      frame: as decoded.
-      image: uint8 (H, W, 3) RGB, as the model saw it: degraded, if that is on.
-      faces: found in `image`.
-      reference: found in the clean frame, when it is degraded and compared.
-      compared: whether `reference` was looked for.
-      state: LOADING, READY or NO_MODEL.
-      timings: ms by stage.
-      fps: frames per second that came through lately.
+      setup: What is loaded; what is being loaded if nothing was loaded before.
+      phase: LOADING, READY or NO_MODEL.
+      model: Name of the model in use, or "".
+      error: Text of the last failure, or "".
+      failures: Number of failures so far. The window reports each failure once.
+      asked: Clock time (`time.monotonic`) of the request that is not answered yet; None
+        without such a request.
+    """
+
+    setup: Setup
+    phase: str = LOADING
+    model: str = ""
+    error: str = ""
+    failures: int = 0
+    asked: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """A frame with its faces.
+
+    Attributes:
+      frame: The frame as decoded.
+      image: uint8 (H, W, 3) RGB, the frame as the model received it.
+      faces: Faces in `image`.
+      reference: Faces in the clean frame, if `compared`.
+      compared: Whether the frame is degraded and compared with the clean frame.
+      phase: Phase of the engine: LOADING, READY or NO_MODEL.
+      timings: Duration of each stage, in milliseconds.
+      fps: Frames per second that were processed in the last seconds.
+      skipped: Number of faces that were found but not tracked.
+      error: Why the model failed on this frame, or "".
     """
 
     frame: Frame
@@ -62,163 +93,238 @@ class View:
     faces: list[TrackedFace]
     reference: list[TrackedFace]
     compared: bool
-    state: str
+    phase: str
     timings: dict[str, float]
     fps: float
+    skipped: int = 0
+    error: str = ""
 
 
-class Engine(threading.Thread):
-    """Owns the model's process. Its methods may be called from any thread."""
+@dataclasses.dataclass(frozen=True)
+class _Arrival:
+    """A frame that waits, and whether the time did not continue before it."""
+
+    frame: Frame
+    jumped: bool
+
+
+def _merge(old: _Arrival, new: _Arrival) -> _Arrival:
+    """The frame that replaces a waiting frame. A jump before either is kept."""
+    return _Arrival(new.frame, old.jumped or new.jumped)
+
+
+class Engine:
+    """Owns the model's process. The methods may be called from any thread.
+
+    Attributes:
+      worker: The thread.
+    """
 
     def __init__(
         self,
         on_view: Callable[[View], None],
         setup: Setup,
-        factory: Factory = load,
+        factory: Factory = session.load,
+        *,
+        fallback: Setup | None = None,
     ) -> None:
-        super().__init__(name="ethos-engine", daemon=True)
+        """Prepares the engine; `start` starts its thread.
+
+        Args:
+          on_view: Called in the engine's thread with each processed frame.
+          setup: What to load first.
+          factory: Loads models, in the other process.
+          fallback: What to load if `setup` cannot be loaded; None for nothing.
+        """
+        self.worker = Worker("ethos-engine", self._run)
         self._on_view = on_view
         self._factory = factory
-        self._inbox: Latest[tuple[Frame, bool]] = Latest()
+        self._inbox: Latest[_Arrival] = Latest(_merge)
         self._settings = EngineSettings()
-        self._setup: Setup | None = setup
+        self._state = EngineState(setup)
+        self._lock = threading.Lock()  # of _to_load and _fallback
+        self._to_load: Setup | None = setup
+        self._fallback = fallback
         self._refresh = threading.Event()
         self._closed = threading.Event()
-        self._connection: Connection | None = None
-        self._process: multiprocessing.process.BaseProcess | None = None
-        self._jumped = False
+        self._process: ModelProcess | None = None
+        self._deadline: float | None = None  # of loading, on the monotonic clock
+        self._restarts: list[float] = []
         self._last: Frame | None = None
+        self._jumped = False  # since the last request
         self._finished: list[float] = []
-        self.state, self.model, self.error = LOADING, "", ""
-        self.loaded = setup
-        """What works now, or is the first to be loaded."""
+
+    @property
+    def state(self) -> EngineState:
+        """The current state."""
+        return self._state
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self.worker.start()
 
     def submit(self, frame: Frame, jumped: bool = False) -> None:
-        """Gives the newest frame; one that waits still is dropped."""
-        self._jumped |= jumped
-        self._inbox.put((frame, jumped))
+        """Passes a frame on. It replaces a frame that still waits.
+
+        Args:
+          frame: The frame.
+          jumped: Whether the time did not continue before the frame.
+        """
+        self._inbox.put(_Arrival(frame, jumped))
 
     def set_settings(self, settings: EngineSettings) -> None:
-        """Changes settings; the last frame is looked at again with them."""
+        """Changes the settings and processes the last frame again."""
         if settings != self._settings:
             self._settings = settings
             self._refresh.set()
 
     def load(self, setup: Setup) -> None:
-        """Loads another model; the old one works until it is there."""
-        self.error = ""
-        self._setup = setup
+        """Loads another model. The current model is used until then."""
+        with self._lock:
+            self._to_load, self._fallback = setup, None
+        self._restarts = []
 
     def close(self) -> None:
-        """Ends thread and process."""
+        """Ends the thread and the process."""
         self._closed.set()
         self._inbox.close()
-        if self.is_alive():
-            self.join(timeout=10)
+        self.worker.close(timeout=10)
 
-    def run(self) -> None:
+    def _set(self, **changes: object) -> None:
+        self._state = dataclasses.replace(self._state, **changes)  # type: ignore[arg-type]
+
+    def _fail(self, error: str, **changes: object) -> None:
+        """Records a failure for the window."""
+        self._set(error=error, failures=self._state.failures + 1, **changes)
+        self._refresh.set()
+
+    def _run(self) -> None:
+        if self.worker.restarts:  # the window reports why this thread failed
+            self._restart("The model's thread failed", report=False)
         try:
             while not self._closed.is_set():
-                self._start_loading()
-                item = self._inbox.take(timeout=0.03)
-                self._hear()
-                if item is not None:
-                    jumped, self._jumped = self._jumped, False
+                self._load_next()
+                arrival = self._inbox.take(timeout=0.03)
+                self._receive()
+                if arrival is not None:
                     self._refresh.clear()
-                    self._last = item[0]
-                    self._look(item[0], jumped=jumped, still=False)
+                    self._last = arrival.frame
+                    self._show(arrival.frame, jumped=arrival.jumped)
                 elif self._refresh.is_set() and self._last is not None:
                     self._refresh.clear()
-                    self._look(self._last, jumped=False, still=True)
+                    self._show(self._last, jumped=False, repeated=True)
         finally:
             self._stop_process()
 
-    def _start_loading(self) -> None:
-        setup, self._setup = self._setup, None
+    def _stop_process(self) -> None:
+        process, self._process = self._process, None
+        self._deadline = None
+        if process is not None:
+            process.stop()
+
+    def _load_next(self) -> None:
+        """Sends the setup that waits to the process."""
+        with self._lock:
+            setup, self._to_load = self._to_load, None
         if setup is None:
             return
-        if self._process is None or not self._process.is_alive():
-            self._stop_process()
-            # "spawn": a copy of a process with a window and threads is not sound.
-            context = multiprocessing.get_context("spawn")
-            ours, theirs = context.Pipe()
-            self._process = context.Process(
-                target=serve,
-                args=(theirs, self._factory),
-                name="ethos-model",
-                daemon=True,
-            )
-            self._process.start()
-            theirs.close()
-            self._connection = ours
-        assert self._connection is not None
-        self.state = LOADING
-        self._connection.send(setup)
+        if self._process is None:
+            try:
+                self._process = ModelProcess(self._factory)
+            except OSError as error:
+                reason = f"The model's process cannot be started ({error})"
+                self._fail(f"{reason}. Choose a model to try again.", phase=NO_MODEL)
+                return
+        self._deadline = time.monotonic() + LOAD_SECONDS
+        self._set(phase=LOADING)
         self._refresh.set()
-
-    def _stop_process(self) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(OSError):
-                self._connection.send(None)
-            self._connection.close()
-            self._connection = None
-        if self._process is not None:
-            self._process.join(timeout=1)
-            if self._process.is_alive():
-                self._process.kill()
-                self._process.join(timeout=5)
-            self._process.close()
-            self._process = None
-
-    def _hear(self) -> None:
-        """Takes what the process says of its own accord: that a model is there."""
         try:
-            while self._connection is not None and self._connection.poll():
-                self._take(self._connection.recv())
+            self._process.send(setup)
+        except OSError:
+            with self._lock:
+                self._to_load = self._to_load or setup
+            self._recover()
+
+    def _receive(self) -> None:
+        """Handles the answers to setups."""
+        try:
+            while self._process is not None and (message := self._process.receive()):
+                self._handle(message)
         except (EOFError, OSError):
-            self._lost()
+            self._recover()
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            self._restart(f"The model was not loaded within {LOAD_SECONDS:.0f} s")
 
-    def _take(self, message: object) -> None:
+    def _handle(self, message: object) -> None:
+        self._deadline = None
         if isinstance(message, Ready):
-            self.state, self.error = READY, ""
-            self.model = message.model
-            self.loaded = message.setup
+            self._set(phase=READY, model=message.model, setup=message.setup)
+            self._refresh.set()
         elif isinstance(message, Failed):
-            self.error = message.reason
-            self.state = READY if self.model else NO_MODEL
-        self._refresh.set()
+            self._refuse(message.reason)
 
-    def _lost(self) -> None:
+    def _refuse(self, reason: str) -> None:
+        """Handles a model that cannot be loaded."""
+        with self._lock:
+            fallback, self._fallback = self._fallback, None
+            if fallback is not None:
+                self._to_load = fallback
+        reason = f"Model not loaded: {reason}."
+        if self._state.model:
+            self._fail(f"{reason} The previous model stays in use.", phase=READY)
+        elif fallback is not None:
+            self._fail(f"{reason} The shipped model is used.")
+        else:
+            self._fail(f"{reason} Choose another model.", phase=NO_MODEL)
+
+    def _recover(self) -> None:
+        """Handles the unexpected end of the process."""
+        ending = self._process.ending() if self._process is not None else ""
+        self._restart(f"The model's process ended ({ending})")
+
+    def _restart(self, cause: str, *, report: bool = True) -> None:
+        """Starts the process again after a failure, a limited number of times.
+
+        Args:
+          cause: What happened, as a sentence without a full stop.
+          report: Whether the window has to show `cause`.
+        """
         self._stop_process()
-        self.state, self.model = NO_MODEL, ""
-        self.error = "the model's process ended; choose a model to start it again"
-        self._refresh.set()
+        now = time.monotonic()
+        self._restarts = [t for t in self._restarts if now - t < RESTART_WINDOW]
+        if len(self._restarts) >= MAX_RESTARTS:
+            advice = "Choose a model to start it again."
+            self._fail(f"{cause} repeatedly. {advice}", phase=NO_MODEL, model="")
+            return
+        self._restarts.append(now)
+        with self._lock:
+            if self._to_load is None:
+                self._to_load = self._state.setup
+        self._set(phase=LOADING, model="")
+        if report:
+            self._fail(f"{cause}. It was started again.")
 
-    def _look(self, frame: Frame, *, jumped: bool, still: bool) -> None:
+    def _show(self, frame: Frame, *, jumped: bool, repeated: bool = False) -> None:
+        """Processes a frame and passes it on."""
         settings = self._settings
         started = time.perf_counter()
         image = settings.degradation.apply(frame.image, frame.index)
-        degraded = 1000 * (time.perf_counter() - started)
+        timings = {"degrade": 1000 * (time.perf_counter() - started)}
         compared = settings.compare and not settings.degradation.is_identity
-        reply = Reply([], [], {})
-        if self.state == READY:
+        reply = Reply()
+        self._jumped |= jumped
+        if self._state.phase == READY:
             request = Request(
                 image=image,
                 clean=frame.image if compared else None,
                 timestamp=frame.timestamp,
                 smoothing=settings.smoothing,
-                jumped=jumped,
-                still=still,
+                jumped=self._jumped,
             )
-            answer = self._ask(request)
-            reply = reply if answer is None else answer
-        timings = {"degrade": degraded, **reply.timings}
+            self._jumped = False
+            reply = self._ask(request) or reply
+        timings |= reply.timings
         timings["all"] = 1000 * (time.perf_counter() - started)
-        now = time.perf_counter()
-        self._finished = [t for t in self._finished if now - t < 2.0]
-        if not still:
-            self._finished.append(now)
-        span = now - self._finished[0] if len(self._finished) > 1 else 0.0
         self._on_view(
             View(
                 frame=frame,
@@ -226,23 +332,46 @@ class Engine(threading.Thread):
                 faces=reply.faces,
                 reference=reply.reference,
                 compared=compared,
-                state=self.state,
+                phase=self._state.phase,
                 timings=timings,
-                fps=(len(self._finished) - 1) / span if span else 0.0,
+                fps=self._rate(counts=not repeated),
+                skipped=reply.skipped,
+                error=reply.error,
             )
         )
 
+    def _rate(self, *, counts: bool) -> float:
+        """Frames per second in the last two seconds.
+
+        Args:
+          counts: Whether a new frame is finished now.
+        """
+        now = time.perf_counter()
+        self._finished = [t for t in self._finished if now - t < 2.0]
+        if counts:
+            self._finished.append(now)
+        span = now - self._finished[0] if len(self._finished) > 1 else 0.0
+        return (len(self._finished) - 1) / span if span else 0.0
+
     def _ask(self, request: Request) -> Reply | None:
-        """Sends a frame and waits for its faces; None if the process is gone."""
+        """Sends a frame and waits for its faces; None if the process failed."""
+        assert self._process is not None
+        asked = time.monotonic()
+        self._set(asked=asked)
         try:
-            assert self._connection is not None
-            self._connection.send(request)
+            self._process.send(request)
             while not self._closed.is_set():
-                if self._connection.poll(0.1):
-                    message = self._connection.recv()
-                    if isinstance(message, Reply):
-                        return message
-                    self._take(message)
+                message = self._process.receive(timeout=0.1)
+                if isinstance(message, Reply):
+                    return message
+                if message is not None:
+                    self._handle(message)
+                elif time.monotonic() - asked > REPLY_SECONDS:
+                    reason = f"did not answer for {REPLY_SECONDS:.0f} s"
+                    self._restart(f"The model's process {reason}")
+                    return None
         except (EOFError, OSError):
-            self._lost()
+            self._recover()
+        finally:
+            self._set(asked=None)
         return None

@@ -1,4 +1,4 @@
-"""Draws views into pictures of the window's size, in its own thread."""
+"""Draws processed frames as pictures for the window's panels, in a thread."""
 
 from __future__ import annotations
 
@@ -11,25 +11,34 @@ from typing import Final
 import cv2
 import numpy as np
 
+from ethos_data.drawing import Color
 from ethos_model.footage.tracker import TrackedFace
 from gui.drawing import compose, surface
 from gui.drawing.overlay import OverlayOptions, draw_faces, put_text, resized
 from gui.viewer.engine import View
 from gui.viewer.slot import Latest
+from gui.viewer.worker import Worker
+
+MIN_PANEL: Final = 16
+"""Smallest width and height that is drawn, in pixels. Panels are smaller for a moment
+while the window is laid out."""
+
+_GAP: Final = 4
+"""Pixels between the clean and the degraded frame."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PaintOptions:
-    """What to draw and how large.
+    """What to draw, and its size in screen pixels.
 
     Attributes:
-      source_size: width, height of the panel with the source, screen pixels.
-      tile_size: side of a reconstruction, screen pixels; 0 while there is no room.
-      kinds: reconstructions that are shown, of compose.RECONSTRUCTIONS.
-      overlay: what is drawn over the source.
-      chosen: id of the face whose reconstruction is shown; None = the first.
-      turn: of the turning surface.
-      texture: whether the surface wears the restored face.
+      source_size: Width and height of the panel with the frame.
+      tile_size: Width and height of a reconstruction; 0 for none.
+      kinds: Kinds of reconstruction, of `compose.RECONSTRUCTIONS`.
+      overlay: What to draw over the frame.
+      chosen: Id of the face to reconstruct; None for the largest face.
+      rotation: Rotation of the surface.
+      texture: Whether the surface shows the restored face.
       background: RGB of the panels.
     """
 
@@ -40,21 +49,22 @@ class PaintOptions:
     chosen: int | None = None
     rotation: surface.Rotation = dataclasses.field(default_factory=surface.Rotation)
     texture: bool = False
-    background: tuple[int, int, int] = compose.BACKGROUND
+    background: Color = compose.BACKGROUND
 
 
 @dataclasses.dataclass(frozen=True)
 class Painting:
-    """Pictures for the panels.
+    """The pictures of one frame.
 
     Attributes:
-      view: what is shown.
-      source: uint8 (H, W, 3) RGB of the panel's size.
-      tiles: uint8 (S, S, 3) RGB by kind; empty without a face.
-      scale: screen pixels per source pixel.
-      offset: of the (degraded) frame's upper left corner in the panel, screen pixels.
-      chosen: the face in the tiles.
-      milliseconds: that drawing took.
+      view: The processed frame.
+      source: uint8 (H, W, 3) RGB, the frame with its overlay, in the panel's size.
+      tiles: uint8 (S, S, 3) RGB for each kind of reconstruction; empty without a face.
+      scale: Screen pixels per source pixel.
+      offset: x and y of the upper left corner of the (degraded) frame in the panel, in
+        screen pixels.
+      chosen: The face that the tiles show; None without a face.
+      milliseconds: Duration of the drawing.
     """
 
     view: View
@@ -66,75 +76,90 @@ class Painting:
     milliseconds: float
 
 
-MIN_PANEL: Final = 16
-"""Smaller panels (a window being laid out) are not drawn."""
-
-
 def choose(view: View, wanted: int | None) -> TrackedFace | None:
-    """The face with the wanted id, else the largest."""
+    """The face with the id `wanted`; the largest face if there is no such id."""
     for face in view.faces:
         if face.id == wanted:
             return face
     if not view.faces:
         return None
-    return max(view.faces, key=lambda f: float(np.prod(f.box[2:] - f.box[:2])))
+    return max(view.faces, key=lambda face: float(np.prod(face.box[2:] - face.box[:2])))
 
 
 def paint(view: View, options: PaintOptions) -> Painting:
-    """Draws one view. Pure: the same arguments give the same pictures."""
+    """Draws a processed frame. The result depends on nothing but the arguments."""
     started = time.perf_counter()
     chosen = choose(view, options.chosen)
     width, height = (max(MIN_PANEL, side) for side in options.source_size)
     source = np.empty((height, width, 3), np.uint8)
-    # Five times as fast as numpy's assignment of a colour.
+    # Five times as fast as the assignment of a colour in numpy.
     cv2.rectangle(source, (0, 0), (width, height), options.background, -1)
     if view.compared:
         clean, degraded = _halves(width, height, view.image.shape)
         _paint_frame(source, clean, view.frame.image, view.reference, options, None, ())
     else:
-        degraded = (0, 0, width, height)
+        degraded = Place(0, 0, width, height)
     scale, left, top = _paint_frame(
         source, degraded, view.image, view.faces, options, chosen, view.reference
     )
     if view.compared:
-        right, below = degraded[0] - clean[0], degraded[1] - clean[1]
-        foot = top + round(scale * view.image.shape[0]) - 8
-        put_text(source, "degraded", (left + 8, foot), height=11)
-        put_text(source, "clean", (left + 8 - right, foot - below), height=11)
-    tiles = {}
-    if chosen is not None and options.tile_size >= MIN_PANEL:
-        for kind in options.kinds:
-            tiles[kind] = compose.tile(
-                chosen.face,
-                kind,
-                options.tile_size,
-                background=options.background,
-                rotation=options.rotation,
-                texture=options.texture,
-            )
+        x, y = left + 8, top + round(scale * view.image.shape[0]) - 8
+        put_text(source, "degraded", (x, y), height=11)
+        x, y = x - (degraded.left - clean.left), y - (degraded.top - clean.top)
+        put_text(source, "clean", (x, y), height=11)
     return Painting(
-        view,
-        source,
-        tiles,
-        scale,
-        (left, top),
-        chosen,
-        1000 * (time.perf_counter() - started),
+        view=view,
+        source=source,
+        tiles=_tiles(chosen, options),
+        scale=scale,
+        offset=(left, top),
+        chosen=chosen,
+        milliseconds=1000 * (time.perf_counter() - started),
     )
 
 
-Place = tuple[int, int, int, int]
-"""Left, top, width, height of a part of the panel, screen pixels."""
+def _tiles(chosen: TrackedFace | None, options: PaintOptions) -> dict[str, np.ndarray]:
+    """The reconstructions of a face, by kind."""
+    if chosen is None or options.tile_size < MIN_PANEL:
+        return {}
+    return {
+        kind: compose.tile(
+            chosen.face,
+            kind,
+            options.tile_size,
+            background=options.background,
+            rotation=options.rotation,
+            texture=options.texture,
+        )
+        for kind in options.kinds
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A rectangle of the panel, in screen pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
 
 
 def _halves(width: int, height: int, shape: tuple[int, ...]) -> tuple[Place, Place]:
-    """Places for two frames, side by side or one above the other: what is larger."""
+    """Places for two frames in a panel.
+
+    The frames are side by side or one above the other, whichever makes them larger.
+
+    Args:
+      width: Width of the panel, in pixels.
+      height: Height of the panel, in pixels.
+      shape: Shape of a frame: rows, columns, ...
+    """
     rows, columns = shape[:2]
-    gap = 4
-    wide, high = (width - gap) // 2, (height - gap) // 2
-    if min(wide / columns, height / rows) >= min(width / columns, high / rows):
-        return (0, 0, wide, height), (wide + gap, 0, width - wide - gap, height)
-    return (0, 0, width, high), (0, high + gap, width, height - high - gap)
+    w, h = (width - _GAP) // 2, (height - _GAP) // 2
+    if min(w / columns, height / rows) >= min(width / columns, h / rows):
+        return Place(0, 0, w, height), Place(w + _GAP, 0, width - w - _GAP, height)
+    return Place(0, 0, width, h), Place(0, h + _GAP, width, height - h - _GAP)
 
 
 def _paint_frame(
@@ -146,11 +171,14 @@ def _paint_frame(
     chosen: TrackedFace | None,
     reference: Sequence[TrackedFace],
 ) -> tuple[float, int, int]:
-    """Draws a frame into its place; returns its scale, left and top in the panel."""
-    x, y, width, height = place
+    """Draws a frame into a place of the panel, in place.
+
+    Returns:
+      Screen pixels per source pixel, and the left and top of the frame in the panel.
+    """
     rows, columns = image.shape[:2]
-    scale = min(width / columns, height / rows)
-    canvas = resized(image, scale)[:height, :width]
+    scale = min(place.width / columns, place.height / rows)
+    canvas = resized(image, scale)[: place.height, : place.width]
     draw_faces(
         canvas,
         faces,
@@ -159,16 +187,23 @@ def _paint_frame(
         chosen=chosen.id if chosen else None,
         reference=reference,
     )
-    left, top = x + (width - canvas.shape[1]) // 2, y + (height - canvas.shape[0]) // 2
-    source[top : top + canvas.shape[0], left : left + canvas.shape[1]] = canvas
+    height, width = canvas.shape[:2]
+    left = place.left + (place.width - width) // 2
+    top = place.top + (place.height - height) // 2
+    source[top : top + height, left : left + width] = canvas
     return scale, left, top
 
 
-class Painter(threading.Thread):
-    """Paints the newest view with the newest options whenever one of them changes."""
+class Painter:
+    """Draws the newest frame with the newest options when one of them changes.
+
+    Attributes:
+      worker: The thread.
+      paintings: Queue of the results.
+    """
 
     def __init__(self) -> None:
-        super().__init__(name="ethos-painter", daemon=True)
+        self.worker = Worker("ethos-painter", self._run)
         self.paintings: Latest[Painting] = Latest()
         self._changed = threading.Condition()
         self._view: View | None = None
@@ -176,14 +211,18 @@ class Painter(threading.Thread):
         self._dirty = False
         self._closed = False
 
+    def start(self) -> None:
+        """Starts the thread."""
+        self.worker.start()
+
     def show(self, view: View) -> None:
-        """Takes a new view. Any thread may call it."""
+        """Draws a processed frame. Any thread may call it."""
         with self._changed:
             self._view, self._dirty = view, True
             self._changed.notify()
 
     def set_options(self, options: PaintOptions) -> None:
-        """Takes new options and paints the last view again."""
+        """Changes the options and draws the last frame again."""
         with self._changed:
             if options != self._options:
                 self._options, self._dirty = options, True
@@ -194,10 +233,9 @@ class Painter(threading.Thread):
         with self._changed:
             self._closed = True
             self._changed.notify()
-        if self.is_alive():
-            self.join(timeout=5)
+        self.worker.close()
 
-    def run(self) -> None:
+    def _run(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._dirty)

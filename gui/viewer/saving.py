@@ -1,7 +1,9 @@
-"""The Save menu: what is on the screen at once, the whole video in another process."""
+"""The Save menu's work: the current picture, or the whole video in another process."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -12,27 +14,39 @@ import numpy as np
 
 from ethos_data.errors import EthosError
 from gui.degradation import VideoDegradation
-from gui.drawing import export, tables
+from gui.drawing import compose, export, tables
 from gui.drawing.overlay import DRAWN, OverlayOptions
 from gui.viewer.painter import Painting
+from gui.viewer.process import exit_text
 from gui.viewer.session import Setup
+from gui.viewer.worker import describe
 
 ANNOTATE: Final = (sys.executable, "-P", "-m", "gui.annotate")
-"""-P: a folder `gui` where the viewer was started is not ours."""
+"""Command of ethos-annotate. With -P, Python ignores a directory `gui` in the current
+directory."""
+
+STOP_SECONDS: Final = 5.0
+"""Time for ethos-annotate to remove unfinished files when the viewer is closed."""
 
 
 def save_picture(path: str, painting: Painting) -> None:
-    """The panels as they are: source at the left, reconstructions at the right."""
+    """Saves the panels: the frame at the left, the reconstructions at the right.
+
+    Raises:
+      EthosError: The suffix is not .png, or `path` cannot be written.
+    """
     picture = painting.source
     height = picture.shape[0]
-    column = [tile for tile in painting.tiles.values() if tile.shape[0] <= height]
-    if column:
-        side = column[0].shape[0]
+    tiles = [tile for tile in painting.tiles.values() if tile.shape[0] <= height]
+    if tiles:
+        side = tiles[0].shape[0]
         rows = max(1, height // side)
-        columns = -(-len(column) // rows)
+        columns = -(-len(tiles) // rows)
         sheet = np.zeros((height, columns * side, 3), np.uint8)
-        sheet[:] = picture[0, 0] if painting.offset != (0, 0) else (24, 26, 31)
-        for number, tile in enumerate(column):
+        # A corner outside the frame has the colour of the panel.
+        has_border = painting.offset != (0, 0)
+        sheet[:] = picture[0, 0] if has_border else compose.BACKGROUND
+        for number, tile in enumerate(tiles):
             y, x = side * (number % rows), side * (number // rows)
             sheet[y : y + side, x : x + side] = tile
         picture = np.concatenate([picture, sheet], axis=1)
@@ -40,16 +54,24 @@ def save_picture(path: str, painting: Painting) -> None:
 
 
 def save_depth(path: str, painting: Painting) -> None:
-    """Depth of the chosen face as 16-bit PNG."""
+    """Saves the depth of the chosen face as a 16-bit PNG.
+
+    Raises:
+      EthosError: There is no face, or `path` cannot be written.
+    """
     if painting.chosen is None:
-        raise EthosError("There is no face in this frame to save the depth of")
+        raise EthosError("The depth cannot be saved: this frame has no face")
     export.save_depth_png(path, painting.chosen.face)
 
 
 def save_mesh(path: str, painting: Painting) -> None:
-    """The chosen face as a mesh, .ply or .obj."""
+    """Saves the chosen face as a mesh, .ply or .obj.
+
+    Raises:
+      EthosError: There is no face, or `path` cannot be written.
+    """
     if painting.chosen is None:
-        raise EthosError("There is no face in this frame to save a mesh of")
+        raise EthosError("The mesh cannot be saved: this frame has no face")
     export.save_mesh(path, painting.chosen.face, painting.view.image)
 
 
@@ -63,9 +85,19 @@ def annotate_flags(
     overlay: OverlayOptions,
     smoothing: bool,
 ) -> list[str]:
-    """Arguments of ethos-annotate that give what the window shows."""
-    suffix = path.lower().rsplit(".", 1)[-1]
-    kind = f"--{suffix}" if f".{suffix}" in tables.TABLE_SUFFIXES else "--output"
+    """Arguments with which ethos-annotate produces what the window shows.
+
+    Args:
+      video: Path of the video.
+      path: File to write. A suffix of a table selects a table of landmarks.
+      setup: The model and the detector in use.
+      degradation: Degradation of each frame.
+      kinds: Kinds of reconstruction beside the frame.
+      overlay: What to draw over the frame.
+      smoothing: Whether to smooth the landmarks.
+    """
+    suffix = os.path.splitext(path)[1].lower()
+    kind = f"--{suffix[1:]}" if suffix in tables.TABLE_SUFFIXES else "--output"
     flags = [video, kind, path, "--detector", setup.detector, "--overwrite"]
     if setup.model_dir:
         flags += ["--model", setup.model_dir]
@@ -77,54 +109,100 @@ def annotate_flags(
     return flags + degradation.flags()
 
 
-class VideoJob(threading.Thread):
-    """Runs ethos-annotate beside the window and listens to it.
+class AnnotateProcess:
+    """Runs ethos-annotate in a process and reads its progress in a thread.
 
     Attributes:
-      path: what is written.
-      line: the last line that it said.
-      status: None while it runs, then its exit status.
+      path: The file that is written.
     """
 
     def __init__(
         self, path: str, flags: Sequence[str], command: Sequence[str] = ANNOTATE
     ) -> None:
-        super().__init__(name="ethos-save", daemon=True)
-        self.path, self.line = path, "starting"
-        self.status: int | None = None
+        """Prepares the process; `start` starts it.
+
+        Args:
+          path: The file that is written.
+          flags: Arguments of ethos-annotate.
+          command: Command that runs ethos-annotate.
+        """
+        self.path = path
         self._command = [*command, *flags]
+        self._thread = threading.Thread(
+            target=self._run, name="ethos-save", daemon=True
+        )
         self._process: subprocess.Popen[str] | None = None
+        self._line = "starting"
+        self._result: str | None = None
         self._cancelled = threading.Event()
 
-    def run(self) -> None:
-        try:
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        except OSError as error:
-            self.line, self.status = f"error: {error}", 1
-            return
-        if self._cancelled.is_set():
-            self._process.terminate()
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            if line.strip():
-                self.line = line.strip()
-        self._process.stderr.close()
-        self.status = self._process.wait()
+    @property
+    def progress(self) -> str:
+        """The last line that the process printed."""
+        return self._line
 
     @property
-    def cancelled(self) -> bool:
-        return self._cancelled.is_set()
+    def result(self) -> str | None:
+        """The result as a sentence; None while the process runs."""
+        if self._result is not None or self._thread.is_alive():
+            return self._result
+        return f"Saving {self._name} failed. Save it again."
+
+    @property
+    def _name(self) -> str:
+        return os.path.basename(self.path)
+
+    def start(self) -> None:
+        """Starts the process."""
+        self._thread.start()
 
     def cancel(self) -> None:
-        """Stops the process; nothing half-written stays."""
+        """Asks the process to end. It removes its unfinished files."""
         self._cancelled.set()
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
-        if self.is_alive():
-            self.join(timeout=5)
+
+    def close(self) -> None:
+        """Ends the process, by force if necessary, and waits for its end."""
+        self.cancel()
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_SECONDS)
+            self._process.kill()
+        self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            self._result = self._save()
+        except BaseException as error:
+            self._result = f"Saving {self._name} failed ({describe(error)})."
+        finally:
+            # Without this thread nothing reads the process's output.
+            if self._process is not None and self._process.poll() is None:
+                self._process.terminate()
+
+    def _save(self) -> str:
+        """Runs the process to its end. Returns the result as a sentence."""
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        if self._cancelled.is_set():
+            self._process.terminate()
+        with self._process.stderr as stderr:  # type: ignore[union-attr]
+            for line in stderr:
+                if line.strip():
+                    self._line = line.strip()
+        status = self._process.wait()
+        if status == 0:
+            return f"Saved {self.path}"
+        if self._cancelled.is_set():
+            return f"Saving {self._name} was stopped."
+        if self._line.startswith("error: "):
+            return self._line
+        ending = exit_text(status)
+        return f"Saving {self._name} failed ({ending}). Save it again."

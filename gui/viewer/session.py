@@ -1,14 +1,16 @@
-"""The model's side of the viewer: runs in a process of its own.
+"""The model's side of the viewer, which runs in a process of its own.
 
-TensorFlow holds Python's lock for a third of a second at a time while it loads (335 ms
-from a warm disk), and while it traces; a window in the same process would stand still.
-Here nothing knows of windows: requests come in through a pipe, replies go out.
+A model can occupy Python's lock for a third of a second while it is loaded, and a
+window in the same process would not react meanwhile. Nothing here knows about windows:
+requests arrive through a pipe and replies leave through it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
+import signal
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -20,11 +22,19 @@ from ethos_data.quiet import quiet_libraries
 from ethos_model.footage.finder import Detector, make_detector
 from ethos_model.footage.smoother import OneEuroOptions
 from ethos_model.footage.tracker import FaceTracker, Predictor, TrackedFace
+from gui.viewer.worker import describe
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """Which model and detector to load; `model_dir` None = the model that ships."""
+    """The model and the detector to load.
+
+    Attributes:
+      model_dir: Directory of an exported model; None for the model shipped with ETHOS.
+      detector: Name of the detector; see `ethos_model.footage.finder.make_detector`.
+    """
 
     model_dir: str | None = None
     detector: str = "mtcnn"
@@ -32,15 +42,16 @@ class Setup:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """A frame to look at.
+    """A frame in which faces are to be found.
 
     Attributes:
-      image: uint8 (H, W, 3) RGB, as the model shall see it.
-      clean: the same before degradation, to compare with, or None.
-      timestamp: seconds.
-      smoothing: whether landmarks are smoothed.
-      jumped: time jumped before this frame; faces are looked for anew.
-      still: the same moment as the last request with other settings.
+      image: uint8 (H, W, 3) RGB, the frame as the model receives it.
+      clean: uint8 (H, W, 3) RGB, the frame before degradation, whose faces are the
+        reference; None for no reference.
+      timestamp: Time of the frame, in seconds.
+      smoothing: Whether to smooth the landmarks over time.
+      jumped: Whether the time did not continue before this frame. The tracker then
+        forgets the faces of earlier frames.
     """
 
     image: np.ndarray
@@ -48,21 +59,35 @@ class Request:
     timestamp: float
     smoothing: bool = True
     jumped: bool = False
-    still: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
-    """Faces of a frame; `reference` are those of the clean frame. Times in ms."""
+    """The faces of a frame.
 
-    faces: list[TrackedFace]
-    reference: list[TrackedFace]
-    timings: dict[str, float]
+    Attributes:
+      faces: Faces in the frame.
+      reference: Faces in the clean frame.
+      timings: Duration of each stage, in milliseconds.
+      skipped: Number of faces that were found but not tracked.
+      error: Why the model failed on this frame, or "".
+    """
+
+    faces: list[TrackedFace] = dataclasses.field(default_factory=list)
+    reference: list[TrackedFace] = dataclasses.field(default_factory=list)
+    timings: dict[str, float] = dataclasses.field(default_factory=dict)
+    skipped: int = 0
+    error: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Ready:
-    """A model is loaded."""
+    """The message that a model is loaded.
+
+    Attributes:
+      setup: What was loaded.
+      model: Name of the model, for the user.
+    """
 
     setup: Setup
     model: str
@@ -70,7 +95,12 @@ class Ready:
 
 @dataclasses.dataclass(frozen=True)
 class Failed:
-    """A model could not be loaded; the one before, if any, still works."""
+    """The message that a model could not be loaded. The previous model stays in use.
+
+    Attributes:
+      setup: What should have been loaded.
+      reason: The error, in one line.
+    """
 
     setup: Setup
     reason: str
@@ -78,7 +108,13 @@ class Failed:
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """What a factory returns."""
+    """The result of a factory.
+
+    Attributes:
+      predictor: Finds landmarks in face boxes.
+      detector: Finds face boxes in a frame.
+      model: Name of the model, for the user.
+    """
 
     predictor: Predictor
     detector: Detector
@@ -86,15 +122,21 @@ class Loaded:
 
 
 Factory = Callable[[Setup], Loaded]
+"""Loads a model and a detector. It must be a function at module level, because it is
+passed to another process."""
 
 
 def load(setup: Setup) -> Loaded:
-    """Loads TensorFlow, the model and the detector."""
+    """Loads the model and the detector and runs each once.
+
+    Raises:
+      EthosError: The model or the detector is missing or damaged.
+    """
     with quiet_libraries():
         from ethos_model.predict import FacePredictor
 
         predictor = FacePredictor(setup.model_dir)
-        # Compiles what it needs now and not in the middle of the first frames.
+        # The first call is slow. It should not delay the first frames.
         blank = np.zeros((64, 64, 3), np.uint8)
         predictor.predict(blank, [np.array([16.0, 16.0, 48.0, 48.0])])
         detector = make_detector(setup.detector)
@@ -106,72 +148,91 @@ def load(setup: Setup) -> Loaded:
 
 
 class Session:
-    """Two trackers on one model: one for what is shown, one for the clean frame."""
+    """A model with two trackers: for the degraded frames and for the clean frames."""
 
     def __init__(self, loaded: Loaded) -> None:
-        self._shown, self._clean = (
+        self._tracker, self._reference_tracker = (
             FaceTracker(loaded.predictor, loaded.detector) for _ in range(2)
         )
+        self._logged = ""
 
     def process(self, request: Request) -> Reply:
-        """Finds the faces of a frame."""
+        """Finds the faces of a frame. An error concerns this frame only."""
+        try:
+            return self._find(request)
+        except Exception as error:
+            reason = describe(error)
+            if reason != self._logged:  # not once for each frame
+                self._logged = reason
+                _logger.exception("the model failed on a frame")
+            self._tracker.reset()
+            self._reference_tracker.reset()
+            return Reply(error=reason)
+
+    def _find(self, request: Request) -> Reply:
         smoothing = OneEuroOptions() if request.smoothing else None
-        faces, timings = self._track(self._shown, request.image, request, smoothing)
+        faces, timings = _track(self._tracker, request.image, request, smoothing)
         reference: list[TrackedFace] = []
         if request.clean is not None:
-            reference, _ = self._track(self._clean, request.clean, request, smoothing)
+            reference, _ = _track(
+                self._reference_tracker, request.clean, request, smoothing
+            )
         else:
-            self._clean.reset()
-        return Reply(faces, reference, timings)
+            self._reference_tracker.reset()
+        skipped = getattr(self._tracker, "skipped_faces", 0)
+        return Reply(faces, reference, timings, skipped)
 
-    @staticmethod
-    def _track(
-        tracker: FaceTracker,
-        image: np.ndarray,
-        request: Request,
-        smoothing: OneEuroOptions | None,
-    ) -> tuple[list[TrackedFace], dict[str, float]]:
-        tracker.set_smoothing(smoothing)
-        if request.jumped:
-            tracker.reset()
-        started = time.perf_counter()
-        faces = tracker.update(image, request.timestamp)
-        timings = dict(tracker.timings)
-        timings["track"] = 1000 * (time.perf_counter() - started) - sum(
-            timings.values()
-        )
-        return faces, timings
+
+def _track(
+    tracker: FaceTracker,
+    image: np.ndarray,
+    request: Request,
+    smoothing: OneEuroOptions | None,
+) -> tuple[list[TrackedFace], dict[str, float]]:
+    """Faces of an image, and the duration of each stage in milliseconds."""
+    tracker.set_smoothing(smoothing)
+    if request.jumped:
+        tracker.reset()
+    started = time.perf_counter()
+    faces = tracker.update(image, request.timestamp)
+    timings = dict(tracker.timings)
+    total = 1000 * (time.perf_counter() - started)
+    timings["track"] = total - sum(timings.values())
+    return faces, timings
 
 
 def serve(connection: Connection, factory: Factory) -> None:
-    """Answers requests until the other end hangs up. The process's main function."""
-    import signal
+    """Answers messages until the connection is closed. The process runs this function.
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the window decides when to end
+    The answer to a `Setup` is `Ready` or `Failed`, the answer to a `Request` is a
+    `Reply`. None ends the process.
+    """
+    # Ctrl-C in a terminal reaches this process too. The window ends it when it closes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     session: Session | None = None
     while True:
         try:
             message = connection.recv()
-        except (EOFError, OSError):
-            return
-        if message is None:
-            return
-        try:
+            if message is None:
+                return
             if isinstance(message, Setup):
-                try:
-                    loaded = factory(message)
-                except EthosError as error:
-                    connection.send(Failed(message, str(error)))
-                    continue
-                except Exception as error:
-                    reason = f"{type(error).__name__}: {error}".splitlines()[0]
-                    connection.send(Failed(message, reason))
-                    continue
-                session = Session(loaded)
-                connection.send(Ready(message, loaded.model))
-            elif session is not None:
-                connection.send(session.process(message))
+                answer, session = _load(message, factory, session)
+                connection.send(answer)
             else:
-                connection.send(Reply([], [], {}))
-        except (BrokenPipeError, OSError):
+                connection.send(session.process(message) if session else Reply())
+        except (EOFError, OSError):  # the window is closed
             return
+
+
+def _load(
+    setup: Setup, factory: Factory, current: Session | None
+) -> tuple[Ready | Failed, Session | None]:
+    """The answer to a setup, and the session to use from now on."""
+    try:
+        loaded = factory(setup)
+    except EthosError as error:
+        return Failed(setup, str(error)), current
+    except Exception as error:
+        _logger.exception("the model could not be loaded")
+        return Failed(setup, describe(error)), current
+    return Ready(setup, loaded.model), Session(loaded)

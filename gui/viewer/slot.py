@@ -1,32 +1,53 @@
-"""A queue of one: what came last is all that matters."""
+"""A queue that holds only the newest item."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class Latest(Generic[T]):
-    """Hands the newest item from one thread to another; older ones are lost."""
+    """Passes the newest item from one thread to another. Older items are dropped.
 
-    def __init__(self) -> None:
+    Attributes:
+      replaced: Number of items that were dropped.
+    """
+
+    def __init__(self, merge: Callable[[T, T], T] | None = None) -> None:
+        """Creates an empty queue.
+
+        Args:
+          merge: Called as `merge(old, new)` when an item is dropped. Its result is
+            stored in place of the new item.
+        """
         self._changed = threading.Condition()
+        self._merge = merge
         self._item: T | None = None
         self._closed = False
         self.replaced = 0
-        """How many items nobody took."""
 
     def put(self, item: T) -> None:
-        """Leaves an item; the one that lay there is forgotten."""
+        """Stores an item in place of the previous item."""
         with self._changed:
-            self.replaced += self._item is not None
+            if self._item is not None:
+                self.replaced += 1
+                if self._merge is not None:
+                    item = self._merge(self._item, item)
             self._item = item
             self._changed.notify()
 
     def take(self, timeout: float = 0.0) -> T | None:
-        """The item, or None if none comes within `timeout` seconds or after close."""
+        """Removes the item.
+
+        Args:
+          timeout: Seconds to wait for an item.
+
+        Returns:
+          The item; None if none arrives in time or the queue is closed.
+        """
         with self._changed:
             if self._item is None and not self._closed and timeout > 0:
                 self._changed.wait(timeout)
@@ -34,7 +55,7 @@ class Latest(Generic[T]):
             return item
 
     def close(self) -> None:
-        """Wakes whoever waits; nothing more will come."""
+        """Wakes the thread that waits in `take`."""
         with self._changed:
             self._closed = True
             self._item = None

@@ -1,1 +1,1 @@
-"""Everything that imports Tk."""
+"""The widgets of the viewer: everything that imports Tk."""

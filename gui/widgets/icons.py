@@ -1,4 +1,4 @@
-"""Icons of the play bar, drawn: fonts with these signs are not on every machine."""
+"""Icons, drawn here because not every machine has a font with these symbols."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageTk
 
-# Polygons in a square of side 1.
+# Polygons in a unit square, x right, y down.
 _SHAPES: Final[dict[str, list[list[tuple[float, float]]]]] = {
     "play": [[(0.25, 0.12), (0.88, 0.5), (0.25, 0.88)]],
     "pause": [
@@ -32,45 +32,62 @@ def icon(
 
     Args:
       name: "play", "pause", "next", "previous", "app", "box" (an empty check box) or
-        "tick" (a full one).
-      size: side, pixels.
-      color: "#rrggbb".
-      master: widget of the window that it is for.
-      fill: second colour of "app", "box" and "tick".
+        "tick" (a ticked check box).
+      size: Width and height, in pixels.
+      color: Colour of the symbol, "#rrggbb".
+      master: Any widget of the window that shows the icon.
+      fill: Second colour of "app", "box" and "tick", "#rrggbb".
     """
-    fine = 8 * size
-    if name == "app":
-        image = Image.new("RGBA", (fine, fine), (0, 0, 0, 0))
-        draw = ImageDraw.Draw(image)
-        draw.rounded_rectangle((0, 0, fine - 1, fine - 1), fine // 5, fill)
-        for x, y, r in (
-            (0.34, 0.38, 0.075),
-            (0.66, 0.38, 0.075),
-            (0.5, 0.56, 0.055),
-            (0.36, 0.7, 0.045),
-            (0.5, 0.75, 0.045),
-            (0.64, 0.7, 0.045),
-        ):
-            box = [fine * v for v in (x - r, y - r, x + r, y + r)]
-            draw.ellipse(box, fill=color)
-    elif name in ("box", "tick"):
-        image = Image.new("RGBA", (fine, fine), (0, 0, 0, 0))
-        draw = ImageDraw.Draw(image)
-        area, corner = (4, 4, fine - 5, fine - 5), fine // 5
-        if name == "box":
-            draw.rounded_rectangle(area, corner, fill, color, fine // 14)
-        else:
-            draw.rounded_rectangle(area, corner, color)
-            tick = [(0.24, 0.52), (0.43, 0.7), (0.77, 0.31)]
-            points = [(fine * x, fine * y) for x, y in tick]
-            draw.line(points, fill, fine // 8, joint="curve")
+    fine = 8 * size  # drawn at eight times the size, for smooth edges
+    if name in _SHAPES:
+        image = _polygons(_SHAPES[name], fine, color)
+    elif name == "app":
+        image = _app(fine, color, fill)
     else:
-        image = Image.new("L", (fine, fine), 0)
-        draw = ImageDraw.Draw(image)
-        for shape in _SHAPES[name]:
-            draw.polygon([(fine * x, fine * y) for x, y in shape], fill=255)
-        tinted = Image.new("RGBA", (fine, fine), color)
-        tinted.putalpha(image)
-        image = tinted
+        image = _check_box(fine, color, fill, ticked=name == "tick")
     small = image.resize((size, size), Image.Resampling.LANCZOS)
     return ImageTk.PhotoImage(small, master=master)
+
+
+def _polygons(
+    shapes: list[list[tuple[float, float]]], side: int, color: str
+) -> Image.Image:
+    mask = Image.new("L", (side, side), 0)
+    draw = ImageDraw.Draw(mask)
+    for shape in shapes:
+        draw.polygon([(side * x, side * y) for x, y in shape], fill=255)
+    image = Image.new("RGBA", (side, side), color)
+    image.putalpha(mask)
+    return image
+
+
+def _app(side: int, color: str, fill: str) -> Image.Image:
+    """The icon of the application: a face of six dots."""
+    image = Image.new("RGBA", (side, side), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(image)
+    draw.rounded_rectangle((0, 0, side - 1, side - 1), side // 5, fill)
+    for x, y, radius in (
+        (0.34, 0.38, 0.075),
+        (0.66, 0.38, 0.075),
+        (0.5, 0.56, 0.055),
+        (0.36, 0.7, 0.045),
+        (0.5, 0.75, 0.045),
+        (0.64, 0.7, 0.045),
+    ):
+        box = [side * v for v in (x - radius, y - radius, x + radius, y + radius)]
+        draw.ellipse(box, fill=color)
+    return image
+
+
+def _check_box(side: int, color: str, fill: str, *, ticked: bool) -> Image.Image:
+    image = Image.new("RGBA", (side, side), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(image)
+    area, corner = (4, 4, side - 5, side - 5), side // 5
+    if not ticked:
+        draw.rounded_rectangle(area, corner, fill, color, side // 14)
+        return image
+    draw.rounded_rectangle(area, corner, color)
+    tick = [(0.24, 0.52), (0.43, 0.7), (0.77, 0.31)]
+    line = [(side * x, side * y) for x, y in tick]
+    draw.line(line, fill, side // 8, joint="curve")
+    return image

@@ -1,20 +1,23 @@
-"""Pictures in the window: one canvas, one PhotoImage that is reused."""
+"""Panels that show pictures."""
 
 from __future__ import annotations
 
 import tkinter as tk
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image, ImageTk
 
+DEGREES_PER_WIDTH: Final = 180.0
+"""Rotation of a surface, in degrees, when the mouse crosses the whole panel."""
+
 
 class PicturePanel(tk.Canvas):
-    """Shows uint8 RGB arrays of its own size.
+    """A canvas with one picture of its own size.
 
-    A new PhotoImage for each frame would cost twice the time of pasting into the old
-    one, and leaks in some versions of Tk.
+    The picture's PhotoImage is reused: a new one for each frame takes twice as long and
+    leaks memory in some versions of Tk.
     """
 
     def __init__(self, master: tk.Misc, **options: Any) -> None:
@@ -28,11 +31,11 @@ class PicturePanel(tk.Canvas):
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Width and height on the screen, pixels."""
+        """Width and height, in screen pixels."""
         return self.winfo_width(), self.winfo_height()
 
     def show(self, picture: np.ndarray) -> None:
-        """Replaces the picture: uint8 (H, W, 3) RGB."""
+        """Replaces the picture by uint8 (H, W, 3) RGB."""
         image = Image.fromarray(picture)
         photo = self._photo
         if photo is None or (photo.width(), photo.height()) != image.size:
@@ -42,12 +45,12 @@ class PicturePanel(tk.Canvas):
             photo.paste(image)
 
     def clear(self) -> None:
-        """Shows nothing."""
+        """Removes the picture."""
         self._photo = None
         self.itemconfigure(self._item, image="")
 
     def set_hint(self, text: str, color: str) -> None:
-        """Text in the middle, for when there is no picture."""
+        """Shows a text in the middle, for a panel without a picture."""
         self.itemconfigure(self._hint, text=text, fill=color)
 
     def _place_hint(self, event: tk.Event) -> None:
@@ -55,26 +58,27 @@ class PicturePanel(tk.Canvas):
         self.itemconfigure(self._hint, width=0.9 * event.width)
 
 
-class TurnablePanel(PicturePanel):
-    """A picture that is turned with the mouse."""
-
-    DEGREES_PER_WIDTH = 180.0
-    """Dragging across the whole panel turns by this much."""
+class RotatablePanel(PicturePanel):
+    """A panel whose picture is rotated by dragging the mouse."""
 
     def __init__(
         self,
         master: tk.Misc,
-        on_turn: Callable[[float, float], None],
+        on_rotate: Callable[[float, float], None],
         on_reset: Callable[[], None],
         **options: Any,
     ) -> None:
-        """Args:
-        on_turn: takes degrees of yaw and pitch since the last call.
-        on_reset: a double click.
+        """Creates the panel.
+
+        Args:
+          master: Parent widget.
+          on_rotate: Called with yaw and pitch since the last call, in degrees.
+          on_reset: Called after a double click.
+          **options: Options of the canvas.
         """
         super().__init__(master, cursor="fleur", **options)
         self._from = (0, 0)
-        self._on_turn = on_turn
+        self._on_rotate = on_rotate
         self.bind("<ButtonPress-1>", self._press)
         self.bind("<B1-Motion>", self._drag)
         self.bind("<Double-Button-1>", lambda _: on_reset())
@@ -85,5 +89,5 @@ class TurnablePanel(PicturePanel):
     def _drag(self, event: tk.Event) -> None:
         x, y = self._from
         self._from = (event.x, event.y)
-        degrees = self.DEGREES_PER_WIDTH / max(1, self.winfo_width())
-        self._on_turn((event.x - x) * degrees, (y - event.y) * degrees)
+        degrees = DEGREES_PER_WIDTH / max(1, self.winfo_width())
+        self._on_rotate((event.x - x) * degrees, (y - event.y) * degrees)

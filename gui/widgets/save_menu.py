@@ -1,56 +1,53 @@
-"""Asks where to save and says what came of it."""
+"""The Save menu: asks for a file name, saves, and reports the result."""
 
 from __future__ import annotations
 
 import os
-import time
 import tkinter as tk
 from collections.abc import Callable, Sequence
 from tkinter import filedialog, messagebox
-from typing import Final
 
-from ethos_data.errors import EthosError
+from ethos_data.errors import EthosError, one_line
 from gui.viewer import saving
 from gui.viewer.painter import Painting
 
-NOTICE_SECONDS: Final = 8.0
-"""How long a note stays in the status line."""
-
 
 class SaveMenu:
-    """What is on the screen is saved at once, a whole video in another process.
+    """Saves the current picture at once, and whole videos in another process.
 
     Attributes:
-      job: the video that is being saved, or None.
-      notice: what to tell the user for a while, or "".
+      job: The process that saves a video, or None.
     """
 
     def __init__(
         self,
         root: tk.Tk,
         get_painting: Callable[[], Painting | None],
-        get_name: Callable[[], str],
+        get_video: Callable[[], str],
         get_flags: Callable[[str], list[str]],
+        show_notice: Callable[[str], None],
         command: Sequence[str],
     ) -> None:
-        """Args:
-        root: owner of the dialogs.
-        get_painting: what is shown just now.
-        get_name: path of the video, "" without one.
-        get_flags: arguments of ethos-annotate for an output file.
-        command: that runs ethos-annotate.
+        """Creates the menu's functions.
+
+        Args:
+          root: Parent of the dialogs.
+          get_painting: Returns the pictures on the screen; None before the first.
+          get_video: Returns the path of the video; "" without a video.
+          get_flags: Returns the arguments of ethos-annotate for an output file.
+          show_notice: Shows a text in the status line.
+          command: Command that runs ethos-annotate.
         """
         self._root = root
-        self._painting = get_painting
-        self._name = get_name
-        self._flags = get_flags
+        self._get_painting = get_painting
+        self._get_video = get_video
+        self._get_flags = get_flags
+        self._show_notice = show_notice
         self._command = command
-        self._notice = ""
-        self._until = 0.0
-        self.job: saving.VideoJob | None = None
+        self.job: saving.AnnotateProcess | None = None
 
     def entries(self) -> list[tuple[str, Callable[[], None]]]:
-        """Texts of the menu and what they do."""
+        """Labels and functions of the menu's entries."""
         return [
             ("This picture …  (PNG)", self.ask_picture),
             ("Depth of the face …  (16-bit PNG)", self.ask_depth),
@@ -60,52 +57,49 @@ class SaveMenu:
             ("Stop saving the video", self.cancel),
         ]
 
-    @property
-    def notice(self) -> str:
-        return self._notice if time.monotonic() < self._until else ""
-
-    def tell(self, text: str) -> None:
-        """A note in the status line for some seconds."""
-        self._notice, self._until = text, time.monotonic() + NOTICE_SECONDS
-
-    def complain(self, text: str) -> None:
-        """A note that must be confirmed."""
-        self.tell(text)
-        messagebox.showwarning("ETHOS", text, parent=self._root)
-
     def ask_picture(self) -> None:
-        self._ask_now("Save this picture", (".png",), saving.save_picture)
+        """Asks for a file and saves the picture on the screen."""
+        self._ask_and_save("Save this picture", (".png",), saving.save_picture)
 
     def ask_depth(self) -> None:
-        self._ask_now("Save the depth", (".png",), saving.save_depth)
+        """Asks for a file and saves the depth of the chosen face."""
+        self._ask_and_save("Save the depth", (".png",), saving.save_depth)
 
     def ask_mesh(self) -> None:
-        self._ask_now("Save the mesh", (".ply", ".obj"), saving.save_mesh)
+        """Asks for a file and saves the mesh of the chosen face."""
+        self._ask_and_save("Save the mesh", (".ply", ".obj"), saving.save_mesh)
 
     def ask_table(self) -> None:
-        self._ask_later("Save landmarks", (".csv", ".json", ".npz"))
+        """Asks for a file and saves the landmarks of the whole video."""
+        self._ask_and_annotate("Save the landmarks", (".csv", ".json", ".npz"))
 
     def ask_video(self) -> None:
-        self._ask_later("Save an annotated video", (".mp4", ".mkv", ".avi"))
+        """Asks for a file and saves the annotated video."""
+        self._ask_and_annotate("Save the annotated video", (".mp4", ".mkv", ".avi"))
 
     def _ask(self, title: str, suffixes: Sequence[str]) -> str:
-        folder, name = os.path.split(os.path.abspath(self._name() or "ethos"))
+        folder, name = os.path.split(os.path.abspath(self._get_video() or "ethos"))
         return filedialog.asksaveasfilename(
             parent=self._root,
             title=title,
-            # Beside the video, and not under its own name.
+            # Beside the video, under another name.
             initialdir=folder if os.access(folder, os.W_OK) else None,
             initialfile=f"{os.path.splitext(name)[0]}_faces{suffixes[0]}",
             defaultextension=suffixes[0],
             filetypes=[(s[1:].upper(), f"*{s}") for s in suffixes],
         )
 
-    def _ask_now(
+    def _warn(self, text: str) -> None:
+        """Shows a text that the user has to confirm."""
+        self._show_notice(text)
+        messagebox.showwarning("ETHOS", text, parent=self._root)
+
+    def _ask_and_save(
         self, title: str, suffixes: Sequence[str], save: Callable[[str, Painting], None]
     ) -> None:
-        painting = self._painting()
+        painting = self._get_painting()
         if painting is None:
-            self.complain("There is no picture yet")
+            self._warn("There is no picture to save yet.")
             return
         path = self._ask(title, suffixes)
         if path:
@@ -114,17 +108,23 @@ class SaveMenu:
     def save(
         self, path: str, painting: Painting, save: Callable[[str, Painting], None]
     ) -> None:
-        """Saves something of the moment and says so, or says why not."""
+        """Saves a part of the pictures on the screen and reports the result.
+
+        Args:
+          path: File to write.
+          painting: The pictures.
+          save: One of the functions `save_...` of `gui.viewer.saving`.
+        """
         try:
             save(path, painting)
         except (EthosError, OSError) as error:
-            self.complain(str(error))
+            self._warn(one_line(error))
         else:
-            self.tell(f"Saved {path}")
+            self._show_notice(f"Saved {path}")
 
-    def _ask_later(self, title: str, suffixes: Sequence[str]) -> None:
-        if not self._name():
-            self.complain("Load a video first")
+    def _ask_and_annotate(self, title: str, suffixes: Sequence[str]) -> None:
+        if not self._get_video():
+            self._warn("Load a video first.")
             return
         path = self._ask(title, suffixes)
         if path:
@@ -133,9 +133,9 @@ class SaveMenu:
     def save_video(self, path: str) -> None:
         """Annotates the whole video in another process, with the window's settings."""
         if self.job is not None:
-            self.complain("A video is being saved already")
+            self._warn("A video is being saved already.")
             return
-        self.job = saving.VideoJob(path, self._flags(path), self._command)
+        self.job = saving.AnnotateProcess(path, self._get_flags(path), self._command)
         self.job.start()
 
     def cancel(self) -> None:
@@ -143,17 +143,21 @@ class SaveMenu:
         if self.job is not None:
             self.job.cancel()
 
+    def close(self) -> None:
+        """Stops saving the video and waits for the end of the process."""
+        if self.job is not None:
+            self.job.close()
+
     def progress(self) -> str:
-        """What to say of the video that is being saved, "" if there is none."""
+        """The progress of the video that is being saved; "" without one.
+
+        The result is shown as a notice when the process has ended.
+        """
         job = self.job
         if job is None:
             return ""
-        if job.status is None:
-            return f"Saving {os.path.basename(job.path)}: {job.line}"
+        if job.result is None:
+            return f"Saving {os.path.basename(job.path)}: {job.progress}"
         self.job = None
-        job.join()
-        if job.status == 0:
-            self.tell(f"Saved {job.path}")
-        else:
-            self.tell("Stopped saving" if job.cancelled else job.line)
-        return self.notice
+        self._show_notice(job.result)
+        return ""

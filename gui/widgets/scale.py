@@ -1,4 +1,4 @@
-"""A slider that goes where it is clicked."""
+"""A slider that moves to the position that is clicked."""
 
 from __future__ import annotations
 
@@ -9,32 +9,37 @@ from typing import Any
 
 
 class JumpScale(ttk.Scale):
-    """ttk's scale moves by a page when it is clicked beside its handle; this one jumps.
+    """A slider that moves to the mouse. ttk.Scale moves by one page instead.
 
     Attributes:
-      dragging: whether the mouse holds it.
+      dragging: Whether the user drags the handle.
     """
 
     def __init__(
         self, master: tk.Misc, on_move: Callable[[float], None], **options: Any
     ) -> None:
-        """Args:
-        on_move: takes the new value when a person moves it; `set` does not call it.
+        """Creates the slider.
+
+        Args:
+          master: Parent widget.
+          on_move: Called with the new value when the user moves the handle. `set` does
+            not call it.
+          **options: Options of ttk.Scale.
         """
         super().__init__(master, takefocus=False, **options)
         self.dragging = False
         self._on_move = on_move
         self.bind("<ButtonPress-1>", self._press)
-        self.bind("<B1-Motion>", self._go)
+        self.bind("<B1-Motion>", self._move)
         self.bind("<ButtonRelease-1>", self._release)
 
     def _press(self, event: tk.Event) -> str:
         if not self.instate(["disabled"]):
             self.dragging = True
-            self._go(event)
+            self._move(event)
         return "break"
 
-    def _go(self, event: tk.Event) -> str:
+    def _move(self, event: tk.Event) -> str:
         if self.dragging:
             low, high = (float(self.cget(name)) for name in ("from", "to"))
             value = float(self.get(event.x, event.y))

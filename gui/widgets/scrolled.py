@@ -1,4 +1,4 @@
-"""A column that scrolls when the window is too low for it."""
+"""A column of widgets that can be scrolled."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from tkinter import ttk
 
 
 class Scrolled(ttk.Frame):
-    """Put widgets into `inside`; a scroll bar comes when there is not enough room."""
+    """A column with a scroll bar, which appears when the window is too low.
+
+    Attributes:
+      inside: Parent of the widgets in the column.
+    """
 
     def __init__(self, master: tk.Misc) -> None:
         super().__init__(master)
@@ -19,24 +23,25 @@ class Scrolled(ttk.Frame):
         self._canvas.create_window(0, 0, anchor="nw", window=self.inside)
         self.inside.bind("<Configure>", self._fit)
         self._canvas.bind("<Configure>", self._fit)
-        self.bind("<Enter>", lambda _: self._listen(True))
-        self.bind("<Leave>", lambda _: self._listen(False))
+        self.bind("<Enter>", lambda _: self._bind_wheel(True))
+        self.bind("<Leave>", lambda _: self._bind_wheel(False))
 
     def restyle(self, background: str) -> None:
-        """The canvas is not ttk: its colour is set by hand."""
+        """Sets the background. ttk styles do not apply to a canvas."""
         self._canvas.configure(background=background)
 
     def _fit(self, _: tk.Event) -> None:
-        wanted = self.inside.winfo_reqwidth(), self.inside.winfo_reqheight()
-        self._canvas.configure(width=wanted[0], scrollregion=(0, 0, *wanted))
-        if wanted[1] > self._canvas.winfo_height() > 1:
+        """Adapts the width to the widgets, and shows or hides the scroll bar."""
+        width, height = self.inside.winfo_reqwidth(), self.inside.winfo_reqheight()
+        self._canvas.configure(width=width, scrollregion=(0, 0, width, height))
+        if height > self._canvas.winfo_height() > 1:
             self._bar.pack(side="right", fill="y")
         else:
             self._bar.pack_forget()
             self._canvas.yview_moveto(0)
 
-    def _listen(self, on: bool) -> None:
-        """Takes the mouse wheel while the mouse is over the column."""
+    def _bind_wheel(self, on: bool) -> None:
+        """Uses the mouse wheel while the mouse is over the column."""
         for event in ("<MouseWheel>", "<Button-4>", "<Button-5>"):
             if on:
                 self.bind_all(event, self._wheel)

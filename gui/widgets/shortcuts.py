@@ -1,4 +1,4 @@
-"""Keys of the window, as data, and the window that lists them."""
+"""Keyboard shortcuts, as data, and the window that lists them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Final
 
 @dataclasses.dataclass(frozen=True)
 class Shortcut:
-    """One action and its keys.
+    """The keys of one action.
 
     Attributes:
-      action: name that the window gives a meaning to.
-      keys: Tk event patterns.
-      shown: keys as a person reads them.
-      text: what it does.
+      action: Name of the action.
+      keys: Tk event patterns. A letter is bound in upper and lower case.
+      shown: The keys as they are shown to the user.
+      text: What the action does.
     """
 
     action: str
@@ -29,34 +29,49 @@ class Shortcut:
 SHORTCUTS: Final = (
     Shortcut("open", ("<Control-o>",), "Ctrl+O", "Load a video"),
     Shortcut(
-        "open_folder", ("<Control-Shift-O>",), "Ctrl+Shift+O", "Load a folder of images"
+        "open_folder", ("<Control-Shift-o>",), "Ctrl+Shift+O", "Load a folder of images"
     ),
     Shortcut("play", ("<space>",), "Space", "Play or pause"),
-    Shortcut("back", ("<Left>",), "←", "One frame back"),
-    Shortcut("on", ("<Right>",), "→", "One frame on"),
-    Shortcut("jump_back", ("<Shift-Left>",), "Shift+←", "One second back"),
-    Shortcut("jump_on", ("<Shift-Right>",), "Shift+→", "One second on"),
-    Shortcut("start", ("<Home>",), "Home", "To the start"),
-    Shortcut("end", ("<End>",), "End", "To the end"),
-    Shortcut("slower", ("<bracketleft>", "<minus>"), "[ or −", "Slower"),
-    Shortcut("faster", ("<bracketright>", "<plus>"), "] or +", "Faster"),
-    Shortcut("loop", ("<l>",), "L", "Loop"),
-    Shortcut("points", ("<p>",), "P", "Points"),
-    Shortcut("edges", ("<e>",), "E", "Lines"),
-    Shortcut("uncertainty", ("<u>",), "U", "Uncertainty: colour, size, hidden"),
-    Shortcut("smoothing", ("<m>",), "M", "Smoothing"),
+    Shortcut("previous_frame", ("<Left>",), "←", "Previous frame"),
+    Shortcut("next_frame", ("<Right>",), "→", "Next frame"),
+    Shortcut("back", ("<Shift-Left>",), "Shift+←", "Back by one second"),
+    Shortcut("forward", ("<Shift-Right>",), "Shift+→", "Forward by one second"),
+    Shortcut("start", ("<Home>",), "Home", "First frame"),
+    Shortcut("end", ("<End>",), "End", "Last frame"),
+    Shortcut("slower", ("<bracketleft>", "<minus>"), "[ or −", "Play slower"),
+    Shortcut("faster", ("<bracketright>", "<plus>"), "] or +", "Play faster"),
+    Shortcut("loop", ("<l>",), "L", "Loop on or off"),
+    Shortcut("points", ("<p>",), "P", "Landmarks on or off"),
+    Shortcut("edges", ("<e>",), "E", "Lines on or off"),
+    Shortcut("uncertainty", ("<u>",), "U", "Uncertainty: colour, circles, hidden"),
+    Shortcut("smoothing", ("<m>",), "M", "Smoothing on or off"),
     Shortcut("face", ("<n>",), "N", "Next face"),
-    Shortcut("reset", ("<r>",), "R", "Reset the degradations"),
+    Shortcut("reset", ("<r>",), "R", "Reset the degradation"),
     Shortcut("save_picture", ("<Control-s>",), "Ctrl+S", "Save this picture"),
     Shortcut("model", ("<Control-m>",), "Ctrl+M", "Choose a model"),
-    Shortcut("theme", ("<t>",), "T", "Light or dark"),
-    Shortcut("help", ("<F1>", "<question>"), "F1 or ?", "This list"),
-    Shortcut("quit", ("<Control-q>",), "Ctrl+Q", "Close"),
+    Shortcut("theme", ("<t>",), "T", "Light or dark theme"),
+    Shortcut("help", ("<F1>", "<question>"), "F1 or ?", "Show this list"),
+    Shortcut("quit", ("<Control-q>",), "Ctrl+Q", "Close the viewer"),
 )
 
 
+def patterns(key: str) -> tuple[str, ...]:
+    """The Tk patterns of a key: with Caps Lock, a letter arrives in the other case."""
+    head, separator, detail = key.strip("<>").rpartition("-")
+    if len(detail) != 1 or not detail.isalpha():
+        return (key,)
+    return tuple(
+        f"<{head}{separator}{letter}>" for letter in (detail.lower(), detail.upper())
+    )
+
+
 def bind(root: tk.Tk, actions: Mapping[str, Callable[[], None]]) -> None:
-    """Binds every shortcut. Plain keys are left to a text field that has the focus."""
+    """Binds every shortcut. A text field that has the focus receives plain keys.
+
+    Args:
+      root: The window.
+      actions: Function of each action of `SHORTCUTS`.
+    """
 
     def handler(shortcut: Shortcut, key: str) -> Callable[[tk.Event], str | None]:
         plain = "Control" not in key and "F1" not in key
@@ -71,11 +86,17 @@ def bind(root: tk.Tk, actions: Mapping[str, Callable[[], None]]) -> None:
 
     for shortcut in SHORTCUTS:
         for key in shortcut.keys:
-            root.bind(key, handler(shortcut, key))
+            for pattern in patterns(key):
+                root.bind(pattern, handler(shortcut, key))
 
 
 def show(root: tk.Tk, ratio: float) -> tk.Toplevel:
-    """Opens the window with the list; Escape closes it."""
+    """Opens the window with the list of shortcuts. Escape closes it.
+
+    Args:
+      root: The main window.
+      ratio: Screen pixels per reference pixel.
+    """
     window = tk.Toplevel(root)
     window.title("Shortcuts")
     window.transient(root)

@@ -1,4 +1,4 @@
-"""What to see and what to do to the video: toggles and sliders."""
+"""The sidebar: what to show and how to degrade the video."""
 
 from __future__ import annotations
 
@@ -12,33 +12,38 @@ from gui.drawing.overlay import DRAWN, OverlayOptions
 from gui.viewer.settings import Settings
 from gui.widgets.scale import JumpScale
 
-TOGGLES: Final = (
-    ("Over the video", None),
-    ("Points", "points"),
-    ("Lines", "edges"),
-    ("Frame and number", "boxes"),
-    ("Smoothing", "smoothing"),
-    ("Beside it", None),
-    ("Restored face", "restored"),
-    ("Depth in colours", "depth"),
-    ("Shaded relief", "shaded"),
-    ("Turning surface", "surface"),
-    ("… wears the face", "texture"),
-)
-
-UNCERTAINTY: Final = {
-    "Colour of points": "color",
-    "Size of points": "size",
-    "Hidden": "none",
+TOGGLES: Final = {
+    "Over the video": {
+        "points": "Landmarks",
+        "edges": "Lines",
+        "boxes": "Box and number",
+        "smoothing": "Smoothing",
+    },
+    "Beside the video": {
+        "restored": "Restored face",
+        "depth": "Depth in colours",
+        "shaded": "Shaded surface",
+        "surface": "Rotatable surface",
+        "texture": "Restored face on it",
+    },
 }
+"""Labels of the check boxes, by heading and by field of `Settings`."""
+
+UNCERTAINTY_LABELS: Final = {
+    "color": "Colour of landmarks",
+    "size": "Circles (1 sigma)",
+    "none": "Hidden",
+}
+"""Labels of the ways to draw uncertainty, by value of `OverlayOptions.uncertainty`."""
 
 
 class Sidebar(ttk.Frame):
-    """Toggles for seeing, sliders for testing by hand.
+    """Check boxes for the display and sliders for the degradation.
 
     Attributes:
-      toggles: a variable for each boolean of `Settings` that has a toggle.
-      sliders: a scale for each degradation.
+      toggles: Variable of each check box, by field of `Settings`.
+      uncertainty: Selection of the way to draw uncertainty.
+      sliders: Slider of each field of `VideoDegradation`.
     """
 
     def __init__(
@@ -48,112 +53,118 @@ class Sidebar(ttk.Frame):
         ratio: float,
         on_change: Callable[[], None],
     ) -> None:
+        """Creates the sidebar.
+
+        Args:
+          master: Parent widget.
+          settings: Initial state of the check boxes.
+          ratio: Screen pixels per reference pixel.
+          on_change: Called when the user changes anything.
+        """
         super().__init__(master)
         self._on_change = on_change
-        gap = round(4 * ratio)
+        self._gap = round(4 * ratio)
         self.toggles: dict[str, tk.BooleanVar] = {}
-        for text, name in TOGGLES:
-            if name is None:
-                self._heading(text, gap)
-                continue
-            variable = tk.BooleanVar(self, getattr(settings, name))
-            self.toggles[name] = variable
-            ttk.Checkbutton(
-                self, text=text, variable=variable, command=on_change, takefocus=False
-            ).pack(anchor="w")
-        self._heading("Uncertainty", gap)
+        for heading, labels in TOGGLES.items():
+            self._heading(heading)
+            for name, label in labels.items():
+                self._check_box(name, label, getattr(settings, name))
+        self._heading("Uncertainty")
         self.uncertainty = ttk.Combobox(
-            self, values=list(UNCERTAINTY), state="readonly", width=17
+            self, values=list(UNCERTAINTY_LABELS.values()), state="readonly", width=17
         )
-        names = {value: text for text, value in UNCERTAINTY.items()}
-        self.uncertainty.set(names.get(settings.uncertainty, "Colour of points"))
-        self.uncertainty.bind("<<ComboboxSelected>>", self._chosen)
+        self.uncertainty.set(UNCERTAINTY_LABELS[settings.uncertainty])
+        self.uncertainty.bind("<<ComboboxSelected>>", self._choose_uncertainty)
         self.uncertainty.pack(fill="x")
 
-        self._heading("Spoil the video", gap)
+        self._heading("Degrade the video")
         self.sliders: dict[str, JumpScale] = {}
         self._values: dict[str, ttk.Label] = {}
         for slider in SLIDERS:
-            row = ttk.Frame(self)
-            row.pack(fill="x", pady=(gap // 2, 0))
-            ttk.Label(row, text=slider.label).pack(side="left")
-            value = ttk.Label(row, style="Muted.TLabel", anchor="e")
-            value.pack(side="right")
-            scale = JumpScale(
-                self,
-                lambda _: self._slid(),
-                from_=slider.neutral,
-                to=slider.strongest,
-                value=slider.neutral,
-            )
-            scale.pack(fill="x")
-            self.sliders[slider.name], self._values[slider.name] = scale, value
-        compare = tk.BooleanVar(self, settings.compare)
-        self.toggles["compare"] = compare
-        ttk.Checkbutton(
-            self,
-            text="Compare with clean",
-            variable=compare,
-            command=on_change,
-            takefocus=False,
-        ).pack(anchor="w", pady=(gap, 0))
+            self._slider(slider.name, slider.label, slider.neutral, slider.strongest)
+        self._check_box("compare", "Compare with the clean video", settings.compare)
         self.reset_button = ttk.Button(
-            self, text="Make clean again", command=self.reset, takefocus=False
+            self, text="Reset the degradation", command=self.reset, takefocus=False
         )
-        self.reset_button.pack(fill="x", pady=(gap, 0))
+        self.reset_button.pack(fill="x", pady=(self._gap, 0))
         self._show_values()
 
-    def _heading(self, text: str, gap: int) -> None:
-        top = 2 * gap if self.winfo_children() else 0
-        ttk.Label(self, text=text, style="Heading.TLabel").pack(
-            anchor="w", pady=(top, gap // 2)
+    def _heading(self, text: str) -> None:
+        top = 2 * self._gap if self.winfo_children() else 0
+        label = ttk.Label(self, text=text, style="Heading.TLabel")
+        label.pack(anchor="w", pady=(top, self._gap // 2))
+
+    def _check_box(self, name: str, label: str, value: bool) -> None:
+        variable = self.toggles[name] = tk.BooleanVar(self, value)
+        ttk.Checkbutton(
+            self,
+            text=label,
+            variable=variable,
+            command=self._on_change,
+            takefocus=False,
+        ).pack(anchor="w")
+
+    def _slider(self, name: str, label: str, neutral: float, strongest: float) -> None:
+        row = ttk.Frame(self)
+        row.pack(fill="x", pady=(self._gap // 2, 0))
+        ttk.Label(row, text=label).pack(side="left")
+        self._values[name] = ttk.Label(row, style="Muted.TLabel", anchor="e")
+        self._values[name].pack(side="right")
+        scale = JumpScale(
+            self,
+            lambda _: self._move_slider(),
+            from_=neutral,
+            to=strongest,
+            value=neutral,
         )
+        scale.pack(fill="x")
+        self.sliders[name] = scale
 
     @property
     def degradation(self) -> VideoDegradation:
-        """As the sliders stand."""
+        """The degradation that the sliders select."""
         return VideoDegradation(
             **{name: float(scale.get()) for name, scale in self.sliders.items()}
         )
 
     @property
     def values(self) -> dict[str, bool]:
-        """The toggles as they stand."""
+        """State of each check box, by field of `Settings`."""
         return {name: variable.get() for name, variable in self.toggles.items()}
 
     @property
     def overlay(self) -> OverlayOptions:
-        """What is drawn over the video."""
+        """What to draw over the frame."""
         return OverlayOptions(
             **{name: self.toggles[name].get() for name in DRAWN},
-            uncertainty=UNCERTAINTY[self.uncertainty.get()],
+            uncertainty=list(UNCERTAINTY_LABELS)[self.uncertainty.current()],
         )
 
     def next_uncertainty(self) -> None:
-        """Shows uncertainty in the next way."""
-        names = list(UNCERTAINTY)
-        index = names.index(self.uncertainty.get()) + 1
-        self.uncertainty.set(names[index % len(names)])
+        """Selects the next way to draw uncertainty."""
+        self.uncertainty.current(
+            (self.uncertainty.current() + 1) % len(UNCERTAINTY_LABELS)
+        )
         self._on_change()
 
     def reset(self) -> None:
-        """Makes the video clean again."""
+        """Sets all sliders to the values that change nothing."""
         for slider in SLIDERS:
             self.sliders[slider.name].set(slider.neutral)
-        self._slid()
+        self._move_slider()
 
     def toggle(self, name: str) -> None:
-        """Turns a toggle over, as a shortcut does."""
+        """Switches a check box, as a shortcut does."""
         variable = self.toggles[name]
         variable.set(not variable.get())
         self._on_change()
 
-    def _chosen(self, _: tk.Event) -> None:
+    def _choose_uncertainty(self, _: tk.Event) -> None:
         self.uncertainty.selection_clear()
-        self.winfo_toplevel().focus_set()  # or the space bar would be the box's
+        self.winfo_toplevel().focus_set()  # otherwise Space would open the list
         self._on_change()
 
-    def _slid(self) -> None:
+    def _move_slider(self) -> None:
         self._show_values()
         self._on_change()
 

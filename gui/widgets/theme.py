@@ -1,21 +1,39 @@
-"""The look of the window: one flat ttk theme, light or dark, at any pixel density."""
+"""The look of the window: a flat ttk theme, light or dark, for any pixel density."""
 
 from __future__ import annotations
 
 import dataclasses
 import tkinter as tk
+from collections.abc import Callable
 from tkinter import font, ttk
 from typing import Any, Final
 
 from gui.widgets import icons
 
 REFERENCE_DPI: Final = 96.0
-"""Pixels per inch at which sizes in this package are meant."""
+"""Pixels per inch for which the sizes in this package are given."""
+
+Pixels = Callable[[float], int]
+"""Converts reference pixels into screen pixels."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Palette:
-    """Colours of a theme, "#rrggbb"."""
+    """The colours of a theme, each "#rrggbb".
+
+    Attributes:
+      name: Name of the theme.
+      window: Background of the window.
+      panel: Background of pictures.
+      raised: Background of buttons and fields.
+      border: Lines around them.
+      text: Text.
+      muted: Text of minor importance.
+      accent: Selected and active parts.
+      on_accent: Text on `accent`.
+      warning: Status that needs attention.
+      good: Status that is as it should be.
+    """
 
     name: str
     window: str
@@ -30,7 +48,7 @@ class Palette:
     good: str
 
     def rgb(self, color: str) -> tuple[int, int, int]:
-        """The named colour as (R, G, B), 0 to 255."""
+        """The colour with the given attribute name as (R, G, B), 0 to 255."""
         value = getattr(self, color)
         red, green, blue = (int(value[i : i + 2], 16) for i in (1, 3, 5))
         return red, green, blue
@@ -71,24 +89,37 @@ def pixel_ratio(root: tk.Misc) -> float:
 
 
 def apply(root: tk.Tk, palette: Palette, ratio: float) -> None:
-    """Styles all ttk widgets of a window; may be called again for another palette.
+    """Styles all ttk widgets of a window. It may be called again with another palette.
 
     Args:
-      root: the window.
-      palette: colours.
-      ratio: screen pixels per reference pixel.
+      root: The window.
+      palette: The colours.
+      ratio: Screen pixels per reference pixel.
     """
 
     def px(size: float) -> int:
         return round(size * ratio)
 
-    p = palette
-    root.configure(background=p.window)
-    for name, size in (("TkDefaultFont", 13), ("TkTextFont", 13), ("TkMenuFont", 13)):
-        font.nametofont(name, root).configure(size=-px(size))  # negative: pixels
-    font.nametofont("TkHeadingFont", root).configure(size=-px(13), weight="bold")
+    root.configure(background=palette.window)
     style = ttk.Style(root)
-    style.theme_use("clam")  # the one theme that is there, and colourable, everywhere
+    style.theme_use("clam")  # the only theme that every system has and colours
+    _style_fonts(root, px)
+    _style_base(style, palette)
+    _style_labels(style, palette)
+    _style_buttons(style, palette, px)
+    _style_check_boxes(root, style, palette, px)
+    _style_sliders(style, palette, px)
+    _style_fields(style, palette, px)
+    _style_lists(root, palette)
+
+
+def _style_fonts(root: tk.Tk, px: Pixels) -> None:
+    for name in ("TkDefaultFont", "TkTextFont", "TkMenuFont"):
+        font.nametofont(name, root).configure(size=-px(13))  # negative means pixels
+    font.nametofont("TkHeadingFont", root).configure(size=-px(13), weight="bold")
+
+
+def _style_base(style: ttk.Style, p: Palette) -> None:
     style.configure(
         ".",
         background=p.window,
@@ -106,11 +137,17 @@ def apply(root: tk.Tk, palette: Palette, ratio: float) -> None:
     )
     style.map(".", foreground=[("disabled", p.muted)])
     style.configure("Panel.TFrame", background=p.panel)
+
+
+def _style_labels(style: ttk.Style, p: Palette) -> None:
     style.configure("Muted.TLabel", foreground=p.muted)
     style.configure("Heading.TLabel", font="TkHeadingFont")
     style.configure("Caption.TLabel", background=p.panel, foreground=p.muted)
     for name, color in (("Good", p.good), ("Warning", p.warning), ("Busy", p.accent)):
         style.configure(f"{name}.TLabel", foreground=color, font="TkHeadingFont")
+
+
+def _style_buttons(style: ttk.Style, p: Palette, px: Pixels) -> None:
     for name in ("TButton", "TMenubutton", "Tool.TButton"):
         style.configure(
             name,
@@ -140,9 +177,32 @@ def apply(root: tk.Tk, palette: Palette, ratio: float) -> None:
         font="TkHeadingFont",
     )
     style.map("Accent.TButton", background=[("active", p.text)])
-    _style_checks(root, style, p, px(16))
+
+
+def _style_check_boxes(root: tk.Tk, style: ttk.Style, p: Palette, px: Pixels) -> None:
+    """Draws check boxes with a tick. Those of the theme have a cross."""
+    element = f"Ethos{p.name}.indicator"
+    images = vars(root).setdefault("ethos_checks", {})  # Tk keeps no reference to them
+    if p.name not in images:
+        size = px(16)
+        off = icons.icon("box", size, p.border, root, fill=p.raised)
+        on = icons.icon("tick", size, p.accent, root, fill=p.on_accent)
+        images[p.name] = (off, on)
+        width = size + size // 2
+        style.element_create(
+            element, "image", off, ("selected", on), width=width, sticky="w"
+        )
+    inner: list[tuple[str, Any]] = [
+        (element, {"side": "left"}),
+        ("Checkbutton.label", {"side": "left"}),
+    ]
+    outer: Any = {"sticky": "nswe", "children": inner}
+    style.layout("TCheckbutton", [("Checkbutton.padding", outer)])
     style.configure("TCheckbutton", padding=(0, px(2)))
     style.map("TCheckbutton", background=[("active", p.window)])
+
+
+def _style_sliders(style: ttk.Style, p: Palette, px: Pixels) -> None:
     style.configure(
         "Vertical.TScrollbar",
         background=p.border,
@@ -162,11 +222,15 @@ def apply(root: tk.Tk, palette: Palette, ratio: float) -> None:
         lightcolor=p.accent,
         darkcolor=p.accent,
         sliderlength=px(14),
-        arrowsize=px(14),  # the height of the bar, in this theme
+        arrowsize=px(14),  # in this theme, the height of the slider
         gripcount=0,
     )
     style.map("Horizontal.TScale", background=[("active", p.text)])
-    for name in ("TEntry", "TCombobox", "TSpinbox"):
+    style.configure("Sash", sashthickness=px(7), gripcount=0)
+
+
+def _style_fields(style: ttk.Style, p: Palette, px: Pixels) -> None:
+    for name in ("TEntry", "TCombobox"):
         style.configure(
             name,
             lightcolor=p.raised,
@@ -184,9 +248,13 @@ def apply(root: tk.Tk, palette: Palette, ratio: float) -> None:
             selectbackground=[("readonly", p.raised)],
             selectforeground=[("readonly", p.text)],
         )
-    style.configure("Sash", sashthickness=px(7), gripcount=0)
-    style.configure("TSeparator", background=p.border)
-    style.configure("Horizontal.TProgressbar", background=p.accent, troughcolor=p.panel)
+
+
+def _style_lists(root: tk.Tk, p: Palette) -> None:
+    """Styles the lists of combo boxes, to which ttk styles do not apply.
+
+    The options of the database apply to lists that are opened later.
+    """
     root.option_add("*TCombobox*Listbox.background", p.raised)
     root.option_add("*TCombobox*Listbox.foreground", p.text)
     root.option_add("*TCombobox*Listbox.selectBackground", p.accent)
@@ -194,33 +262,8 @@ def apply(root: tk.Tk, palette: Palette, ratio: float) -> None:
     root.option_add("*TCombobox*Listbox.font", "TkDefaultFont")
 
 
-def release(root: tk.Tk) -> None:
-    """Gives back images before the window is destroyed."""
-    vars(root).pop("ethos_checks", None)
-
-
-def _style_checks(root: tk.Tk, style: ttk.Style, p: Palette, size: int) -> None:
-    """Check boxes with a tick: the theme's own have a cross."""
-    element = f"Ethos{p.name}.indicator"
-    kept = vars(root).setdefault("ethos_checks", {})  # Tk does not hold on to images
-    if p.name not in kept:
-        off = icons.icon("box", size, p.border, root, fill=p.raised)
-        on = icons.icon("tick", size, p.accent, root, fill=p.on_accent)
-        kept[p.name] = (off, on)
-        gap = size // 2
-        style.element_create(
-            element, "image", off, ("selected", on), width=size + gap, sticky="w"
-        )
-    inner: list[tuple[str, Any]] = [
-        (element, {"side": "left"}),
-        ("Checkbutton.label", {"side": "left"}),
-    ]
-    outer: Any = {"sticky": "nswe", "children": inner}
-    style.layout("TCheckbutton", [("Checkbutton.padding", outer)])
-
-
 def style_menu(menu: tk.Menu, palette: Palette) -> None:
-    """Menus are not ttk: their colours are set one by one."""
+    """Styles a menu, to which ttk styles do not apply."""
     menu.configure(
         background=palette.raised,
         foreground=palette.text,
@@ -230,3 +273,8 @@ def style_menu(menu: tk.Menu, palette: Palette) -> None:
         borderwidth=1,
         tearoff=False,
     )
+
+
+def release(root: tk.Tk) -> None:
+    """Releases the images before the window is destroyed."""
+    vars(root).pop("ethos_checks", None)

@@ -1,4 +1,4 @@
-"""A display for the window tests, and the window on it with a model that is none."""
+"""A display for the window tests, and a viewer on it with a fake model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANNOTATE = (sys.executable, "-m", "tests.gui.fake_annotate")
 
 @pytest.fixture(scope="session")
 def display() -> Iterator[str]:
-    """The name of an X display. Starts Xvfb on a free one when there is none."""
+    """Name of an X display. Starts Xvfb if there is none."""
     if os.environ.get("DISPLAY"):
         yield os.environ["DISPLAY"]
         return
@@ -47,42 +47,45 @@ def display() -> Iterator[str]:
 
 @pytest.fixture
 def warnings(monkeypatch):
-    """What message boxes said, instead of message boxes."""
-    said = []
+    """Texts of the message boxes, which are not shown."""
+    texts = []
     monkeypatch.setattr(
         "gui.widgets.save_menu.messagebox.showwarning",
-        lambda _, text, **__: said.append(text),
+        lambda _, text, **__: texts.append(text),
     )
-    return said
+    return texts
 
 
 @pytest.fixture
 def start(display, tmp_path, monkeypatch):
-    """Starts viewers and closes them."""
-    # Here: the other tests of the package need no Tk.
-    from gui.app import App
+    """Function that starts a viewer. The viewers are closed after the test."""
+    # Imported here because the other tests of the package do not need Tk.
+    from gui.widgets.controller import Controller
     from tests.gui.driver import Driver, left_behind
 
     monkeypatch.setenv("PYTHONPATH", os.getcwd())
-    apps = []
+    viewers = []
 
     def run(video=None, **options):
         options.setdefault("settings_path", str(tmp_path / "viewer.json"))
-        app = App(video=video, factory=fakes.load, annotate_command=ANNOTATE, **options)
-        apps.append(app)
-        app.root.update()
-        return Driver(app)
+        options.setdefault("factory", fakes.load)
+        options.setdefault("annotate_command", ANNOTATE)
+        viewer = Controller(video=video, **options)
+        viewers.append(viewer)
+        viewer.root.update()
+        return Driver(viewer)
 
     yield run
-    for app in apps:
-        app.close()
+    for viewer in viewers:
+        viewer.close()
     # Tk aborts the process if its interpreter is collected in another thread.
-    del app
-    apps.clear()
+    viewer = None
+    viewers.clear()
     gc.collect()
     assert left_behind() == []
 
 
 @pytest.fixture
 def clip(tmp_path):
+    """A video of 60 frames. The last 10 frames have no face."""
     return fakes.write_video(str(tmp_path / "clip.avi"), 60, faceless=range(50, 60))

@@ -1,75 +1,119 @@
-"""Drives the real window: waits by letting Tk work, presses keys, moves the mouse."""
+"""Drives the real window: lets Tk work, presses keys, moves the mouse."""
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import threading
 import time
 from collections.abc import Callable
 
-from gui.app import App
 from gui.viewer.engine import READY
+from gui.viewer.worker import Worker
+from gui.widgets.controller import Controller
+
+
+def wait_until(
+    condition: Callable[[], object],
+    seconds: float = 60.0,
+    work: Callable[[], object] = lambda: None,
+) -> None:
+    """Waits until a condition is true. Fails after some seconds.
+
+    Args:
+      condition: Tested every few milliseconds.
+      seconds: Maximum time to wait.
+      work: Called before each test.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        work()
+        if condition():
+            return
+        assert time.monotonic() < end, "the condition did not become true"
+        time.sleep(0.005)
+
+
+def kill_thread(worker: Worker) -> None:
+    """Raises SystemExit in the thread of a worker, wherever the thread is.
+
+    The thread receives the exception when it executes Python code again.
+    """
+    thread = worker.thread
+    assert thread is not None
+    assert thread.ident is not None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
+    )
 
 
 class Driver:
-    """A running viewer in a test's hands."""
+    """Controls a running viewer in a test.
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    Attributes:
+      viewer: The viewer.
+    """
+
+    def __init__(self, viewer: Controller) -> None:
+        self.viewer = viewer
 
     def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
-        """Lets the window work until something is true."""
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, f"never happened; it says: {self.says()}"
-            self.app.root.update()
-            time.sleep(0.005)
+        """Lets the window work until a condition is true."""
+        try:
+            wait_until(condition, seconds, self.viewer.root.update)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; status line: {self.status()}") from None
 
     def ready(self) -> None:
         """Waits until the model is loaded and a frame with its faces is shown."""
         self.until(
             lambda: (
-                self.app.engine.state == READY
-                and self.app.painting is not None
-                and self.app.painting.view.state == READY
+                self.viewer.engine.state.phase == READY
+                and self.viewer.painting is not None
+                and self.viewer.painting.view.phase == READY
             )
         )
 
     def frame(self) -> int:
         """Number of the frame on the screen."""
-        assert self.app.painting is not None
-        return self.app.painting.view.frame.index
+        assert self.viewer.painting is not None
+        return self.viewer.painting.view.frame.index
 
     def show(self, index: int) -> None:
-        """Waits until this frame is on the screen, with the model's word on it."""
+        """Waits until a frame is on the screen."""
         self.until(lambda: self.frame() == index)
 
-    def says(self) -> str:
-        """State and note of the status line."""
-        window = self.app.window
+    def status(self) -> str:
+        """Status and note of the status line."""
+        window = self.viewer.window
         return f"{window.status_label.cget('text')} | {window.note_label.cget('text')}"
 
-    def key(self, pattern: str) -> None:
-        """Presses a key, e.g. "<space>"."""
-        self.app.root.focus_force()
-        self.app.root.update()
-        self.app.root.event_generate(pattern)
-        self.app.root.update()
+    def key(self, pattern: str, **fields: object) -> None:
+        """Presses a key.
+
+        Args:
+          pattern: Tk event pattern, for example "<space>".
+          **fields: Further fields of the event, for example `state`.
+        """
+        self.viewer.root.focus_force()
+        self.viewer.root.update()
+        self.viewer.root.event_generate(pattern, **fields)
+        self.viewer.root.update()
 
     def drag(self, widget, start: tuple[int, int], end: tuple[int, int]) -> None:
-        """Presses, moves and lets go of the left button in a widget."""
+        """Drags the mouse in a widget with the left button pressed."""
         widget.event_generate("<ButtonPress-1>", x=start[0], y=start[1])
         for step in range(1, 5):
             x, y = (
                 round(a + (b - a) * step / 4) for a, b in zip(start, end, strict=True)
             )
             widget.event_generate("<B1-Motion>", x=x, y=y)
-            self.app.root.update()
+            self.viewer.root.update()
         widget.event_generate("<ButtonRelease-1>", x=end[0], y=end[1])
-        self.app.root.update()
+        self.viewer.root.update()
 
 
 def left_behind() -> list[str]:
-    """Threads and processes of a viewer that are still there."""
+    """Names of the viewer's threads and processes that still run."""
     threads = [t.name for t in threading.enumerate() if t.name.startswith("ethos")]
     return threads + [child.name for child in multiprocessing.active_children()]

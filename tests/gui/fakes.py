@@ -1,6 +1,6 @@
-"""Faces that are drawings, a detector of their colour, a model that knows nothing.
+"""Drawn faces, a detector that finds their colour, and a predictor without a network.
 
-No TensorFlow: the window and the tracker are tested on what they do themselves.
+With these the tests of the window and of the tracker are fast and exact.
 """
 
 from __future__ import annotations
@@ -18,55 +18,60 @@ from ethos_model.predict import Face
 from gui.viewer.session import Loaded, Setup
 
 SKIN = (230, 170, 60)
-"""RGB of drawn faces; nothing else in the test videos is near it."""
+"""RGB of drawn faces. Nothing else in the test videos has a similar colour."""
 
 
 def template() -> np.ndarray:
-    """float64 (68, 3): a plain frontal face in a box from (0, 0) to (1, 1)."""
-    points = np.zeros((68, 3))
+    """A frontal face in a box from (0, 0) to (1, 1), float64 (68, 3)."""
+    landmarks = np.zeros((68, 3))
     angle = np.linspace(np.pi, 0, 17)  # jaw: half an ellipse
-    points[:17, 0] = 0.5 + 0.5 * np.cos(angle)
-    points[:17, 1] = 0.3 + 0.7 * np.sin(angle)
-    points[:17, 2] = -0.4 * np.abs(np.cos(angle))
-    for start, x0 in ((17, 0.12), (22, 0.58)):
-        points[start : start + 5, 0] = x0 + 0.3 * np.linspace(0, 1, 5)
-        points[start : start + 5, 1] = 0.08 - 0.08 * np.sin(np.linspace(0, np.pi, 5))
-    points[27:31] = [(0.5, 0.25 + 0.1 * i, 0.1 + 0.04 * i) for i in range(4)]
-    points[31:36] = [(0.4 + 0.05 * i, 0.62, 0.1) for i in range(5)]
-    for start, x in ((36, 0.28), (42, 0.72)):
+    landmarks[:17, 0] = 0.5 + 0.5 * np.cos(angle)
+    landmarks[:17, 1] = 0.3 + 0.7 * np.sin(angle)
+    landmarks[:17, 2] = -0.4 * np.abs(np.cos(angle))
+    for start, x0 in ((17, 0.12), (22, 0.58)):  # eyebrows
+        brow = landmarks[start : start + 5]
+        brow[:, 0] = x0 + 0.3 * np.linspace(0, 1, 5)
+        brow[:, 1] = 0.08 - 0.08 * np.sin(np.linspace(0, np.pi, 5))
+    landmarks[27:31] = [(0.5, 0.25 + 0.1 * i, 0.1 + 0.04 * i) for i in range(4)]
+    landmarks[31:36] = [(0.4 + 0.05 * i, 0.62, 0.1) for i in range(5)]
+    for start, x in ((36, 0.28), (42, 0.72)):  # eyes
         turn = np.pi - np.arange(6) * np.pi / 3
-        points[start : start + 6, 0] = x + 0.09 * np.cos(turn)
-        points[start : start + 6, 1] = 0.25 - 0.035 * np.sin(turn)
+        landmarks[start : start + 6, 0] = x + 0.09 * np.cos(turn)
+        landmarks[start : start + 6, 1] = 0.25 - 0.035 * np.sin(turn)
     for start, count, width, height in ((48, 12, 0.18, 0.07), (60, 8, 0.12, 0.03)):
         turn = np.pi - np.arange(count) * 2 * np.pi / count
-        points[start : start + count, 0] = 0.5 + width * np.cos(turn)
-        points[start : start + count, 1] = 0.78 - height * np.sin(turn)
-    points[:, :2] -= points[:, :2].min(axis=0)
-    points[:, :2] /= points[:, :2].max(axis=0)
-    return points
+        landmarks[start : start + count, 0] = 0.5 + width * np.cos(turn)
+        landmarks[start : start + count, 1] = 0.78 - height * np.sin(turn)
+    landmarks[:, :2] -= landmarks[:, :2].min(axis=0)
+    landmarks[:, :2] /= landmarks[:, :2].max(axis=0)
+    return landmarks
 
 
 def draw_face(image: np.ndarray, box: Sequence[float]) -> None:
-    """Fills a face box with skin, in place."""
+    """Fills a face box (x0, y0, x1, y1) with skin, in place."""
     x0, y0, x1, y1 = (round(float(v)) for v in box)
     cv2.rectangle(image, (x0, y0), (x1, y1), SKIN, -1)
 
 
 def skin_boxes(frame: np.ndarray) -> list[np.ndarray]:
-    """Boxes of skin, largest first; degraded skin counts as well."""
+    """Boxes of the areas of skin, largest first. Degraded skin counts as well."""
     pixels = frame.astype(np.int32)
     total = np.maximum(pixels.sum(axis=-1), 1)
     share = pixels / total[..., None]
-    wanted = np.array(SKIN) / sum(SKIN)
-    near = (np.abs(share - wanted).sum(axis=-1) < 0.12) & (total > 12)
+    skin_share = np.array(SKIN) / sum(SKIN)
+    near = (np.abs(share - skin_share).sum(axis=-1) < 0.12) & (total > 12)
     count, _, stats, _ = cv2.connectedComponentsWithStats(near.astype(np.uint8))
-    found = [stats[i] for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] > 60]
-    found.sort(key=lambda s: -s[cv2.CC_STAT_AREA])
-    return [np.array([x, y, x + w - 1, y + h - 1], float) for x, y, w, h, _ in found]
+    areas = [stats[i] for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] > 60]
+    areas.sort(key=lambda area: -area[cv2.CC_STAT_AREA])
+    return [np.array([x, y, x + w - 1, y + h - 1], float) for x, y, w, h, _ in areas]
 
 
 class FakeDetector:
-    """Finds skin. Counts how often it was asked."""
+    """Finds skin.
+
+    Attributes:
+      calls: Number of searched frames.
+    """
 
     name = "fake detector"
 
@@ -79,7 +84,13 @@ class FakeDetector:
 
 
 class FakePredictor:
-    """Puts the template onto the skin that it finds near a box; unsure without skin."""
+    """Puts the template onto the skin near a box. Without skin it is unsure.
+
+    Attributes:
+      side: Width and height of depth and restored face, in pixels.
+      sigma: Uncertainty over the face size.
+      calls: Number of calls of `predict`.
+    """
 
     def __init__(self, side: int = 32) -> None:
         self.side = side
@@ -119,7 +130,7 @@ class FakePredictor:
 
 
 def load(setup: Setup) -> Loaded:
-    """A factory for the engine. Refuses folders that do not hold "fake.txt"."""
+    """A factory for the engine. It accepts only directories that contain "fake.txt"."""
     if setup.model_dir and not os.path.exists(f"{setup.model_dir}/fake.txt"):
         raise EthosError(f"{setup.model_dir}: not an exported ETHOS model")
     name = os.path.basename(setup.model_dir) if setup.model_dir else "fake model"
@@ -127,7 +138,7 @@ def load(setup: Setup) -> Loaded:
 
 
 def face_box_at(index: int) -> tuple[float, float, float, float]:
-    """Where the face of `write_video` is."""
+    """Box of the face in a frame of `write_video`: x0, y0, x1, y1 in pixels."""
     x = 60 + 2 * index
     return (x, 40, x + 50, 100)
 
@@ -141,7 +152,19 @@ def write_video(
     faceless: Sequence[int] = (),
     codec: str = "MJPG",
 ) -> str:
-    """A video of a face that moves to the right; frames in `faceless` have none."""
+    """Writes a video of a face that moves to the right.
+
+    Args:
+      path: File to write.
+      frames: Number of frames.
+      size: Width and height, in pixels.
+      fps: Frames per second.
+      faceless: Numbers of the frames without a face.
+      codec: Four-character code of the codec.
+
+    Returns:
+      `path`.
+    """
     writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*codec), fps, size)
     assert writer.isOpened(), path
     for index in range(frames):

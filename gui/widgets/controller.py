@@ -1,0 +1,371 @@
+"""Connects the widgets of the viewer with its threads.
+
+| class | task | runs in |
+| --- | --- | --- |
+| Player | decodes frames and passes them on in time | its own thread |
+| Engine | degrades frames and asks the model | its own thread |
+| Session | detector, tracker and model | its own process |
+| Painter | draws pictures | its own thread |
+| Controller | the window | the main thread |
+
+Frames go from the player to the engine, the painter and the window through queues that
+hold one item: a newer frame replaces a frame that still waits. Only the main thread
+uses Tk. It looks for new pictures every few milliseconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tkinter as tk
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from gui.drawing.surface import Rotation
+from gui.sample import SAMPLE
+from gui.viewer import saving, settings
+from gui.viewer.engine import NO_MODEL, READY, Engine, EngineSettings
+from gui.viewer.painter import Painter, Painting, PaintOptions
+from gui.viewer.player import Player
+from gui.viewer.session import Factory, Setup, load
+from gui.widgets import dialogs, shortcuts, theme
+from gui.widgets.display import Display
+from gui.widgets.save_menu import SaveMenu
+from gui.widgets.window import Window
+
+POLL_MS: Final = 10
+"""Milliseconds between two looks for new pictures."""
+
+MAX_PITCH: Final = 85.0
+"""Largest rotation of the surface about the horizontal axis, in degrees."""
+
+
+class Controller:
+    """The running viewer.
+
+    Attributes:
+      settings: The choices that are stored when the viewer is closed.
+      player: The player.
+      engine: The engine.
+      painter: The painter.
+      window: The widgets.
+      root: The Tk window.
+      sidebar: Check boxes and sliders.
+      transport: The play bar.
+      save_menu: The Save menu.
+    """
+
+    def __init__(
+        self,
+        *,
+        video: str | None = None,
+        model_dir: str | None = None,
+        detector: str = Setup.detector,
+        factory: Factory = load,
+        settings_path: str | None = None,
+        annotate_command: Sequence[str] = saving.ANNOTATE,
+        paused: bool = False,
+    ) -> None:
+        """Opens the window. Only the main thread may call it.
+
+        Args:
+          video: Path of the source, or "camera:0"; None for the sample video.
+          model_dir: Directory of an exported model; None for the model of the last
+            start, or else the shipped model.
+          detector: Name of the detector; see `ethos_model.footage.finder`.
+          factory: Loads the model and the detector, in the other process.
+          settings_path: File of the stored choices; None for the system's location.
+          annotate_command: Command that runs ethos-annotate.
+          paused: Whether the video waits until the user plays it.
+        """
+        if settings_path is None:
+            settings_path = settings.default_path()
+        self._settings_path = settings_path
+        self.settings = settings.read(settings_path)
+        self._rotation = Rotation()
+        self._chosen: int | None = None
+        self._closed = self._stopping = False
+
+        self.painter = Painter()
+        self.engine = self._make_engine(model_dir, detector, factory)
+        self.player = Player(self.engine.submit)
+        self.window = Window(
+            self.settings,
+            self.player,
+            on_change=self.changed,
+            on_rotate=self.rotate,
+            on_reset_rotation=self._reset_rotation,
+        )
+        self.root = self.window.root
+        self._display = Display(self.window, self.player, self.engine, self.painter)
+        self.root.report_callback_exception = self._display.report
+        self.sidebar, self.transport = self.window.sidebar, self.window.transport
+        self.save_menu = SaveMenu(
+            self.root,
+            get_painting=lambda: self.painting,
+            get_video=self._video_path,
+            get_flags=self._annotate_flags,
+            show_notice=self._display.notice.show,
+            command=annotate_command,
+        )
+        self._connect()
+        self.root.deiconify()
+        self.transport.set_loop(self.settings.loop)
+        self.transport.set_speed(self.settings.speed)
+        for part in (self.painter, self.engine, self.player):
+            part.start()
+        self.changed()
+        if video is not None or os.path.exists(SAMPLE):
+            self.open(video or SAMPLE, play=not paused)
+        self._after = self.root.after(POLL_MS, self._poll)
+
+    def _make_engine(
+        self, model_dir: str | None, detector: str, factory: Factory
+    ) -> Engine:
+        shipped = Setup(None, detector)
+        if model_dir is not None:
+            setup, fallback = Setup(model_dir, detector), None
+        elif self.settings.model:
+            # The stored model may be moved, deleted or damaged since the last start.
+            setup, fallback = Setup(self.settings.model, detector), shipped
+        else:
+            setup, fallback = shipped, None
+        return Engine(self.painter.show, setup, factory, fallback=fallback)
+
+    def _connect(self) -> None:
+        """Gives the widgets their functions."""
+        window = self.window
+        window.fill_toolbar(
+            [
+                ("Load Video", self.ask_video),
+                ("Camera", lambda: self.open("camera:0")),
+            ],
+            {
+                "Model": [
+                    ("Another model …", self.ask_model),
+                    ("The shipped model", lambda: self.load_model(None)),
+                ],
+                "Save": self.save_menu.entries(),
+            },
+            on_theme=self.switch_theme,
+            on_help=self.show_shortcuts,
+        )
+        window.restyle(window.palette)
+        muted = window.palette.muted
+        window.source_panel.set_hint("Load a video, or press Ctrl+O", muted)
+        window.source_panel.bind("<Button-1>", self._click_source)
+        shortcuts.bind(self.root, self.actions())
+        self.root.protocol("WM_DELETE_WINDOW", self.close)
+
+    def run(self) -> None:
+        """Shows the window until it is closed."""
+        try:
+            self.root.mainloop()
+        finally:
+            self.close()
+
+    def stop(self) -> None:
+        """Closes the window soon. Signal handlers may call it."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Stores the choices, ends threads and processes, and closes the window."""
+        if self._closed:
+            return
+        self._closed = True
+        self._store_settings()
+        self.root.after_cancel(self._after)
+        self.root.withdraw()
+        self.save_menu.close()
+        self.player.close()
+        self.engine.close()
+        self.painter.close()
+        self.window.close()
+
+    @property
+    def painting(self) -> Painting | None:
+        """The pictures on the screen; None before the first."""
+        return self._display.painting
+
+    # Commands of the user.
+
+    def actions(self) -> dict[str, Callable[[], None]]:
+        """The function of each action of `gui.widgets.shortcuts.SHORTCUTS`."""
+        player, sidebar = self.player, self.sidebar
+        return {
+            "open": self.ask_video,
+            "open_folder": self.ask_folder,
+            "play": player.toggle,
+            "previous_frame": lambda: player.step(-1),
+            "next_frame": lambda: player.step(1),
+            "back": lambda: player.jump(-1),
+            "forward": lambda: player.jump(1),
+            "start": lambda: player.seek(0),
+            "end": lambda: player.seek((player.state.frame_count or 1) - 1),
+            "slower": lambda: self.transport.change_speed(-1),
+            "faster": lambda: self.transport.change_speed(1),
+            "loop": lambda: self.transport.set_loop(not player.state.loop),
+            "points": lambda: sidebar.toggle("points"),
+            "edges": lambda: sidebar.toggle("edges"),
+            "uncertainty": sidebar.next_uncertainty,
+            "smoothing": lambda: sidebar.toggle("smoothing"),
+            "face": self._choose_next_face,
+            "reset": sidebar.reset,
+            "save_picture": self.save_menu.ask_picture,
+            "model": self.ask_model,
+            "theme": self.switch_theme,
+            "help": self.show_shortcuts,
+            "quit": self.close,
+        }
+
+    def open(self, spec: str, *, play: bool = True) -> None:
+        """Opens a video, an image, a directory of images or a camera."""
+        self._chosen = None
+        self.player.open(spec, play=play)
+
+    def load_model(self, model_dir: str | None) -> None:
+        """Loads a model; None for the shipped model.
+
+        The current model stays in use if the new model cannot be loaded.
+        """
+        setup = self.engine.state.setup
+        self.engine.load(dataclasses.replace(setup, model_dir=model_dir))
+
+    def ask_video(self) -> None:
+        """Asks for a video and opens it."""
+        path = dialogs.ask_video(self.root, self.settings.folder)
+        if path:
+            folder = os.path.dirname(path)
+            self.settings = dataclasses.replace(self.settings, folder=folder)
+            self.open(path)
+
+    def ask_folder(self) -> None:
+        """Asks for a folder of images and plays it."""
+        path = dialogs.ask_folder(self.root, "Folder of images")
+        if path:
+            self.open(path)
+
+    def ask_model(self) -> None:
+        """Asks for the folder of an exported model and loads it."""
+        path = dialogs.ask_folder(self.root, "Folder of an exported model")
+        if path:
+            self.load_model(path)
+
+    def switch_theme(self) -> None:
+        """Changes between the dark and the light theme."""
+        dark = self.window.palette.name == "dark"
+        self.window.restyle(theme.LIGHT if dark else theme.DARK)
+        self.changed()
+
+    def show_shortcuts(self) -> None:
+        """Opens the list of shortcuts."""
+        shortcuts.show(self.root, self.window.ratio)
+
+    def rotate(self, yaw: float, pitch: float) -> None:
+        """Rotates the surface further, in degrees."""
+        pitch = min(MAX_PITCH, max(-MAX_PITCH, self._rotation.pitch + pitch))
+        yaw = (self._rotation.yaw + yaw + 180) % 360 - 180
+        self._rotation = Rotation(yaw, pitch)
+        self.changed()
+
+    def _reset_rotation(self) -> None:
+        self._rotation = Rotation()
+        self.changed()
+
+    def _choose_next_face(self) -> None:
+        painting = self.painting
+        if painting is None or painting.chosen is None:
+            return
+        ids = sorted(face.id for face in painting.view.faces)
+        later = [number for number in ids if number > painting.chosen.id]
+        self._chosen = later[0] if later else ids[0]
+        self.changed()
+
+    def _click_source(self, event: tk.Event) -> None:
+        """Chooses the face at the mouse."""
+        self.root.focus_set()
+        painting = self.painting
+        if painting is None:
+            return
+        x = (event.x - painting.offset[0]) / painting.scale
+        y = (event.y - painting.offset[1]) / painting.scale
+        for face in painting.view.faces:
+            x0, y0, x1, y1 = face.box
+            if x0 <= x <= x1 and y0 <= y <= y1:
+                self._chosen = face.id
+                self.changed()
+
+    def changed(self) -> None:
+        """Passes the choices in the window to the engine and the painter."""
+        if not hasattr(self, "window"):  # called by Tk while the window is created
+            return
+        window, toggles = self.window, self.sidebar.values
+        window.lay_out_tiles()
+        self.painter.set_options(
+            PaintOptions(
+                source_size=window.source_panel.extent,
+                tile_size=window.tile_size,
+                kinds=window.kinds,
+                overlay=self.sidebar.overlay,
+                chosen=self._chosen,
+                rotation=self._rotation,
+                texture=toggles["texture"],
+                background=window.palette.rgb("panel"),
+            )
+        )
+        self.engine.set_settings(
+            EngineSettings(
+                degradation=self.sidebar.degradation,
+                smoothing=toggles["smoothing"],
+                compare=toggles["compare"],
+            )
+        )
+
+    def _poll(self) -> None:
+        if self._stopping:
+            self.close()
+            return
+        try:
+            self._display.update(self.save_menu)
+        finally:
+            self._after = self.root.after(POLL_MS, self._poll)
+
+    # Stored choices.
+
+    def _video_path(self) -> str:
+        """Path of the video on the screen; "" for a camera or without a video."""
+        info = self.player.state.info
+        return "" if info is None or info.live else info.path
+
+    def _annotate_flags(self, path: str) -> list[str]:
+        return saving.annotate_flags(
+            self._video_path(),
+            path,
+            self.engine.state.setup,
+            self.sidebar.degradation,
+            kinds=self.window.kinds,
+            overlay=self.sidebar.overlay,
+            smoothing=self.sidebar.values["smoothing"],
+        )
+
+    def _store_settings(self) -> None:
+        toggles: dict[str, Any] = self.sidebar.values
+        player, engine = self.player.state, self.engine.state
+        model = self.settings.model
+        if engine.phase == READY:
+            model = engine.setup.model_dir or ""
+        elif engine.phase == NO_MODEL:  # not to be loaded at each start
+            model = ""
+        settings.write(
+            self._settings_path,
+            dataclasses.replace(
+                self.settings,
+                theme=self.window.palette.name,
+                geometry=self.root.geometry(),
+                uncertainty=self.sidebar.overlay.uncertainty,
+                loop=player.loop,
+                speed=player.speed,
+                model=model,
+                **toggles,
+            ),
+        )
