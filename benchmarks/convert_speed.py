@@ -22,7 +22,8 @@ from benchmarks import corpora, process
 from ethos_data import depth_codec, records
 from ethos_data.corpora import npz_video
 from ethos_data.storage import npz
-from pipelines import plan, shard
+from pipelines.conversion.frame_records import make_records
+from pipelines.conversion.options import ConversionOptions
 
 SLOW = {
     "plain loop: np.load, imencode, TFRecordWriter": ("plain_loop", 4),
@@ -119,7 +120,7 @@ def ours(
 def floor(corpus_dir: pathlib.Path, args: argparse.Namespace) -> str:
     """Where the time of one frame goes, milliseconds of processor time."""
     paths = sorted(corpus_dir.glob("*_000_0.npz"))
-    options = plan.Options(depth_method=args.depth_method)
+    options = ConversionOptions(depth_method=args.depth_method)
     frames = len(paths) * args.frames
     spent = {}
 
@@ -130,7 +131,7 @@ def floor(corpus_dir: pathlib.Path, args: argparse.Namespace) -> str:
         return results
 
     def made_of(video):
-        return list(shard.make_records(video, options))
+        return list(make_records(video, options))
 
     def inflate(path):
         with open(path, "rb") as file:
@@ -152,7 +153,7 @@ def floor(corpus_dir: pathlib.Path, args: argparse.Namespace) -> str:
     return "per frame, processor time: " + ", ".join(lines)
 
 
-def _depth(record: records.Record, options: plan.Options) -> np.ndarray:
+def _depth(record: records.Record, options: ConversionOptions) -> np.ndarray:
     from ethos_data import depth
 
     return depth.depth_map(

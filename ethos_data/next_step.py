@@ -11,6 +11,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from typing import Final
 
 PREFIX: Final = "next: "
@@ -28,7 +29,21 @@ def line(command: str, *arguments: str, **flags: str | bool) -> str:
     Returns:
       The line, with "next: " in front.
     """
-    words = [_program(command), *arguments]
+    words = [_program(command), *map(quote, arguments)]
+    return PREFIX + " ".join([*words, *_flag_words(flags)])
+
+
+def flags_text(**flags: str | bool) -> str:
+    """Formats flags as they are typed in a shell, for example in a warning.
+
+    Args:
+      **flags: See `line`.
+    """
+    return " ".join(_flag_words(flags))
+
+
+def _flag_words(flags: Mapping[str, str | bool]) -> list[str]:
+    words = []
     for name, value in flags.items():
         if value is True:
             words.append(f"--{name}")
@@ -36,7 +51,7 @@ def line(command: str, *arguments: str, **flags: str | bool) -> str:
             words.append(f"--{name}={value}")
         else:
             words += [f"--{name}", str(value)]
-    return PREFIX + " ".join(map(quote, words))
+    return [quote(word) for word in words]
 
 
 def quote(text: str) -> str:
@@ -93,5 +108,5 @@ def _program(command: str) -> str:
     """
     path = os.path.join(os.path.dirname(sys.executable), command)
     if shutil.which(command) is None and os.path.exists(path):
-        return path
+        return quote(path)
     return command

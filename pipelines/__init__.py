@@ -1,1 +1,1 @@
-"""The Beam conversion job and the end-to-end demo."""
+"""The conversion of corpora, its inspection, and the demo of the whole workflow."""

@@ -1,93 +1,120 @@
-"""Shows what a converted data set holds, and checks that it is whole.
+"""Shows what a converted data set contains, and checks that it is not damaged.
 
     ethos-inspect DATA_DIR
     ethos-inspect DATA_DIR --verify
     ethos-inspect DATA_DIR --contact_sheet sheet.png
 
-Prints frames, videos and people of each split, face sizes, yaw and what was rejected.
-`--verify` reads every shard again: the checksum of every record and of the whole shard,
-the number of records, and that each record decodes, belongs to its split and is there
-once. `--contact_sheet` draws random samples with their landmarks and depth.
+Prints the number of frames, videos and people in each split, face sizes, yaws and the
+rejected files. `--verify` reads all shards and checks the checksum of each record and
+of each shard, the number of records, and that each record can be decoded, belongs to
+its split and occurs once. `--contact_sheet` draws random records with their landmarks
+and depth.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import cv2
 import google_crc32c
 import numpy as np
 
-from ethos_data import records
-from ethos_data.drawing import draw_landmarks
+from ethos_data import progress, records
 from ethos_data.errors import EthosError, cli
+from ethos_data.options import add_flags, from_flags, make_parser, option, required
 from ethos_data.storage import files, tfrecord
-from pipelines import logs, metadata
-
-TILE: Final = 192
-"""Side of one picture of the contact sheet, pixels."""
+from pipelines import contact_sheet, paths
+from pipelines.beam import logs
+from pipelines.conversion import metadata
 
 _SHOWN_REJECTS: Final = 20
-_BAR: Final = 30
+"""Maximum number of rejected files in the report."""
+
+_BAR_LENGTH: Final = 30
+"""Length of the longest bar of a histogram, in characters."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InspectFlags:
+    """The flags of `ethos-inspect`. The help texts document them."""
+
+    data_dir: str = required(
+        "Directory that was given to ethos-convert, or the directory of the shards",
+        positional=True,
+        metavar="DATA_DIR",
+    )
+    verify: bool = option(False, "Read and check all records")
+    contact_sheet: str | None = option(
+        None, "Draw random records into this PNG file", metavar="PNG"
+    )
+    samples: int = option(24, "Number of records on the contact sheet", minimum=1)
+    seed: int = option(0, "Random seed for the records on the contact sheet")
 
 
 @dataclasses.dataclass(frozen=True)
-class DataSet:
+class ConvertedData:
     """A converted data set.
 
     Attributes:
-      folder: where the shards are.
-      manifest: see `metadata.manifest_json`.
-      complete: readers find it; it is not half converted or refused.
+      directory: Directory of the shards.
+      manifest: Content of the manifest; see `metadata.manifest_json`.
+      complete: Whether readers find the data set. False while it is converted, and if
+        too many files were rejected.
     """
 
-    folder: str
+    directory: str
     manifest: Mapping[str, Any]
     complete: bool
 
     @property
     def splits(self) -> dict[str, Mapping[str, Any]]:
-        """Name and entry of each split, in the order in which they were asked for."""
+        """The manifest's entry of each split, in the order of `--splits`."""
         names = [name for name, _ in self.manifest["options"]["splits"]]
         return {name: self.manifest["splits"][name] for name in names}
 
     def shards(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Split and entry of each shard."""
-        for split, content in self.splits.items():
-            for shard in content["shards"]:
-                yield split, shard
+        """Yields the split and the manifest's entry of each shard."""
+        for name, split in self.splits.items():
+            for shard in split["shards"]:
+                yield name, shard
 
 
-def find(data_dir: str) -> DataSet:
-    """The data set in the folder given to ethos-convert, or in the version's own.
+def find(data_dir: str) -> ConvertedData:
+    """Finds a data set.
+
+    Args:
+      data_dir: Directory that was given to ethos-convert, or the directory of the
+        shards.
 
     Raises:
-      EthosError: there is none.
+      EthosError: There is no data set.
     """
     data_dir = files.resolve(data_dir)
-    inner = files.join(data_dir, records.NAME, records.VERSION)
-    for folder in (inner, data_dir):
-        manifest = metadata.read_json(files.join(folder, metadata.MANIFEST))
+    paths.check_directory(data_dir)
+    version_dir = files.join(data_dir, records.NAME, records.VERSION)
+    for directory in (version_dir, data_dir):
+        manifest = metadata.read_json(files.join(directory, metadata.MANIFEST))
         if isinstance(manifest, dict) and manifest.get("name") == records.NAME:
-            info = files.read_bytes(files.join(folder, metadata.DATASET_INFO))
-            return DataSet(folder, manifest, info is not None)
+            info = files.read_bytes(files.join(directory, metadata.DATASET_INFO))
+            return ConvertedData(directory, manifest, info is not None)
     raise EthosError(
-        f"{data_dir}: holds no finished conversion (no {metadata.MANIFEST}); "
-        "ethos-convert makes one"
+        f"{data_dir}: contains no finished conversion (no {metadata.MANIFEST}); run "
+        "ethos-convert first"
     )
 
 
-def report(data: DataSet) -> str:
+def report(data: ConvertedData) -> str:
     """The text that `ethos-inspect` prints."""
     manifest = data.manifest
-    lines = [data.folder, f"converted from {manifest['corpus_dir']}"]
+    lines = [data.directory, f"converted from {manifest['corpus_dir']}"]
     if not data.complete:
-        lines.append("NOT COMPLETE: too much was rejected, or a conversion is running")
+        lines.append(
+            "NOT COMPLETE: too many files were rejected, or a conversion is running"
+        )
     lines += ["", f"{'split':<12}{'frames':>9}{'videos':>8}{'people':>8}{'MB':>9}"]
     for name, split in data.splits.items():
         lines.append(
@@ -98,47 +125,61 @@ def report(data: DataSet) -> str:
         ("face size", "face_sizes", manifest["face_size_edges"], "px"),
         ("yaw", "yaws", manifest["yaw_edges"], "degrees"),
     ):
-        counts = np.sum([s[key] for s in data.splits.values()], axis=0)
+        counts = np.sum([split[key] for split in data.splits.values()], axis=0)
         lines += ["", f"{title}, {unit}", *_histogram(edges, counts.tolist())]
+    rejected = manifest["rejected"]
     lines += [
         "",
         f"files: {manifest['found']} found, {manifest['written']} written, "
-        f"{len(manifest['rejected'])} rejected, {len(manifest['left_out'])} left out",
+        f"{len(rejected)} rejected, {len(manifest['left_out'])} left out",
     ]
-    for entry in manifest["rejected"][:_SHOWN_REJECTS]:
+    for entry in rejected[:_SHOWN_REJECTS]:
         lines.append(f"  {entry['path']}: {entry['reason']}")
-    if len(manifest["rejected"]) > _SHOWN_REJECTS:
-        lines.append(f"  ... all of them in {metadata.MANIFEST}")
+    if len(rejected) > _SHOWN_REJECTS:
+        lines.append(f"  ... (all rejected files are listed in {metadata.MANIFEST})")
     for reason, count in manifest["rejected_frames"].items():
         lines.append(f"  {count} frames: {reason}")
     return "\n".join(lines)
 
 
 def _histogram(edges: Sequence[int], counts: Sequence[int]) -> list[str]:
+    """Draws a histogram with a line for each bin.
+
+    Args:
+      edges: Lower edges of the bins. The last bin has no upper edge.
+      counts: Number of values in each bin.
+    """
     lines = []
     largest = max([*counts, 1])
     for index, (edge, count) in enumerate(zip(edges, counts, strict=True)):
         end = edges[index + 1] if index + 1 < len(edges) else None
         bin_name = f"{edge} to {end}" if end is not None else f"{edge} and more"
-        bar = "#" * round(_BAR * count / largest)
+        bar = "#" * round(_BAR_LENGTH * count / largest)
         lines.append(f"  {bin_name:>12} {count:>9} {bar}")
     return lines
 
 
-def verify(data: DataSet) -> int:
-    """Reads every shard again.
+def verify(
+    data: ConvertedData, progress: Callable[[int, int], None] | None = None
+) -> int:
+    """Reads all shards and checks them.
+
+    Args:
+      data: The data set.
+      progress: Called after each shard with the number of records read and the total.
 
     Returns:
-      How many records were read.
+      The number of records.
 
     Raises:
-      EthosError: a shard is damaged, or is not what the manifest says.
+      EthosError: A shard is damaged or does not match the manifest.
     """
     splits = {v["video_id"]: v["split"] for v in data.manifest["inputs"]}
-    left = {v["video_id"]: v["written"] for v in data.manifest["inputs"]}
+    missing = {v["video_id"]: v["written"] for v in data.manifest["inputs"]}
+    total = sum(missing.values())
     seen: set[tuple[str, int]] = set()
     for split, shard in data.shards():
-        path = files.join(data.folder, shard["name"])
+        path = files.join(data.directory, shard["name"])
         count = crc = 0
         try:
             with files.opened(path) as file:
@@ -146,132 +187,91 @@ def verify(data: DataSet) -> int:
                     crc = google_crc32c.extend(crc, tfrecord.frame(serialized))
                     record = records.decode(serialized)
                     key = (record.video_id, record.frame)
-                    if splits.get(record.video_id) != split or key in seen:
-                        raise ValueError(f"{key} does not belong here, or once only")
+                    if splits.get(record.video_id) != split:
+                        raise ValueError(f"{key} does not belong to this split")
+                    if key in seen:
+                        raise ValueError(f"{key} occurs twice")
                     seen.add(key)
-                    left[record.video_id] -= 1
+                    missing[record.video_id] -= 1
                     count += 1
         except (OSError, ValueError) as error:
-            raise EthosError(f"{path}: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise EthosError(f"{path}: {reason}") from error
         if count != shard["frames"]:
             raise EthosError(f"{path}: has {count} records, not {shard['frames']}")
         if f"{crc:08x}" != shard["crc32c"]:
-            raise EthosError(f"{path}: its checksum is not the manifest's")
-    missing = [video for video, count in left.items() if count]
-    if missing:
-        raise EthosError(f"{data.folder}: frames of {missing[0]} are missing")
+            raise EthosError(f"{path}: its checksum differs from the manifest")
+        if progress is not None:
+            progress(len(seen), total)
+    incomplete = [video_id for video_id, count in missing.items() if count]
+    if incomplete:
+        raise EthosError(f"{data.directory}: frames of {incomplete[0]} are missing")
     return len(seen)
 
 
-def samples(data: DataSet, count: int, seed: int) -> list[tuple[str, records.Record]]:
-    """Random records with their splits, from as many shards as there are."""
-    rng = random.Random(seed)
-    shards = [(split, s) for split, s in data.shards() if s["frames"]]
-    if not shards:
-        raise EthosError(f"{data.folder}: holds no frame to draw")
-    rng.shuffle(shards)
-    wanted: dict[int, list[int]] = {}
-    for number in range(count):
-        index = number % len(shards)
-        wanted.setdefault(index, []).append(rng.randrange(shards[index][1]["frames"]))
-    chosen = []
-    for index, places in wanted.items():
-        split, shard = shards[index]
-        with files.opened(files.join(data.folder, shard["name"])) as file:
-            for place, serialized in enumerate(tfrecord.read(file)):
-                if place in places:
-                    chosen.append((split, records.decode(serialized)))
-                if place >= max(places):
-                    break
-    rng.shuffle(chosen)
-    return chosen
+def write_contact_sheet(data: ConvertedData, path: str, count: int, seed: int) -> int:
+    """Draws random records into a PNG file.
 
+    Args:
+      data: The data set.
+      path: Path of the PNG file.
+      count: Number of records to draw.
+      seed: Random seed.
 
-def contact_sheet(
-    chosen: Sequence[tuple[str, records.Record]], columns: int = 4
-) -> np.ndarray:
-    """Each sample's picture with landmarks, beside its depth; uint8 (H, W, 3) RGB."""
-    tiles = [_tile(split, record) for split, record in chosen]
-    blank = np.zeros_like(tiles[0])
-    tiles += [blank] * (-len(tiles) % columns)
-    rows = [
-        np.concatenate(tiles[start : start + columns], axis=1)
-        for start in range(0, len(tiles), columns)
+    Returns:
+      The number of records that were drawn.
+
+    Raises:
+      EthosError: The data set has no frames.
+    """
+    shards = [
+        contact_sheet.ShardFile(
+            split, files.join(data.directory, shard["name"]), shard["frames"]
+        )
+        for split, shard in data.shards()
+        if shard["frames"]
     ]
-    return np.concatenate(rows)
-
-
-def _tile(split: str, record: records.Record) -> np.ndarray:
-    picture = cv2.resize(record.image, (TILE, TILE), interpolation=cv2.INTER_AREA)
-    depth = depth_picture(record.depth)
-    landmarks = record.landmarks * TILE - 0.5
-    draw_landmarks(picture, landmarks, edges=(0, 230, 120), points=(255, 235, 60))
-    tile = np.concatenate([picture, depth], axis=1)
-    tile = np.pad(np.concatenate([picture, depth], axis=1), ((18, 4), (2, 2), (0, 0)))
-    size = f"{record.face_size:.0f} px"
-    text = f"{record.video_id[:30]}  frame {record.frame}  {split}  {size}"
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(tile, text, (4, 13), font, 0.36, (255, 255, 255), 1, cv2.LINE_AA)
-    return tile
-
-
-def depth_picture(depth: np.ndarray) -> np.ndarray:
-    """Depth (S, S), NaN = none, in colours: uint8 (TILE, TILE, 3), nearer = lighter."""
-    known = np.isfinite(depth)
-    scaled = np.zeros(depth.shape, np.uint8)
-    if known.any():
-        lo, hi = np.percentile(depth[known], [1, 99])
-        span = max(float(hi - lo), 1e-6)
-        scaled[known] = np.clip((depth[known] - lo) / span * 255, 0, 255)
-    colours = cv2.cvtColor(
-        cv2.applyColorMap(scaled, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB
-    )
-    colours[~known] = 24
-    return cv2.resize(colours, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
+    if not shards:
+        raise EthosError(f"{data.directory}: contains no frames to draw")
+    samples = contact_sheet.sample(shards, count, seed)
+    sheet = cv2.cvtColor(contact_sheet.draw(samples), cv2.COLOR_RGB2BGR)
+    _, png = cv2.imencode(".png", sheet)
+    files.write(files.resolve(path), iter([png.tobytes()]))
+    return len(samples)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The flags of `ethos-inspect`."""
-    made = argparse.ArgumentParser(
-        prog="ethos-inspect",
-        description=__doc__.split("\n\n")[0],
-        epilog="Further flags go to Beam's file systems.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        allow_abbrev=False,
-    )
-    add = made.add_argument
-    add("data_dir", help="as given to ethos-convert")
-    add("--verify", action="store_true", help="read and check every record")
-    add("--contact_sheet", metavar="PNG", help="draw random samples into this file")
-    add("--samples", type=int, default=24, help="on the contact sheet")
-    add("--seed", type=int, default=0, help="of the samples")
-    return made
+    """The parser of the flags of `ethos-inspect`."""
+    epilog = "Further flags are passed to the file systems of Apache Beam."
+    result = make_parser("ethos-inspect", __doc__, epilog)
+    add_flags(result, InspectFlags)
+    return result
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of `ethos-inspect`."""
-    logs.quieten()
-    args, beam_args = parser().parse_known_args(argv)
-    args.data_dir = files.resolve(args.data_dir)
-    if not files.is_local(args.data_dir):
+    """Runs `ethos-inspect`."""
+    logs.hide_beam_messages()
+    namespace, beam_args = parser().parse_known_args(argv)
+    flags = from_flags(InspectFlags, namespace)
+    if not files.is_local(files.resolve(flags.data_dir)):
         files.set_options(beam_args)
     elif beam_args:
         raise EthosError(f"unknown arguments: {' '.join(beam_args)}")
-    data = find(args.data_dir)
+    if flags.contact_sheet is not None:
+        paths.check_file(files.resolve(flags.contact_sheet))
+    data = find(flags.data_dir)
     print(report(data))
-    if args.verify:
-        count = verify(data)
+    if flags.verify:
+        with progress.reporting("records") as report_progress:
+            count = verify(data, report_progress)
         shards = sum(1 for _ in data.shards())
-        print(f"\nverified {count} records in {shards} shards: all whole")
-    if args.contact_sheet:
-        chosen = samples(data, max(1, args.samples), args.seed)
-        sheet = cv2.cvtColor(contact_sheet(chosen), cv2.COLOR_RGB2BGR)
-        done, png = cv2.imencode(".png", sheet)
-        if not done:
-            raise EthosError(f"{args.contact_sheet}: cannot be encoded")
-        files.write(args.contact_sheet, iter([png.tobytes()]))
-        print(f"\nwrote {args.contact_sheet} with {len(chosen)} samples")
+        print(f"\nverified {count} records in {shards} shards: no damage found")
+    if flags.contact_sheet is not None:
+        count = write_contact_sheet(
+            data, flags.contact_sheet, flags.samples, flags.seed
+        )
+        print(f"\nwrote {flags.contact_sheet} with {count} records")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Files that cannot be used are listed with their reason, and cost no good frame."""
+"""Unusable files are listed with the reason, and all usable frames are written."""
 
 import collections
 import io
@@ -15,31 +15,35 @@ from tests.ethos_data import videos
 from tests.pipelines.test_convert import read_records
 
 
-def write_bad_files(folder: pathlib.Path) -> dict[str, str]:
-    """Writes one file for each kind of damage; name to a part of the reason."""
+def write_bad_files(directory: pathlib.Path) -> dict[str, str]:
+    """Writes a file for each kind of damage.
+
+    Returns:
+      A part of the expected reason, by the path of the file.
+    """
     arrays = videos.make_arrays()
-    whole = videos.write_video(folder / "whole_0.npz").read_bytes()
-    (folder / "whole_0.npz").unlink()
+    good = videos.write_video(directory / "good_0.npz").read_bytes()
+    (directory / "good_0.npz").unlink()
     expected = {}
 
-    def add(name, reason, content=None, **changed):
-        path = folder / f"{name}_0.npz"
+    def add(name, reason, content=None, **changes):
+        path = directory / f"{name}_0.npz"
         if content is not None:
             path.write_bytes(content)
         else:
-            kept = {k: v for k, v in (arrays | changed).items() if v is not None}
-            np.savez_compressed(path, **kept)
+            changed = {k: v for k, v in (arrays | changes).items() if v is not None}
+            np.savez_compressed(path, **changed)
         expected[path.name] = reason
 
     landmarks = arrays["landmarks3D"]
-    add("truncated", "zip archive", whole[: len(whole) // 2])
+    add("truncated", "zip archive", good[: len(good) // 2])
     add("empty", "zip archive", b"")
     add("text", "zip archive", b"this is no archive at all")
-    middle = bytearray(whole)
-    middle[len(whole) // 3] ^= 0xFF
-    add("flipped", "colorImages", bytes(middle))
-    add("keyless", "has no colorImages", colorImages=None)
-    add("unmarked", "has no landmarks3D", landmarks3D=None)
+    flipped = bytearray(good)
+    flipped[len(good) // 3] ^= 0xFF
+    add("flipped", "colorImages", bytes(flipped))
+    add("no_images", "has no colorImages", colorImages=None)
+    add("no_landmarks", "has no landmarks3D", landmarks3D=None)
     add("pickled", "object array", landmarks3D=landmarks.astype(object))
     add("lopsided", "shapes disagree", landmarks3D=landmarks[..., :-1])
     add("floats", "must be uint8", colorImages=arrays["colorImages"] / 255)
@@ -59,37 +63,38 @@ def write_bad_files(folder: pathlib.Path) -> dict[str, str]:
         with archive.open("landmarks3D.npy", "w") as member:
             np.save(member, landmarks)
     add("bomb", "claims 120,000,000,000 bytes", file.getvalue())
-    (folder / "unreadable_0.npz").symlink_to(folder / "nowhere")
+    (directory / "unreadable_0.npz").symlink_to(directory / "nowhere")
     expected["unreadable_0.npz"] = "cannot be read"
-    (folder / "twin").mkdir()
-    videos.write_video(folder / "twin" / "Person_00_0.npz", seed=99)
+    (directory / "twin").mkdir()
+    videos.write_video(directory / "twin" / "Person_00_0.npz", seed=99)
     expected["twin/Person_00_0.npz"] = "has the video id of faces_1/"
     return expected
 
 
 @pytest.fixture
 def mixed(tmp_path):
+    """A corpus with usable and unusable files, and the expected reasons."""
     corpus_dir = videos.write_corpus(tmp_path / "corpus")
     return corpus_dir, write_bad_files(corpus_dir)
 
 
-def test_bad_files_are_listed_with_reasons_and_good_frames_all_written(
+def test_bad_files_are_listed_and_all_usable_frames_are_written(
     mixed, tmp_path, capsys
 ):
     corpus_dir, expected = mixed
-    # One good file with two bad frames: these go, the file stays.
-    partly = videos.make_arrays(5, frames=5)
-    partly["landmarks3D"][..., 1] = np.nan
-    partly["landmarks3D"][..., 3] += 1000
-    np.savez_compressed(corpus_dir / "Partly_Good_1.npz", **partly)
+    # A usable file with two unusable frames.
+    partly_usable = videos.make_arrays(5, frames=5)
+    partly_usable["landmarks3D"][..., 1] = np.nan
+    partly_usable["landmarks3D"][..., 3] += 1000
+    np.savez_compressed(corpus_dir / "Partly_Good_1.npz", **partly_usable)
     status = convert.main(
         ["--corpus_dir", str(corpus_dir), "--data_dir", str(tmp_path / "data")]
     )
     out = capsys.readouterr().out
     assert status == 0
     assert f"13 written, {len(expected)} rejected" in out
-    folder = tmp_path / "data" / "ethos_faces" / records.VERSION
-    manifest = json.loads((folder / "manifest.json").read_text())
+    directory = tmp_path / "data" / "ethos_faces" / records.VERSION
+    manifest = json.loads((directory / "manifest.json").read_text())
     reasons = {entry["path"]: entry["reason"] for entry in manifest["rejected"]}
     assert reasons.keys() == expected.keys()
     for name, reason in expected.items():
@@ -97,42 +102,48 @@ def test_bad_files_are_listed_with_reasons_and_good_frames_all_written(
         assert "\n" not in reasons[name]
     assert manifest["found"] == len(manifest["inputs"]) + len(reasons)
     assert manifest["found"] == len(list(corpus_dir.rglob("*.npz")))
-    good = collections.Counter(r.video_id for _, r in read_records(folder))
-    assert good.pop("Partly_Good_1") == 3
-    assert set(good.values()) == {3}
-    assert len(good) == 12
+    frames = collections.Counter(r.video_id for _, r in read_records(directory))
+    assert frames.pop("Partly_Good_1") == 3
+    assert set(frames.values()) == {3}
+    assert len(frames) == 12
 
 
-def test_max_bad_fraction_decides_when_the_job_fails(mixed, tmp_path, capsys):
+def test_max_bad_fraction_decides_whether_the_conversion_fails(mixed, tmp_path, capsys):
     corpus_dir, expected = mixed
     args = ["--corpus_dir", str(corpus_dir), "--data_dir", str(tmp_path / "data")]
     share = len(expected) / (len(expected) + 12)
     assert convert.main([*args, "--max_bad_fraction", str(share - 0.01)]) == 1
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith("error: ")
-    assert f"{len(expected)} of {len(expected) + 12} files were rejected" in told
-    folder = tmp_path / "data" / "ethos_faces" / records.VERSION
-    assert (folder / "manifest.json").exists()
-    assert not (folder / "dataset_info.json").exists()
-    # With more patience, the same command goes on from the finished shards.
+    last_line = capsys.readouterr().err.splitlines()[-1]
+    assert last_line.startswith("error: ")
+    assert f"{len(expected)} of {len(expected) + 12} files were rejected" in last_line
+    directory = tmp_path / "data" / "ethos_faces" / records.VERSION
+    assert (directory / "manifest.json").exists()
+    assert not (directory / "dataset_info.json").exists()
+    # With a larger fraction, the same command uses the finished shards.
     result = convert.run([*args, "--max_bad_fraction", str(share + 0.01)])
     assert result.frames == 36
-    # All but the shards of files that could not be opened, which are tried again.
+    # Only the shard of the file that could not be opened is written again.
     assert result.shards_reused >= result.shards - 1
 
 
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda folder: None, "is not a folder"),
-        (lambda folder: folder.mkdir(), "holds no .npz file"),
+        (lambda directory: None, "no such directory"),
+        (lambda directory: directory.touch(), "not a directory"),
+        (lambda directory: directory.mkdir(), "contains no .npz file"),
         (
-            lambda folder: (folder.mkdir(), (folder / "a_1.npz").write_bytes(b"no")),
+            lambda directory: (
+                directory.mkdir(),
+                (directory / "a_1.npz").write_bytes(b"no"),
+            ),
             "1 of 1 files were rejected",
         ),
     ],
 )
-def test_a_corpus_without_videos_is_one_line(tmp_path, capsys, make, reason):
+def test_a_corpus_without_videos_is_reported_in_one_line(
+    tmp_path, capsys, make, reason
+):
     make(tmp_path / "corpus")
     args = ["--corpus_dir", str(tmp_path / "corpus"), "--data_dir", str(tmp_path / "d")]
     assert convert.main(args) == 1

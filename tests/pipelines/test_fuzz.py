@@ -1,4 +1,4 @@
-"""Thousands of damaged files: each is a video, or an error that names the reason."""
+"""Thousands of damaged files: each is read correctly or rejected with a reason."""
 
 import io
 import zipfile
@@ -9,16 +9,17 @@ import pytest
 from ethos_data import depth, records
 from ethos_data.corpora import npz_video
 from ethos_data.corpora.video import CorpusError
-from pipelines import plan, shard
+from pipelines.conversion.frame_records import make_records
+from pipelines.conversion.options import ConversionOptions
 from tests.ethos_data import videos
 
 MUTATIONS = 3000
-OPTIONS = plan.Options(depth_method="delaunay")
+OPTIONS = ConversionOptions(depth_method="delaunay")
 
 
-def good_files() -> list[bytes]:
-    """Small videos as numpy may write them: packed, stored, time first, with depth."""
-    made = []
+def make_good_files() -> list[bytes]:
+    """Small videos in different layouts: compressed or stored, time last or first."""
+    contents = []
     for seed, save in enumerate([np.savez_compressed, np.savez] * 2):
         arrays = videos.make_arrays(seed, frames=2, height=20, width=24)
         if seed >= 2:
@@ -29,18 +30,18 @@ def good_files() -> list[bytes]:
             arrays["depth"] = np.zeros((2, 20, 24), np.float32)
         file = io.BytesIO()
         save(file, **arrays)
-        made.append(file.getvalue())
-    return made
+        contents.append(file.getvalue())
+    return contents
 
 
-def mutated(data: bytes, rng: np.random.Generator) -> bytes:
-    """Flips, cuts, doubles, moves, overwrites: one to four times."""
+def mutate_bytes(data: bytes, rng: np.random.Generator) -> bytes:
+    """Changes, cuts, repeats or overwrites parts of a file, one to four times."""
     out = bytearray(data)
     for _ in range(rng.integers(1, 5)):
         if not out:
             break
         start = int(rng.integers(len(out)))
-        # Half of them where the structure is: at the end stands the directory.
+        # Half of the mutations are in the archive's directory at the end of the file.
         if rng.random() < 0.5:
             start = max(0, len(out) - 1 - int(rng.integers(400)))
         length = int(rng.integers(1, 40))
@@ -61,15 +62,15 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(out)
 
 
-def rewritten(data: bytes, rng: np.random.Generator) -> bytes:
-    """A sound archive whose arrays are damaged: behind the checksums of the zip."""
+def mutate_array(data: bytes, rng: np.random.Generator) -> bytes:
+    """Damages an array inside an intact archive with correct checksums."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(file, "w") as out:
-        victim = rng.choice(source.namelist())
+        damaged = rng.choice(source.namelist())
         for name in source.namelist():
             content = bytearray(source.read(name))
-            if name == victim:
-                # In the header's text, mostly: shape, type, order.
+            if name == damaged:
+                # Mostly in the text of the header: shape, type, order.
                 for _ in range(rng.integers(1, 4)):
                     end = 128 if rng.random() < 0.8 else len(content)
                     content[int(rng.integers(end))] = int(rng.integers(256))
@@ -77,63 +78,62 @@ def rewritten(data: bytes, rng: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("mutate", [mutated, rewritten])
-def test_no_crash_no_hang_no_wrong_record(mutate):
-    goods = good_files()
-    originals = [npz_video.read_video("Some_One_1.npz", io.BytesIO(g)) for g in goods]
+@pytest.mark.parametrize("mutate", [mutate_bytes, mutate_array])
+def test_damaged_files_cause_no_crash_and_no_wrong_record(mutate):
+    contents = make_good_files()
+    originals = [
+        npz_video.read_video("Some_One_1.npz", io.BytesIO(c)) for c in contents
+    ]
     rng = np.random.default_rng(7)
-    outcomes = {"read": 0, "refused": 0}
+    num_read = 0
     reasons = []
-    for number in range(MUTATIONS if mutate is mutated else MUTATIONS // 3):
-        which = number % len(goods)
-        data = mutate(goods[which], rng)
-        file = io.BytesIO(data)
+    for number in range(MUTATIONS if mutate is mutate_bytes else MUTATIONS // 3):
+        original = originals[number % len(contents)]
+        file = io.BytesIO(mutate(contents[number % len(contents)], rng))
         try:
             video = npz_video.read_video("Some_One_1.npz", file)
         except CorpusError as error:
-            outcomes["refused"] += 1
             reasons.append(str(error))
             continue
-        outcomes["read"] += 1
+        num_read += 1
         frames, height, width = npz_video.count_frames("Some_One_1.npz", file)
         assert video.frames.shape == (frames, height, width, 3)
         assert video.landmarks.shape == (frames, 68, 3)
-        for record in shard.make_records(video, OPTIONS):
+        for record in make_records(video, OPTIONS):
             if isinstance(record, str):
                 continue
             assert np.isfinite(record.landmarks).all()
             assert record.image.shape[0] == record.image.shape[1] <= 256
             assert 0 < record.face_size < 1e3
-        if mutate is mutated:
-            # The archive's checksums let nothing through that is not the original.
-            original = originals[which]
+        if mutate is mutate_bytes:
+            # The archive's checksums detect each change of the data.
             np.testing.assert_array_equal(video.frames, original.frames)
             np.testing.assert_array_equal(video.landmarks, original.landmarks)
     assert all(reason.isprintable() for reason in reasons)
-    assert outcomes["refused"] > 100
-    assert outcomes["read"] > 20
+    assert len(reasons) > 100
+    assert num_read > 20
 
 
 @pytest.mark.parametrize("method", sorted(depth.METHODS))
-def test_landmarks_of_any_shape_have_a_record_or_a_reason(method, tmp_path):
-    """Points that collapse, fold, mirror or scatter: depth is finite or none."""
+def test_any_landmarks_give_a_record_or_a_reason(method, tmp_path):
+    """Landmarks that collapse, fold, mirror or scatter: depth is finite or unknown."""
     videos.write_video(tmp_path / "Some_One_1.npz", frames=1)
     video = npz_video.read_video(str(tmp_path / "Some_One_1.npz"))
-    options = plan.Options(depth_method=method)
+    options = ConversionOptions(depth_method=method)
     rng = np.random.default_rng(3)
     face = video.landmarks[0].copy()
-    centre = face.mean(axis=0)
-    records_made = 0
+    center = face.mean(axis=0)
+    num_records = 0
     for _ in range(60):
-        squeeze = 10.0 ** rng.uniform(-4, 0.3, 3) * rng.choice([-1, 1], 3)
+        scale = 10.0 ** rng.uniform(-4, 0.3, 3) * rng.choice([-1, 1], 3)
         noise = rng.normal(0, 10.0 ** rng.uniform(-3, 1.3), face.shape)
-        video.landmarks[0] = (face - centre) * squeeze + centre + noise
+        video.landmarks[0] = (face - center) * scale + center + noise
         if rng.random() < 0.2:
             video.landmarks[0] = np.rint(video.landmarks[0])
-        record = next(shard.make_records(video, options))
+        record = next(make_records(video, options))
         if not isinstance(record, str):
-            records_made += 1
+            num_records += 1
             known = record.depth[~np.isnan(record.depth)]
             assert np.isfinite(known).all()
             records.decode(records.encode(record))
-    assert records_made > 20
+    assert num_records > 20

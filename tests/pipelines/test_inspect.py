@@ -1,8 +1,10 @@
-"""What `ethos-inspect` says, and every kind of damage that `--verify` must notice."""
+"""The report of `ethos-inspect`, and the damage that `--verify` detects."""
 
 import json
 import pathlib
 import shutil
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -10,31 +12,34 @@ import pytest
 
 from ethos_data.errors import EthosError
 from ethos_data.storage import tfrecord
-from pipelines import convert, inspect, plan
+from pipelines import contact_sheet, convert, inspect
+from pipelines.conversion.options import ConversionOptions
 from tests.ethos_data import videos
+from tests.pipelines.test_restart import run
 
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("inspected")
-    corpus_dir = videos.write_corpus(folder / "corpus", people=6, videos=2, frames=3)
+    directory = tmp_path_factory.mktemp("inspected")
+    corpus_dir = videos.write_corpus(directory / "corpus", people=6, videos=2, frames=3)
     (corpus_dir / "Broken_0.npz").write_bytes(b"no video")
     return convert.convert(
         corpus_dir=str(corpus_dir),
-        data_dir=str(folder / "data"),
-        options=plan.Options(num_shards=2),
+        data_dir=str(directory / "data"),
+        options=ConversionOptions(num_shards=2),
     )
 
 
 @pytest.fixture
 def copied(converted, tmp_path):
+    """A copy of the data set, and the paths of its training shards."""
     shutil.copytree(converted.data_dir, tmp_path / "data")
     data = inspect.find(str(tmp_path / "data"))
-    shards = sorted(pathlib.Path(data.folder).glob("*-train.tfrecord-*"))
+    shards = sorted(pathlib.Path(data.directory).glob("*-train.tfrecord-*"))
     return data, shards
 
 
-def test_the_report_counts_frames_people_sizes_and_rejects(converted, capsys):
+def test_the_report_counts_frames_people_sizes_and_rejected_files(converted, capsys):
     assert inspect.main([converted.data_dir]) == 0
     out = capsys.readouterr().out
     rows = {line.split()[0]: line.split() for line in out.splitlines() if line}
@@ -44,80 +49,148 @@ def test_the_report_counts_frames_people_sizes_and_rejects(converted, capsys):
     assert "13 found, 12 written, 1 rejected" in out
     assert "Broken_0.npz: is not a readable zip archive" in out
     assert "NOT COMPLETE" not in out
-    # A face of about 27 source pixels, looking ahead.
+    # The faces of `videos` have about 27 source pixels and look straight ahead.
     assert "0 to 40        36" in out
     assert out.index("train ") < out.index("validation ") < out.index("test ")
 
 
-def test_either_folder_may_be_named_but_no_other(converted, tmp_path, capsys):
+def test_finds_the_data_set_in_its_own_directory_and_in_the_parent(converted):
     assert inspect.find(converted.version_dir) == inspect.find(converted.data_dir)
-    assert inspect.main([str(tmp_path)]) == 1
-    assert "holds no finished conversion" in capsys.readouterr().err
-    assert inspect.main([converted.data_dir, "--verfy"]) == 1
 
 
-def test_verify_reads_every_record(converted, capsys):
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        (["missing"], "missing: no such directory"),
+        (["empty"], "empty: contains no finished conversion"),
+        (["file"], "file: not a directory"),
+        (["empty", "--verfy"], "unknown arguments: --verfy"),
+        (["empty", "--samples", "0"], "--samples must be at least 1"),
+        (["empty", "--contact_sheet", "file/s.png"], "file is not a directory"),
+        (["empty", "--contact_sheet", "empty"], "empty: is a directory"),
+    ],
+)
+def test_a_wrong_command_is_reported_in_one_line(
+    args, reason, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    assert inspect.main(args) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert reason in line
+
+
+def test_a_reader_that_stops_early_is_no_error(converted):
+    """`ethos-inspect DATA | head -1`"""
+    code = "import sys; from pipelines import inspect; sys.exit(inspect.main())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, converted.data_dir],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()  # before the first line, as the fastest reader
+    assert process.stderr.read() == b""
+    assert process.wait() == 0
+
+
+def test_verify_reads_all_records(converted, capsys):
     assert inspect.main([converted.data_dir, "--verify"]) == 0
     assert "verified 36 records" in capsys.readouterr().out
 
 
-def test_verify_notices_flipped_bits(copied):
+def test_verify_detects_flipped_bits(copied):
     data, shards = copied
-    whole = shards[0].read_bytes()
-    for position in np.random.default_rng(0).integers(len(whole), size=20):
-        broken = bytearray(whole)
-        broken[position] ^= 0x10
-        shards[0].write_bytes(broken)
+    content = shards[0].read_bytes()
+    for position in np.random.default_rng(0).integers(len(content), size=20):
+        damaged = bytearray(content)
+        damaged[position] ^= 0x10
+        shards[0].write_bytes(damaged)
         with pytest.raises(EthosError, match=shards[0].name):
             inspect.verify(data)
 
 
-def test_verify_notices_what_checksums_of_records_do_not(copied):
+def test_verify_detects_damage_with_correct_checksums(copied):
     data, shards = copied
-    whole = shards[0].read_bytes()
-    frames = [tfrecord.frame(r) for r in tfrecord.read(open(shards[0], "rb"))]  # noqa: SIM115
-    for content, reason in (
+    content = shards[0].read_bytes()
+    with open(shards[0], "rb") as file:
+        frames = [tfrecord.frame(record) for record in tfrecord.read(file)]
+    for damaged, reason in (
         (b"".join(frames[:-1]), "records, not"),
-        (b"".join(frames[::-1]), "its checksum"),
-        (b"".join([*frames[:-1], frames[0]]), "once only"),
-        (tfrecord.frame(b"not a record") + whole, "not a record"),
-        (next(iter(shards[1:])).read_bytes(), "."),
-        (whole[:-3], "ends inside"),
+        (b"".join(frames[::-1]), "its checksum differs"),
+        (b"".join([*frames[:-1], frames[0]]), "occurs twice"),
+        (tfrecord.frame(b"not a record") + content, "not a record"),
+        (shards[1].read_bytes(), "."),
+        (content[:-3], "ends inside"),
     ):
-        shards[0].write_bytes(content)
+        shards[0].write_bytes(damaged)
         with pytest.raises(EthosError, match=reason):
             inspect.verify(data)
+
+
+def test_verify_detects_a_missing_shard(copied):
+    data, shards = copied
     shards[0].unlink()
-    with pytest.raises(EthosError, match=shards[0].name):
+    with pytest.raises(EthosError, match=f"{shards[0].name}: No such file"):
         inspect.verify(data)
 
 
-def test_a_refused_conversion_says_so(copied):
+def test_an_incomplete_conversion_is_marked(copied):
     data, _ = copied
-    (pathlib.Path(data.folder) / "dataset_info.json").unlink()
-    assert "NOT COMPLETE" in inspect.report(inspect.find(data.folder))
-    (pathlib.Path(data.folder) / "manifest.json").write_text(json.dumps([1]))
-    with pytest.raises(EthosError):
-        inspect.find(data.folder)
+    (pathlib.Path(data.directory) / "dataset_info.json").unlink()
+    assert "NOT COMPLETE" in inspect.report(inspect.find(data.directory))
+    (pathlib.Path(data.directory) / "manifest.json").write_text(json.dumps([1]))
+    with pytest.raises(EthosError, match="contains no finished conversion"):
+        inspect.find(data.directory)
 
 
-def test_the_contact_sheet_shows_samples_with_landmarks_and_depth(
-    converted, tmp_path, capsys
-):
+def test_a_data_set_of_one_person_is_inspected(tmp_path, capsys):
+    corpus_dir = videos.write_corpus(tmp_path / "c", people=1, videos=1, frames=2)
+    run(corpus_dir, tmp_path / "data")
+    assert inspect.main([str(tmp_path / "data")]) == 0
+    assert "1 found, 1 written" in capsys.readouterr().out
+
+
+def test_a_conversion_without_frames_is_inspected(tmp_path, capsys):
+    corpus_dir = videos.write_corpus(tmp_path / "bad", people=1, videos=1, frames=2)
+    for path in corpus_dir.rglob("*.npz"):
+        path.write_bytes(b"no video")
+    with pytest.raises(EthosError, match="1 of 1 files were rejected"):
+        run(corpus_dir, tmp_path / "data")
+    data_dir = str(tmp_path / "data")
+    assert inspect.main([data_dir]) == 0
+    assert "NOT COMPLETE" in capsys.readouterr().out
+    assert inspect.main([data_dir, "--contact_sheet", str(tmp_path / "s.png")]) == 1
+    assert "contains no frames to draw" in capsys.readouterr().err
+
+
+def test_the_contact_sheet_shows_landmarks_and_depth(converted, tmp_path):
     sheet = tmp_path / "sheet.png"
     args = [converted.data_dir, "--contact_sheet", str(sheet), "--samples", "6"]
     assert inspect.main(args) == 0
     picture = cv2.imread(str(sheet), cv2.IMREAD_COLOR_RGB)
-    tile_width = 2 * inspect.TILE + 4
+    tile_width = 2 * contact_sheet.TILE + 4
     assert picture.shape[1] == 4 * tile_width
-    first = picture[: inspect.TILE + 22, :tile_width].astype(int)
-    picture_half, depth_half = np.split(first[18:-4, 2:-2], 2, axis=1)
-    green = picture_half[..., 1] - np.maximum(picture_half[..., 0], 60)
+    first = picture[: contact_sheet.TILE + 22, :tile_width].astype(int)
+    image, depth = np.split(first[18:-4, 2:-2], 2, axis=1)
+    green = image[..., 1] - np.maximum(image[..., 0], 60)
     assert (green > 80).sum() > 100  # the lines between landmarks
-    grey = (depth_half == 24).all(axis=-1)
-    assert 0.3 < grey.mean() < 0.98  # no depth around the face
-    again = inspect.samples(inspect.find(converted.data_dir), 6, seed=0)
-    other = inspect.samples(inspect.find(converted.data_dir), 6, seed=1)
-    ids = [[(r.video_id, r.frame) for _, r in chosen] for chosen in (again, other)]
-    assert ids[0] != ids[1]
-    np.testing.assert_array_equal(inspect.contact_sheet(again), picture)
+    unknown = (depth == 24).all(axis=-1)
+    assert 0.3 < unknown.mean() < 0.98  # around the face
+
+
+def test_the_seed_determines_the_samples(converted):
+    data = inspect.find(converted.data_dir)
+    shards = [
+        contact_sheet.ShardFile(
+            split, f"{data.directory}/{shard['name']}", shard["frames"]
+        )
+        for split, shard in data.shards()
+    ]
+
+    def draw(seed):
+        samples = contact_sheet.sample(shards, 6, seed)
+        return [(record.video_id, record.frame) for _, record in samples]
+
+    assert draw(0) == draw(0) != draw(1)

@@ -1,4 +1,4 @@
-"""From and to an object store: an S3 endpoint that is served on loopback."""
+"""Conversion from and to an object store: a local server with the S3 protocol."""
 
 import pathlib
 
@@ -7,16 +7,17 @@ import pytest
 from ethos_data import records
 from ethos_data.errors import EthosError
 from ethos_data.storage import files
-from pipelines import convert, plan
+from pipelines import convert
+from pipelines.conversion.options import ConversionOptions
 from tests.ethos_data import videos
-from tests.pipelines.test_convert import tree
+from tests.pipelines.test_convert import read_tree
 
-OPTIONS = plan.Options(num_shards=2)
+OPTIONS = ConversionOptions(num_shards=2)
 
 
 @pytest.fixture(scope="module")
 def endpoint():
-    """Beam flags and a client of a server with an empty bucket "faces"."""
+    """Beam flags and a client for a server with an empty bucket "faces"."""
     boto3 = pytest.importorskip("boto3")
     from moto.server import ThreadedMotoServer
 
@@ -40,35 +41,37 @@ def endpoint():
     server.stop()
 
 
-def upload(client, folder, prefix):
-    for path in folder.rglob("*.npz"):
-        key = f"{prefix}/{path.relative_to(folder)}"
+def upload(client, directory, prefix):
+    for path in directory.rglob("*.npz"):
+        key = f"{prefix}/{path.relative_to(directory)}"
         client.upload_file(str(path), "faces", key)
 
 
 def download(client, prefix):
-    found = {}
+    """The content of each object, by its key without the prefix."""
+    contents = {}
     pages = client.get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket="faces", Prefix=prefix):
         for entry in page.get("Contents", ()):
             body = client.get_object(Bucket="faces", Key=entry["Key"])["Body"]
-            found[entry["Key"][len(prefix) + 1 :]] = body.read()
-    return found
+            contents[entry["Key"][len(prefix) + 1 :]] = body.read()
+    return contents
 
 
-def shards(files_of):
-    return {k.split("/")[-1]: v for k, v in files_of.items() if ".tfrecord-" in k}
+def shards_of(contents):
+    """The content of each shard, by its name."""
+    return {k.split("/")[-1]: v for k, v in contents.items() if ".tfrecord-" in k}
 
 
 @pytest.fixture(scope="module")
 def corpus_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("s3") / "corpus"
-    videos.write_corpus(folder, people=4, videos=2, frames=2)
-    (folder / "Bröken_0.npz").write_bytes(b"no video")
-    return folder
+    directory = tmp_path_factory.mktemp("s3") / "corpus"
+    videos.write_corpus(directory, people=4, videos=2, frames=2)
+    (directory / "Bröken_0.npz").write_bytes(b"no video")
+    return directory
 
 
-def test_a_bucket_to_a_bucket_gives_the_bytes_of_a_folder(
+def test_buckets_give_the_same_bytes_as_local_directories(
     endpoint, corpus_dir, tmp_path
 ):
     flags, client = endpoint
@@ -85,9 +88,9 @@ def test_a_bucket_to_a_bucket_gives_the_bytes_of_a_folder(
     assert remote.frames == local.frames == 16
     assert remote.rejected == local.rejected != ()
     written = download(client, "data")
-    assert shards(written) == shards(tree(tmp_path))
+    assert shards_of(written) == shards_of(read_tree(tmp_path))
     assert not [name for name in written if files.TEMPORARY in name]
-    # What a worker leaves that dies between the two uploads, shard and receipt.
+    # A worker that dies between the uploads of shard and receipt leaves this state.
     receipt = next(name for name in written if ".ethos/" in name and "plan" not in name)
     client.delete_object(Bucket="faces", Key=f"data/{receipt}")
     again = convert.convert(
@@ -100,7 +103,7 @@ def test_a_bucket_to_a_bucket_gives_the_bytes_of_a_folder(
     assert download(client, "data") == written
 
 
-def test_training_reads_what_was_written_to_a_bucket(
+def test_training_reads_a_data_set_in_a_bucket(
     endpoint, corpus_dir, tmp_path, monkeypatch
 ):
     from ethos_data import dataset
@@ -110,7 +113,7 @@ def test_training_reads_what_was_written_to_a_bucket(
     args = {"corpus_dir": str(corpus_dir), "options": OPTIONS}
     convert.convert(data_dir="s3://faces/data3", beam_args=flags, **args)
     convert.convert(data_dir=str(tmp_path / "data"), **args)
-    # As a user has it: everything comes from the environment.
+    # Users give the endpoint and the keys in the environment.
     endpoint_url = flags[0].split("=", 1)[1]
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint_url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
@@ -118,61 +121,61 @@ def test_training_reads_what_was_written_to_a_bucket(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("ETHOS_CACHE", str(tmp_path / "cache"))
     files.set_options([])
-    ours, theirs = (
-        list(dataset.load(folder, "train", image_size=32, batch_size=4, device=""))
-        for folder in ("s3://faces/data3", str(tmp_path / "data"))
+    from_bucket, from_directory = (
+        list(dataset.load(data_dir, "train", image_size=32, batch_size=4, device=""))
+        for data_dir in ("s3://faces/data3", str(tmp_path / "data"))
     )
-    assert len(ours) == len(theirs) > 0
-    for a, b in zip(ours, theirs, strict=True):
+    assert len(from_bucket) == len(from_directory) > 0
+    for a, b in zip(from_bucket, from_directory, strict=True):
         assert (a["video_id"] == b["video_id"]).numpy().all()
         assert (a["image"] == b["image"]).numpy().all()
-    # Fetched once; what has changed is fetched again.
-    folder = remote.local_copy("s3://faces/data3")
+    # Files that have not changed are not fetched again.
+    cached = remote.local_copy("s3://faces/data3")
     before = {
-        p: p.stat().st_mtime_ns for p in pathlib.Path(folder).rglob("*.tfrecord*")
+        p: p.stat().st_mtime_ns for p in pathlib.Path(cached).rglob("*.tfrecord*")
     }
     assert before
     monkeypatch.setattr(remote, "_pieces", lambda file: pytest.fail("fetched again"))
-    assert remote.local_copy("s3://faces/data3") == folder
+    assert remote.local_copy("s3://faces/data3") == cached
     with pytest.raises(EthosError, match="contains no data set"):
         remote.local_copy("s3://faces/nowhere")
     with pytest.raises(EthosError, match="contains no data set"):
         remote.local_copy("s3://no-such-bucket/data")
 
 
-def test_processes_are_told_where_the_bucket_is(endpoint, tmp_path):
+def test_worker_processes_get_the_flags_of_the_bucket(endpoint, tmp_path):
     flags, client = endpoint
     upload(client, videos.write_corpus(tmp_path, people=3, videos=1), "corpus2")
-    workers = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+    processes = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
     result = convert.convert(
         corpus_dir="s3://faces/corpus2",
         data_dir="s3://faces/data2",
         options=OPTIONS,
-        beam_args=[*flags, *workers],
+        beam_args=[*flags, *processes],
     )
     assert result.frames == 9
 
 
-def test_new_files_rename_finished_shards_by_copy(endpoint, tmp_path):
+def test_finished_shards_are_renamed_by_copying(endpoint, tmp_path):
     flags, client = endpoint
     corpus_dir = videos.write_corpus(tmp_path / "corpus", people=3, videos=1)
     upload(client, corpus_dir, "corpus4")
     args = {
         "corpus_dir": "s3://faces/corpus4",
         "data_dir": "s3://faces/data4",
-        "options": plan.Options(),
+        "options": ConversionOptions(),
         "beam_args": flags,
     }
     convert.convert(**args)
-    before = shards(download(client, "data4"))
+    before = shards_of(download(client, "data4"))
     videos.write_video(tmp_path / "New_1.npz", 7)
     client.upload_file(str(tmp_path / "New_1.npz"), "faces", "corpus4/New_1.npz")
     result = convert.convert(**args)
-    after = shards(download(client, "data4"))
+    after = shards_of(download(client, "data4"))
     assert result.shards_reused == len(before) == len(after) - 1
     assert set(before.values()) < set(after.values())
-    # An overwritten data set leaves nothing of the old one.
+    # An overwritten data set has no files of the old one.
     convert.convert(**args | {"overwrite": True})
-    assert len(shards(download(client, "data4"))) <= len(after)
-    readable = download(client, "data4")
-    assert f"{records.NAME}/{records.VERSION}/dataset_info.json" in readable
+    assert len(shards_of(download(client, "data4"))) <= len(after)
+    info = f"{records.NAME}/{records.VERSION}/dataset_info.json"
+    assert info in download(client, "data4")

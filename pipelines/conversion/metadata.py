@@ -1,15 +1,15 @@
-"""What stands beside the shards: TFDS's two files and the manifest.
+"""The JSON files next to the shards: two files for TFDS, and the manifest.
 
-`features.json` and `dataset_info.json` are what `tfds.folder_dataset.write_metadata`
-would write for `records.features()`, built here without the six seconds and 500 MB that
-importing TensorFlow takes. `manifest.json` says where every record comes from and why
-every file that is not in it was rejected. It holds nothing that depends on the clock,
-the runner or the machine, but for the versions of its tools, so equal inputs give equal
-files.
+`features.json` and `dataset_info.json` equal the files that
+`tfds.folder_dataset.write_metadata` writes for `records.features()`. They are made here
+because importing TensorFlow takes 6 s and 500 MB. `manifest.json` lists the source of
+each record and the reason for each rejected file. Except for the versions of the tools,
+it does not depend on the time, the runner or the machine.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import importlib.metadata
 import json
@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from ethos_data import records, topology
 from ethos_data.storage import files
-from pipelines import plan
-from pipelines import shard as shard_lib
+from pipelines.conversion import shard_writer
+from pipelines.conversion.plan import Plan
 
 MANIFEST: Final = "manifest.json"
 DATASET_INFO: Final = "dataset_info.json"
@@ -53,7 +53,7 @@ def _tensor(dtype: str, *shape: int) -> dict[str, Any]:
 
 
 def features_json() -> dict[str, Any]:
-    """What TFDS writes for `records.features()`; a test compares the two."""
+    """Content of `features.json`. A test compares it with the file of TFDS."""
     text = {"pythonClassName": _CLASS + "text_feature.Text", "text": {}}
     size = records.DEPTH_SIZE
     return {
@@ -75,10 +75,10 @@ def features_json() -> dict[str, Any]:
 
 
 def dataset_info_json(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
-    """What TFDS writes for these splits.
+    """Content of `dataset_info.json`.
 
     Args:
-      splits: name to the receipts of its shards, in the order of their names.
+      splits: Receipts of the shards of each split, in the order of the shards.
     """
     return {
         "description": (
@@ -101,87 +101,102 @@ def dataset_info_json(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
 
 
 def manifest_json(
-    made: plan.Plan,
+    plan: Plan,
     receipts: Sequence[Mapping[str, Any]],
     corpus_dir: str,
 ) -> dict[str, Any]:
-    """Inputs, outputs, rejects.
+    """Content of `manifest.json`: the files of the corpus, the shards, statistics.
 
     Args:
-      made: the plan that was carried out.
-      receipts: of its shards, in order.
-      corpus_dir: where the inputs were.
+      plan: The plan, whose shards are all written.
+      receipts: Receipts of the shards, in the order of the plan.
+      corpus_dir: Directory of the corpus.
     """
     inputs = []
     rejected = [
-        {"path": path, "reason": f"has the video id of {first}"}
-        for path, first in made.duplicates.items()
+        {"path": path, "reason": f"has the video id of {other}"}
+        for path, other in plan.duplicates.items()
     ]
     splits: dict[str, Any] = {}
-    for name, _ in made.options.splits:
-        pairs = zip(receipts, made.shards, strict=True)
-        mine = [(r, s.name) for r, s in pairs if s.split == name]
-        videos = [v for r, _ in mine for v in r["videos"] if v["written"]]
-        splits[name] = {
-            "frames": sum(r["records"] for r, _ in mine),
-            "bytes": sum(r["bytes"] for r, _ in mine),
-            "videos": len(videos),
-            "people": len({v["person_id"] for v in videos}),
-            "face_sizes": _sum(shard_lib.FACE_SIZE_EDGES, mine, "face_sizes"),
-            "yaws": _sum(shard_lib.YAW_EDGES, mine, "yaws"),
-            "shards": [
-                {
-                    "name": n,
-                    "frames": r["records"],
-                    "bytes": r["bytes"],
-                    "crc32c": r["crc32c"],
-                }
-                for r, n in mine
-            ],
-        }
-        for receipt, shard_name in mine:
+    for name, _ in plan.options.splits:
+        pairs = [
+            (receipt, shard.name)
+            for receipt, shard in zip(receipts, plan.shards, strict=True)
+            if shard.split == name
+        ]
+        splits[name] = _split_json(pairs)
+        for receipt, shard_name in pairs:
             for video in receipt["videos"]:
                 if "rejected" in video:
                     rejected.append(
                         {"path": video["path"], "reason": video["rejected"]}
                     )
                 else:
-                    kept = {k: v for k, v in video.items() if k != "retry"}
-                    inputs.append(kept | {"split": name, "shard": shard_name})
-    frames: dict[str, int] = {}
+                    entry = {k: v for k, v in video.items() if k != "retry"}
+                    inputs.append(entry | {"split": name, "shard": shard_name})
+    rejected_frames: collections.Counter[str] = collections.Counter()
     for receipt in receipts:
         for video in receipt["videos"]:
-            for reason, count in video["rejected_frames"].items():
-                frames[reason] = frames.get(reason, 0) + count
+            rejected_frames.update(video["rejected_frames"])
     return {
         "format_version": FORMAT_VERSION,
         "name": records.NAME,
         "version": records.VERSION,
         "corpus_dir": corpus_dir,
-        "options": dataclasses.asdict(made.options),
+        "options": dataclasses.asdict(plan.options),
         "tools": _tools(),
-        "found": len(inputs) + len(rejected) + len(made.left_out),
+        "found": len(inputs) + len(rejected) + len(plan.left_out),
         "written": len(inputs),
-        "face_size_edges": list(shard_lib.FACE_SIZE_EDGES),
-        "yaw_edges": list(shard_lib.YAW_EDGES),
+        "face_size_edges": list(shard_writer.FACE_SIZE_EDGES),
+        "yaw_edges": list(shard_writer.YAW_EDGES),
         "splits": splits,
-        "rejected_frames": dict(sorted(frames.items())),
+        "rejected_frames": dict(sorted(rejected_frames.items())),
         "rejected": sorted(rejected, key=lambda r: r["path"]),
-        "left_out": list(made.left_out),
+        "left_out": list(plan.left_out),
         "inputs": sorted(inputs, key=lambda v: v["path"]),
     }
 
 
-def _sum(
-    edges: Sequence[int], mine: Sequence[tuple[Mapping[str, Any], str]], name: str
-) -> list[int]:
-    """A bin for each edge, of all receipts; zeros where there are none."""
-    histograms = [[0] * len(edges), *(receipt[name] for receipt, _ in mine)]
-    return [sum(column) for column in zip(*histograms, strict=True)]
+def _split_json(pairs: Sequence[tuple[Mapping[str, Any], str]]) -> dict[str, Any]:
+    """The manifest's entry of a split.
+
+    Args:
+      pairs: Receipt and file name of each shard.
+    """
+    receipts = [receipt for receipt, _ in pairs]
+    videos = [v for receipt in receipts for v in receipt["videos"] if v["written"]]
+    return {
+        "frames": sum(receipt["records"] for receipt in receipts),
+        "bytes": sum(receipt["bytes"] for receipt in receipts),
+        "videos": len(videos),
+        "people": len({video["person_id"] for video in videos}),
+        "face_sizes": _add_histograms(
+            [receipt["face_sizes"] for receipt in receipts],
+            len(shard_writer.FACE_SIZE_EDGES),
+        ),
+        "yaws": _add_histograms(
+            [receipt["yaws"] for receipt in receipts], len(shard_writer.YAW_EDGES)
+        ),
+        "shards": [
+            {
+                "name": name,
+                "frames": receipt["records"],
+                "bytes": receipt["bytes"],
+                "crc32c": receipt["crc32c"],
+            }
+            for receipt, name in pairs
+        ],
+    }
+
+
+def _add_histograms(histograms: Sequence[Sequence[int]], bins: int) -> list[int]:
+    """Adds the counts of each bin. Zeros if there are no histograms."""
+    columns = zip([0] * bins, *histograms, strict=True)
+    return [sum(column) for column in columns]
 
 
 def _tools() -> dict[str, str | None]:
-    """Whatever the bytes of a shard depend on, Python's own zlib included."""
+    """Versions of everything that determines the bytes of a shard."""
     packages = {tool: _version(tool) for tool in _TOOLS}
     return packages | {"zlib": zlib.ZLIB_RUNTIME_VERSION}
 
@@ -194,13 +209,13 @@ def _version(tool: str) -> str | None:
 
 
 def write_json(path: str, content: Any) -> None:
-    """Writes a JSON file as a whole or not at all."""
+    """Writes a JSON file. Readers never see a part of it."""
     text = json.dumps(content, indent=1, sort_keys=True)
     files.write(path, iter([text.encode(), b"\n"]))
 
 
 def read_json(path: str) -> Any:
-    """A JSON file; None if there is none, or if it is not JSON."""
+    """The content of a JSON file. None if it does not exist or is not JSON."""
     data = files.read_bytes(path)
     try:
         return None if data is None else json.loads(data)

@@ -1,0 +1,1 @@
+"""Distributes the shards of a conversion with Apache Beam."""

@@ -1,0 +1,1 @@
+"""Plans a conversion and carries it out: plan, shards, receipts and metadata."""

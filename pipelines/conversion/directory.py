@@ -1,0 +1,228 @@
+"""The output directory of a conversion: ownership, plan, receipts and restart.
+
+Besides the files that TFDS reads, the directory holds the plan and one receipt for each
+finished shard. There is no other state. So any conversion that was interrupted, on any
+machine, continues when the same command runs again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from concurrent import futures
+from typing import Any, Final
+
+from ethos_data import records
+from ethos_data.errors import EthosError
+from ethos_data.storage import files
+from pipelines import paths
+from pipelines.conversion import metadata, shard_writer
+from pipelines.conversion.corpus import READERS
+from pipelines.conversion.options import ConversionOptions
+from pipelines.conversion.plan import Plan, Shard
+
+PLAN: Final = "plan.json"
+
+
+class OutputDirectory:
+    """The directory of one version of a data set.
+
+    Attributes:
+      data_dir: Directory of data sets.
+      path: Directory of the shards, `<data_dir>/ethos_faces/<version>`.
+
+    Args:
+      data_dir: Directory of data sets.
+    """
+
+    def __init__(self, data_dir: str):
+        self.data_dir = paths.absolute(data_dir)
+        self.path = files.join(self.data_dir, records.NAME, records.VERSION)
+        self._state_dir = files.join(self.path, shard_writer.STATE)
+        self._plan_path = files.join(self._state_dir, PLAN)
+
+    @contextlib.contextmanager
+    def opened(self, overwrite: bool) -> Iterator[None]:
+        """Creates the directory and locks it while the block runs.
+
+        Args:
+          overwrite: Delete the result of an earlier conversion first.
+
+        Raises:
+          EthosError: The directory contains something else, or another conversion is
+            running in it.
+        """
+        files.make_directory(self._state_dir)
+        with self._locked():
+            present = [entry.path for entry in self._list()]
+            plan_name = f"{shard_writer.STATE}/{PLAN}"
+            finished = [path for path in present if files.TEMPORARY not in path]
+            if finished and plan_name not in present:
+                raise EthosError(
+                    f"{self.path}: contains files but no conversion; choose another "
+                    "--data_dir"
+                )
+            if overwrite:
+                # Delete the plan last. Without it, the directory would not be
+                # recognised as that of a conversion.
+                for path in sorted(present, key=lambda path: path == plan_name):
+                    files.delete(files.join(self.path, *path.split("/")))
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        if not files.is_local(self.path):
+            yield
+            return
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            # The system releases the lock when the process ends for any reason.
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise EthosError(
+                f"{self.path}: another conversion is running here"
+            ) from None
+        finally:
+            os.close(handle)
+
+    def _list(self) -> Iterator[files.Entry]:
+        """Lists all files. Links are not followed: their targets are not ours."""
+        return files.walk(self.path, follow=False)
+
+    def read_plan(self, corpus_dir: str, options: ConversionOptions) -> Plan | None:
+        """Reads the plan of an earlier run.
+
+        Args:
+          corpus_dir: Absolute path of the corpus of this run.
+          options: The options of this run.
+
+        Returns:
+          The plan, or None if there is none.
+
+        Raises:
+          EthosError: It is the plan of a conversion with another corpus or with other
+            options.
+        """
+        saved = metadata.read_json(self._plan_path)
+        if saved is None:
+            return None
+        try:
+            plan = Plan.from_json(saved["plan"])
+            values = [("corpus_dir", saved["corpus_dir"], corpus_dir)]
+        except (KeyError, TypeError, ValueError, EthosError) as error:
+            raise EthosError(
+                f"{self._plan_path}: not a plan of this version of ETHOS; use "
+                "--overwrite"
+            ) from error
+        for field in dataclasses.fields(ConversionOptions):
+            name = field.name
+            values.append((name, getattr(plan.options, name), getattr(options, name)))
+        differences = [
+            f"{name} {old} instead of {new}" for name, old, new in values if old != new
+        ]
+        if differences:
+            raise EthosError(
+                f"{self.path}: belongs to a conversion with {', '.join(differences)}; "
+                "use --overwrite or another --data_dir"
+            )
+        return plan
+
+    def adopt(self, plan: Plan, previous: Plan | None, corpus_dir: str) -> None:
+        """Saves a plan and prepares the directory for it.
+
+        Finished shards get their new names. Files that are not part of the plan are
+        deleted.
+
+        Args:
+          plan: The plan of this run.
+          previous: Plan of the earlier run.
+          corpus_dir: Absolute path of the corpus.
+        """
+        if previous and previous.to_json() != plan.to_json():
+            # These files describe the shards of the previous plan.
+            self.hide(metadata.DATASET_INFO, metadata.FEATURES, metadata.MANIFEST)
+        if previous:
+            self._rename_finished(plan, previous)
+        saved = {"corpus_dir": corpus_dir, "plan": plan.to_json()}
+        metadata.write_json(self._plan_path, saved)
+        self.delete_others(plan)
+
+    def hide(self, *names: str) -> None:
+        """Deletes files without which readers do not find a data set."""
+        present = {entry.path for entry in self._list()}
+        for name in present.intersection(names):
+            files.delete(files.join(self.path, name))
+
+    def _rename_finished(self, plan: Plan, previous: Plan) -> None:
+        names = {shard.key: shard.name for shard in previous.shards}
+        present = {entry.path for entry in self._list()}
+        for shard in plan.shards:
+            name = names.get(shard.key)
+            if name and name != shard.name and name in present:
+                files.rename(
+                    files.join(self.path, name), files.join(self.path, shard.name)
+                )
+
+    def delete_others(self, plan: Plan) -> None:
+        """Deletes files of earlier runs that are not part of the plan."""
+        expected = {shard.name for shard in plan.shards}
+        expected |= {f"{shard_writer.STATE}/{shard.key}.json" for shard in plan.shards}
+        expected |= {metadata.MANIFEST, metadata.DATASET_INFO, metadata.FEATURES}
+        expected.add(f"{shard_writer.STATE}/{PLAN}")
+        for entry in list(self._list()):
+            ours = (
+                entry.path.startswith((f"{records.NAME}-", f"{shard_writer.STATE}/"))
+                or files.TEMPORARY in entry.path
+            )
+            if ours and entry.path not in expected:
+                files.delete(files.join(self.path, *entry.path.split("/")))
+
+    def unfinished(self, plan: Plan) -> list[Shard]:
+        """The shards that this run must write.
+
+        Deletes their receipts. If there are such shards, also deletes the files without
+        which readers do not find a data set.
+        """
+        sizes = {entry.path: entry.size for entry in self._list()}
+
+        def has_receipt(shard: Shard) -> bool:
+            return f"{shard_writer.STATE}/{shard.key}.json" in sizes
+
+        candidates = [shard for shard in plan.shards if has_receipt(shard)]
+        receipts = {
+            shard.key: receipt
+            for shard, receipt in zip(
+                candidates, self.read_receipts(candidates), strict=True
+            )
+        }
+
+        def is_finished(shard: Shard) -> bool:
+            receipt = receipts.get(shard.key)
+            return (
+                receipt is not None
+                and sizes.get(shard.name) == receipt["bytes"]
+                # A file could not be opened, perhaps only for a moment.
+                and not any(video.get("retry") for video in receipt["videos"])
+            )
+
+        shards = [shard for shard in plan.shards if not is_finished(shard)]
+        if shards:
+            self.hide(metadata.DATASET_INFO, metadata.FEATURES, metadata.MANIFEST)
+        for shard in filter(has_receipt, shards):
+            files.delete(shard_writer.receipt_path(self.path, shard))
+        return shards
+
+    def read_receipts(self, shards: Sequence[Shard]) -> list[dict[str, Any] | None]:
+        """Reads the receipt of each shard. None for a missing or damaged receipt."""
+        with futures.ThreadPoolExecutor(READERS) as pool:
+            return list(pool.map(self._read_receipt, shards))
+
+    def _read_receipt(self, shard: Shard) -> dict[str, Any] | None:
+        receipt = metadata.read_json(shard_writer.receipt_path(self.path, shard))
+        if not isinstance(receipt, dict) or receipt.get("key") != shard.key:
+            return None
+        return receipt
