@@ -10,8 +10,9 @@ import contextlib
 import copy
 import errno
 import importlib.util
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Final
 
 from ethos_data.errors import EthosError, reason_of
@@ -74,13 +75,13 @@ def set_options(beam_args: list[str]) -> None:
     Args:
       beam_args: Flags of Beam, for example ["--s3_endpoint_url=http://127.0.0.1:9000"].
     """
-    from apache_beam.io.filesystems import FileSystems
-    from apache_beam.options.pipeline_options import PipelineOptions
-
     global _s3_client
     _s3_client = None
     _reachable.clear()
-    FileSystems.set_options(PipelineOptions(beam_args))
+    beam_file_systems = _import_file_systems()
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    beam_file_systems.set_options(PipelineOptions(beam_args))
 
 
 def check_reachable(path: str) -> None:
@@ -99,27 +100,40 @@ def check_reachable(path: str) -> None:
     with _lock:
         if store in _reachable:
             return
-        failures: list[Exception] = []
-
-        def request() -> None:
-            try:
-                _first_request(path)
-            except Exception as error:
-                failures.append(error)
-
-        # A daemon thread does not delay the exit of the process if it never ends.
-        thread = threading.Thread(target=request, daemon=True)
-        thread.start()
-        thread.join(MAX_WAIT_SECONDS)
-        if thread.is_alive():
+        try:
+            # Importing the libraries takes seconds and does not count as waiting.
+            (_s3 if scheme == "s3" else file_systems)()
+            answered = _ends_in_time(lambda: _first_request(path))
+        except Exception as error:
+            reason = reason_of(_cause(error))
             raise EthosError(
-                f"{path}: no answer from {store} within {MAX_WAIT_SECONDS:g} s; "
+                f"{path}: the store cannot be reached ({reason})"
+            ) from error
+        if not answered:
+            raise EthosError(
+                f"{path}: the store does not answer within {MAX_WAIT_SECONDS:g} s; "
                 "check the network, the endpoint and the credentials"
             )
-        if failures:
-            reason = reason_of(_cause(failures[0]))
-            raise EthosError(f"{path}: {store} cannot be reached ({reason})")
         _reachable.add(store)
+
+
+def _ends_in_time(action: Callable[[], None]) -> bool:
+    """Returns whether a function ends within `MAX_WAIT_SECONDS`. Passes its errors."""
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            action()
+        except Exception as error:
+            errors.append(error)
+
+    # A daemon thread does not delay the exit of the process if it never ends.
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(MAX_WAIT_SECONDS)
+    if errors:
+        raise errors[0]
+    return not thread.is_alive()
 
 
 def _first_request(path: str) -> None:
@@ -133,7 +147,7 @@ def _first_request(path: str) -> None:
         _s3().client.client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
     except ClientError as error:
         # A missing bucket is reported like a missing directory, by the next request.
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+        if error.response["Error"]["Code"] != "NoSuchBucket":
             raise
 
 
@@ -173,12 +187,23 @@ def open_file(path: str, mode: str) -> BinaryIO:
 
 
 def file_systems() -> Any:
-    """Returns Beam's FileSystems class."""
-    from apache_beam.io.filesystems import FileSystems
-    from apache_beam.options.pipeline_options import PipelineOptions
+    """Returns Beam's FileSystems class, with options."""
+    beam_file_systems = _import_file_systems()
+    if beam_file_systems._pipeline_options is None:  # the S3 client needs options
+        from apache_beam.options.pipeline_options import PipelineOptions
 
-    if FileSystems._pipeline_options is None:  # the S3 client needs an instance
-        FileSystems.set_options(PipelineOptions([]))
+        beam_file_systems.set_options(PipelineOptions([]))
+    return beam_file_systems
+
+
+def _import_file_systems() -> Any:
+    # Beam warns that the packages of BigQuery are missing. They are not needed here.
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        from apache_beam.io.filesystems import FileSystems
+    finally:
+        logging.disable(disabled)
     return FileSystems
 
 
@@ -189,10 +214,11 @@ def _s3() -> Any:
     file. A copy of the client shares its connections but has its own position in the
     stream.
     """
+    options = file_systems()._pipeline_options
     from apache_beam.io.aws import s3io
     from apache_beam.io.aws.clients.s3 import boto3_client
 
     global _s3_client
     if _s3_client is None:
-        _s3_client = boto3_client.Client(options=file_systems()._pipeline_options)
+        _s3_client = boto3_client.Client(options=options)
     return s3io.S3IO(client=copy.copy(_s3_client))

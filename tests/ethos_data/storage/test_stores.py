@@ -70,9 +70,7 @@ def test_reports_missing_credentials(no_credentials):
 )
 def test_reports_a_server_that_does_not_answer(silent_server, monkeypatch, action):
     monkeypatch.setattr(stores, "MAX_WAIT_SECONDS", 0.5)
-    assert_one_line(
-        action, r"s3://bucket/data: no answer from s3://bucket within 0.5 s"
-    )
+    assert_one_line(action, r"s3://bucket/data: the store does not answer within 0.5 s")
 
 
 def test_reports_a_refused_connection(monkeypatch):
@@ -87,7 +85,17 @@ def test_reports_a_refused_connection(monkeypatch):
     )
     assert_one_line(
         lambda: list(files.walk("s3://bucket/data")),
-        r"s3://bucket cannot be reached \(Could not connect to the endpoint",
+        r"s3://bucket/data: the store cannot be reached \(Could not connect",
+    )
+    files.set_options([])
+
+
+def test_reports_an_invalid_endpoint():
+    pytest.importorskip("boto3")
+    files.set_options(["--s3_endpoint_url=no-url"])
+    assert_one_line(
+        lambda: list(files.walk("s3://bucket/data")),
+        r"s3://bucket/data: the store cannot be reached \(Invalid endpoint: no-url\)",
     )
     files.set_options([])
 
