@@ -1,12 +1,10 @@
-"""A head that can be rendered: neutral mesh, identity and expression shapes, landmarks.
+"""A model of heads: neutral mesh, identity shapes, expression shapes and landmarks.
 
-The head's frame of reference: centimetres, x to the right of a viewer who looks into
-the face, y up, z towards the viewer. Triangles run counter-clockwise seen from outside.
-
-    model = HeadModel.builtin()  # this project's own geometry, no file
-    model = HeadModel.load("ict_facekit_light.npz")  # a morphable model
-    rng = np.random.default_rng(0)
-    vertices = model.vertices(model.sample_identity(rng), model.sample_expression(rng))
+Example:
+  model = HeadModel.builtin()                     # the project's own geometry
+  model = HeadModel.load("ict_facekit_light.npz") # a morphable model from a file
+  rng = np.random.default_rng(0)
+  vertices = model.vertices(model.sample_identity(rng), model.sample_expression(rng))
 """
 
 from __future__ import annotations
@@ -14,38 +12,21 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import zipfile
 from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
-from ethos_data.errors import EthosError
-from ethos_data.heads.parts import EYE, FACE, HEAD, MOUTH, SOCKET, TEETH
+from ethos_data.heads import head_file
 
 MAX_SIGMA: Final = 2.2
-"""Identity coefficients are drawn from a normal distribution cut off here: beyond, the
-hundred shapes of a morphable model fold into faces that nobody has."""
+"""Limit of random identity coefficients, in standard deviations.
 
-_ICT_NUM_VERTICES: Final = 26719
-_ICT_PARTS: Final = (
-    # Vertex ranges of ICT-FaceKit light that are worth drawing. Left out: gums and
-    # tongue (hidden), the inner spheres of the irises (the shader paints them on the
-    # eyeball), tear film, occlusion and eyelash strips (they are translucent).
-    (0, 9409, FACE),
-    (9409, 11248, HEAD),
-    (11248, 13294, MOUTH),
-    (13294, 14062, SOCKET),
-    (17039, 21451, TEETH),
-    (21451, 22221, EYE),
-    (23021, 23791, EYE),
-)
-
-_EYE_RETREAT: Final = 0.12
-"""How far an eyeball draws back when its lids close, cm."""
+Beyond it, the sum of a morphable model's hundred shapes is no longer a plausible face.
+"""
 
 _MOODS: Final[tuple[Mapping[str, float], ...]] = (
-    # Upper ends of the coefficients, by the stem of the expression's name.
+    # Largest coefficients of the expressions, by the first part of their names.
     {},
     {"mouthSmile": 1.0, "cheekSquint": 0.8, "eyeSquint": 0.4, "mouthUpperUp": 0.3},
     {"mouthSmile": 0.9, "jawOpen": 0.45, "cheekSquint": 0.7, "mouthUpperUp": 0.5},
@@ -61,25 +42,22 @@ _MOODS: Final[tuple[Mapping[str, float], ...]] = (
 )
 
 
-class HeadError(EthosError):
-    """A head model's file that cannot be used."""
-
-    def __init__(self, path: str | os.PathLike[str], reason: str):
-        super().__init__(f"{os.fspath(path)}: {reason}")
-
-
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class HeadModel:
-    """A linear model of heads with V vertices.
+    """A linear model of heads with V vertices, in the head frame.
 
     Attributes:
-      neutral: float32 (V, 3), cm.
-      identity: float32 (I, V, 3), cm per standard deviation.
-      expression: float32 (E, V, 3), cm at coefficient 1.
-      expression_names: E names; the side of a one-sided one ends it, `_L` or `_R`.
-      triangles: int32 (F, 3), counter-clockwise from outside.
-      parts: uint8 (V,), one of FACE, HEAD, MOUTH, SOCKET, TEETH, EYE.
-      landmarks68: int32 (68,), the vertices that are the iBUG points.
+      neutral: Vertices of the mean head, float32 (V, 3), in cm.
+      identity: Displacements per standard deviation of each identity coefficient,
+        float32 (I, V, 3), in cm.
+      expression: Displacements at coefficient 1 of each expression, float32 (E, V, 3),
+        in cm.
+      expression_names: E names. The name of an expression on a single side of the face
+        ends with "_L" or "_R", the person's left or right.
+      triangles: int32 (F, 3), counter-clockwise seen from outside.
+      parts: Part of each vertex, uint8 (V,): FACE, HEAD, MOUTH, SOCKET, TEETH or EYE of
+        `ethos_data.heads.parts`.
+      landmarks68: Vertices of the 68 landmarks, int32 (68,).
     """
 
     neutral: np.ndarray
@@ -100,35 +78,26 @@ class HeadModel:
 
     @staticmethod
     def builtin() -> HeadModel:
-        """The project's own head. It is sculpted once per process (about a second)."""
+        """Returns the project's own head.
+
+        It is built once per process, which takes about a second.
+        """
         return _builtin()
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> HeadModel:
-        """Reads a morphable head in the layout of ICT-FaceKit light.
+        """Reads a head model from a file in the layout of ICT-FaceKit light.
 
         Args:
-          path: npz with `neutral` (N, 3), `identity` (I, N, 3), `expression` (E, N, 3),
-            `expression_names` (E,), `tri` (F, 3), `landmarks68` (68,) and, unless it
-            has ICT-FaceKit's 26,719 vertices, `parts` (N,).
+          path: Path of the npz file. `ethos_data.heads.head_file` describes its arrays.
 
         Raises:
-          HeadError: the file is not such a model.
+          HeadFileError: The file is not such a model.
         """
-        names = ("neutral", "identity", "expression", "expression_names", "tri")
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                arrays = {name: data[name] for name in (*names, "landmarks68")}
-                if "parts" in data:
-                    arrays["parts"] = data["parts"]
-        except KeyError as error:
-            raise HeadError(path, f"no array {error.args[0]}") from error
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise HeadError(path, f"not a readable npz file ({error})") from error
-        return _from_arrays(path, arrays)
+        return HeadModel(**head_file.read(path))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the model so that `load` reads it back."""
+        """Writes the model to an npz file that `load` can read."""
         np.savez_compressed(
             path,
             neutral=self.neutral,
@@ -141,14 +110,15 @@ class HeadModel:
         )
 
     def vertices(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
-        """The vertices of one head.
+        """Returns the vertices of a head.
 
         Args:
-          identity: (<= I,) coefficients, standard normal; missing ones are 0.
-          expression: (E,) coefficients in [0, 1].
+          identity: Identity coefficients, (<= I,), in standard deviations. Missing
+            coefficients are 0.
+          expression: Expression coefficients in [0, 1], (E,).
 
         Returns:
-          float32 (V, 3), cm.
+          float32 (V, 3), in cm.
         """
         shape = self.neutral + np.einsum(
             "k,kvc->vc",
@@ -158,24 +128,36 @@ class HeadModel:
         return self.expressed(shape, expression)
 
     def expressed(self, shape: np.ndarray, expression: np.ndarray) -> np.ndarray:
-        """Adds an expression to a person's own (V, 3) shape."""
+        """Adds an expression to a person's neutral head.
+
+        Args:
+          shape: Vertices of the neutral head, (V, 3), in cm.
+          expression: Expression coefficients in [0, 1], (E,).
+
+        Returns:
+          float32 (V, 3), in cm.
+        """
         result = np.array(shape, np.float32)
-        scratch = np.empty_like(result)
-        # Most coefficients are 0 in most frames; skipping them is the speed.
+        product = np.empty_like(result)
+        # Most coefficients are 0 in most frames, and skipping them saves time.
         for k in np.flatnonzero(expression):
-            np.multiply(self.expression[k], np.float32(expression[k]), out=scratch)
-            result += scratch
+            np.multiply(self.expression[k], np.float32(expression[k]), out=product)
+            result += product
         return result
 
     def sample_identity(self, rng: np.random.Generator) -> np.ndarray:
-        """Coefficients (I,) float32 of a random person."""
+        """Draws the identity coefficients of a random person, float32 (I,)."""
         draws = rng.standard_normal(self.num_identity)
         return np.clip(draws, -MAX_SIGMA, MAX_SIGMA).astype(np.float32)
 
     def sample_expression(self, rng: np.random.Generator) -> np.ndarray:
-        """Coefficients (E,) float32 in [0, 1] of a random expression.
+        """Draws a random expression.
 
-        One mood with a random strength, some asymmetry, a gaze, now and then a blink.
+        It consists of a mood with a random strength, some asymmetry, a direction of
+        gaze, and sometimes a blink.
+
+        Returns:
+          Expression coefficients in [0, 1], float32 (E,).
         """
         mood = _MOODS[rng.integers(len(_MOODS))]
         strength = rng.uniform(0.2, 1.0)
@@ -183,121 +165,29 @@ class HeadModel:
             stem: strength * limit * rng.uniform(0.5, 1.0)
             for stem, limit in mood.items()
         }
-        across, up = rng.normal(0, 0.3, 2)
-        blink = rng.random() < 0.08
+        gaze_left, gaze_up = rng.normal(0, 0.3, 2)
+        has_blink = rng.random() < 0.08
         values = np.zeros(self.num_expression)
         for k, name in enumerate(self.expression_names):
             stem, _, side = name.partition("_")
             values[k] = coefficients.get(stem, 0) * rng.uniform(0.75, 1.0)
             if stem == "eyeLookUp":
-                values[k] = up
+                values[k] = gaze_up
             elif stem == "eyeLookDown":
-                values[k] = -up
+                values[k] = -gaze_up
             elif stem in ("eyeLookIn", "eyeLookOut"):
-                # Both eyes turn the same way: one looks in while the other looks out.
-                values[k] = (
-                    across if (stem == "eyeLookOut") == (side == "L") else -across
-                )
-            elif stem == "eyeBlink" and blink:
+                # Both eyes turn the same way: if the left eye looks outwards, the right
+                # eye looks inwards.
+                turns_left = (stem == "eyeLookOut") == (side == "L")
+                values[k] = gaze_left if turns_left else -gaze_left
+            elif stem == "eyeBlink" and has_blink:
                 values[k] = rng.uniform(0.6, 1.0)
         return np.clip(values, 0, 1).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=1)
 def _builtin() -> HeadModel:
-    from ethos_data.heads import sculpture
+    # scipy, which builds the head, is slow to import.
+    from ethos_data.heads.sculpture.build import build_head
 
-    return HeadModel(**sculpture.sculpt())
-
-
-def _from_arrays(
-    path: str | os.PathLike[str], arrays: dict[str, np.ndarray]
-) -> HeadModel:
-    """Checks the arrays of a file and drops the vertices that are not drawn."""
-    neutral, triangles = arrays["neutral"], arrays["tri"]
-    count = len(neutral)
-    for name in ("identity", "expression"):
-        if arrays[name].ndim != 3 or arrays[name].shape[1:] != (count, 3):
-            raise HeadError(path, f"{name} must be (k, {count}, 3)")
-    if neutral.ndim != 2 or neutral.shape[1] != 3 or not np.isfinite(neutral).all():
-        raise HeadError(path, "neutral must be (n, 3) and finite")
-    landmarks = arrays["landmarks68"]
-    for name, array in (("tri", triangles), ("landmarks68", landmarks)):
-        if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= count:
-            raise HeadError(path, f"{name} must be vertex numbers below {count}")
-    if landmarks.shape != (68,) or triangles.ndim != 2 or triangles.shape[1] != 3:
-        raise HeadError(path, "tri must be (f, 3) and landmarks68 (68,)")
-
-    parts = np.full(count, 255, np.uint8)
-    if "parts" in arrays:
-        if arrays["parts"].shape != (count,):
-            raise HeadError(path, f"parts must be ({count},)")
-        parts[:] = arrays["parts"]
-    elif count == _ICT_NUM_VERTICES:
-        for start, stop, part in _ICT_PARTS:
-            parts[start:stop] = part
-    else:
-        raise HeadError(
-            path, f"{count} vertices without parts; ICT-FaceKit has {_ICT_NUM_VERTICES}"
-        )
-    kept = parts != 255
-    if not kept[landmarks].all():
-        raise HeadError(path, "a landmark lies on a part that is not drawn")
-    number = np.cumsum(kept) - 1
-    expression = arrays["expression"][:, kept].astype(np.float32)
-    names = tuple(str(name) for name in arrays["expression_names"])
-    if "parts" not in arrays:
-        _move_eyes(expression, names, neutral[kept], parts[kept])
-    return HeadModel(
-        neutral=neutral[kept].astype(np.float32),
-        identity=arrays["identity"][:, kept].astype(np.float32),
-        expression=expression,
-        expression_names=names,
-        triangles=number[triangles[kept[triangles].all(axis=1)]].astype(np.int32),
-        parts=parts[kept],
-        landmarks68=number[landmarks].astype(np.int32),
-    )
-
-
-def _move_eyes(
-    expression: np.ndarray,
-    names: tuple[str, ...],
-    neutral: np.ndarray,
-    parts: np.ndarray,
-) -> None:
-    """Gives ICT-FaceKit's eyeballs the motion that its shapes leave to a rig.
-
-    They turn as they look, and draw back as the lids close: shapes add up linearly, so
-    that the lids of some identities would cut through the cornea.
-    """
-    for name, shape in zip(names, expression, strict=True):
-        stem, _, letter = name.partition("_")
-        side = 1 if letter == "L" else -1
-        eye = (parts == EYE) & (side * neutral[:, 0] > 0)
-        if stem == "eyeBlink":
-            shape[eye, 2] -= _EYE_RETREAT
-        elif stem in _EYE_TURNS:
-            across, up = _EYE_TURNS[stem]
-            ball = neutral[eye]
-            low, high = ball.min(axis=0), ball.max(axis=0)
-            radius = (high[0] - low[0]) / 2
-            out = ball - (
-                (low[0] + high[0]) / 2,
-                (low[1] + high[1]) / 2,
-                high[2] - radius,
-            )
-            # Of a small turn: the axis, whose length is the angle, times the radius.
-            axis = np.radians(_EYE_TURN) * np.array((-up, across * side, 0.0))
-            shape[eye] += np.cross(axis, out)
-
-
-_EYE_TURN: Final = 20.0
-"""How far an eye turns at coefficient 1, degrees."""
-
-_EYE_TURNS: Final = {
-    # Away from the nose, up.
-    "eyeLookIn": (-1, 0),
-    "eyeLookOut": (1, 0),
-    "eyeLookUp": (0, 1),
-    "eyeLookDown": (0, -1),
-}
+    return HeadModel(**build_head())

@@ -1,8 +1,12 @@
 """The colour of each sample: skin, eyes, hair and cloth under soft and hard light.
 
-One compiled loop over the samples that hit something. Everything is linear light.
-Fine texture (brow hairs, mottled skin, irises, strands) is computed here, at the
-sample, from texture coordinates in cm on the neutral head, so it sticks to the face.
+All colours are linear RGB. Fine texture (hairs of the brows, variation of the skin,
+irises, strands of hair) is computed for each sample from its texture coordinates. These
+are positions in cm on the neutral head, so the texture moves with the face.
+
+The results are not exact beyond float32 rounding, because `fastmath` lets the compiler
+reorder operations. Even harmless edits of `shade`, such as moving a line, can change
+the last bits.
 """
 
 from __future__ import annotations
@@ -10,32 +14,41 @@ from __future__ import annotations
 import numpy as np
 
 from ethos_data.compilation import compiled
-from ethos_data.heads.appearance import GLASSES, HAIR
-from ethos_data.heads.parts import EYE, HEAD, MOUTH, TEETH
-from ethos_data.heads.raster import reaches
+from ethos_data.heads.parts import EYE, GLASSES, HAIR, HEAD, MOUTH, TEETH
+from ethos_data.heads.raster import lit_share
 
-_EYE, _TEETH, _MOUTH = EYE, TEETH, MOUTH
-_HAIR, _GLASSES = HAIR, GLASSES
+# Light enters the skin and leaves it at some distance, red light the farthest. The
+# diffuse light therefore wraps around the edge of the shadow, with another width for
+# each channel (Green, "Real-Time Approximations to Subsurface Scattering", GPU Gems 1,
+# chapter 16).
+_WRAP_RED, _WRAP_GREEN, _WRAP_BLUE = (
+    np.float32(0.30),
+    np.float32(0.13),
+    np.float32(0.09),
+)
 
-# Light that enters the skin comes out beside it, red the farthest: a lambertian term
-# wrapped around the terminator (Green, GPU Gems 1, ch. 16), a width for each channel.
-_WRAP_R, _WRAP_G, _WRAP_B = np.float32(0.30), np.float32(0.13), np.float32(0.09)
+# float64 constants would turn the float32 arithmetic of the kernels into float64.
+_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
+_TWO, _THREE = np.float32(2), np.float32(3)
 
 
 @compiled(fastmath=True)
-def light_softly(transfer, hidden, radiance, bounce):  # pragma: no cover
-    """Irradiance (N, 3) float32 of vertices from K directions.
+def soft_irradiance(transfer, hidden, radiance, bounce):  # pragma: no cover
+    """Computes the irradiance of N vertices from K directions.
 
-    A product of matrices, but one that uses a single core however BLAS is set up:
-    two workers with two BLAS threads each took twice as long as this loop.
+    This is a matrix product that always runs on a single core. With BLAS, two processes
+    with two BLAS threads each took twice as long as this loop.
 
     Args:
-      transfer: float32 (N, K), as in `figure.Figure`.
-      hidden: float32 (N,), as in `figure.Figure`.
-      radiance: float32 (K, 3).
-      bounce: float32 (3,), what comes from the hidden part of the sky: other skin.
+      transfer: `Figure.transfer`, float32 (N, K).
+      hidden: `Figure.hidden`, float32 (N,).
+      radiance: Radiance from each direction, float32 (K, 3).
+      bounce: Radiance from the hidden directions, where other skin is, float32 (3,).
+
+    Returns:
+      float32 (N, 3).
     """
-    out = np.empty((len(transfer), 3), np.float32)
+    irradiance = np.empty((len(transfer), 3), np.float32)
     for n in range(len(transfer)):
         r = hidden[n] * bounce[0]
         g = hidden[n] * bounce[1]
@@ -45,13 +58,13 @@ def light_softly(transfer, hidden, radiance, bounce):  # pragma: no cover
             r += t * radiance[k, 0]
             g += t * radiance[k, 1]
             b += t * radiance[k, 2]
-        out[n, 0], out[n, 1], out[n, 2] = r, g, b
-    return out
+        irradiance[n, 0], irradiance[n, 1], irradiance[n, 2] = r, g, b
+    return irradiance
 
 
 @compiled(inline="always")
 def _hash(x, y, z):  # pragma: no cover
-    """A number in [0, 1) for a point of the integer lattice."""
+    """Returns a pseudorandom number in [0, 1) for integer coordinates."""
     h = np.uint32(x) * np.uint32(374761393) + np.uint32(y) * np.uint32(668265263)
     h = np.uint32(h + np.uint32(z) * np.uint32(2246822519))
     h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(1274126177))
@@ -60,65 +73,68 @@ def _hash(x, y, z):  # pragma: no cover
 
 @compiled(fastmath=True)
 def _noise(x, y, z):  # pragma: no cover
-    """Smooth noise in [0, 1), one feature per unit; float32 arguments."""
+    """Smooth noise in [0, 1) with features of size 1. The arguments are float32."""
     fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
     i, j, k = np.int32(fx), np.int32(fy), np.int32(fz)
     u, v, w = x - fx, y - fy, z - fz
-    three, two = np.float32(3), np.float32(2)
     u, v, w = (
-        u * u * (three - two * u),
-        v * v * (three - two * v),
-        w * w * (three - two * w),
+        u * u * (_THREE - _TWO * u),
+        v * v * (_THREE - _TWO * v),
+        w * w * (_THREE - _TWO * w),
     )
-    total = np.float32(0)
+    total = _ZERO
     for d in range(2):
         a = _hash(i, j, k + d)
         b = _hash(i, j + 1, k + d)
         a += (_hash(i + 1, j, k + d) - a) * u
         b += (_hash(i + 1, j + 1, k + d) - b) * u
         a += (b - a) * v
-        total += a * (w if d else np.float32(1) - w)
+        total += a * (w if d else _ONE - w)
     return total
 
 
 @compiled(inline="always")
 def _ramp(low, high, value):  # pragma: no cover
+    """Rises smoothly from 0 at `low` to 1 at `high`."""
     t = (value - np.float32(low)) / np.float32(high - low)
-    t = min(max(t, np.float32(0)), np.float32(1))
-    return t * t * (np.float32(3) - np.float32(2) * t)
+    t = min(max(t, _ZERO), _ONE)
+    return t * t * (_THREE - _TWO * t)
 
 
 @compiled(fastmath=True)
 def shade(
-    seen, weights, triangles, kinds, normals, irradiance, paint, eyes, colors, mottle,
-    light_points, light_depth, bias, key, key_color,
+    seen, weights, triangles, parts, normals, irradiance, paint, eyes, colors,
+    skin_variation, light_points, light_depth, bias, key, key_color,
 ):  # pragma: no cover  # fmt: skip
-    """Linear colours (H, W, 3) float32 of samples; 0 where nothing was hit.
+    """Computes the colours of samples.
 
     Args:
-      seen: int32 (H, W), triangle of each sample, -1 = none.
-      weights: float32 (H, W, 3), of the triangle's corners.
+      seen: Triangle of each sample, int32 (H, W). -1 means none.
+      weights: Weights of the triangle's corners, float32 (H, W, 3).
       triangles: int32 (F, 3).
-      kinds: uint8 (F,), part of each triangle.
-      normals: float32 (N, 3), world axes.
-      irradiance: float32 (N, 3), soft light.
-      paint: float32 (N, 9), as in `figure.Figure`.
-      eyes: float32 (2, 4), right then left.
-      colors: float32 (3, 3), of the brows, hair and irises.
-      mottle: strength of fine variation.
-      light_points: float32 (N, 3), vertices in the shadow map's frame of reference.
-      light_depth: float32 (P, P), the shadow map.
-      bias: of the shadow map, in its pixels.
-      key: float32 (3,), direction of the key light.
-      key_color: float32 (3,).
+      parts: Part of each triangle, uint8 (F,).
+      normals: Unit normals of the vertices in the world frame, float32 (N, 3).
+      irradiance: Soft light on the vertices, float32 (N, 3).
+      paint: `Figure.paint`, float32 (N, 9).
+      eyes: `Figure.eyes`, float32 (2, 4).
+      colors: Colours of the brows, the hair and the irises, float32 (3, 3).
+      skin_variation: Strength of the fine variation of the skin's colour, float32.
+      light_points: Vertices in the shadow map's frame of reference, float32 (N, 3).
+      light_depth: Shadow map of the key light, float32 (P, P).
+      bias: Bias of the shadow map, in its pixels, float32.
+      key: Unit direction of the key light, float32 (3,).
+      key_color: Irradiance from the key light, float32 (3,).
+
+    Returns:
+      Linear RGB, float32 (H, W, 3). 0 where there is no triangle.
     """
     height, width = seen.shape
     out = np.zeros((height, width, 3), np.float32)
-    zero, one = np.float32(0), np.float32(1)
     # The direction halfway between the light and the viewer, who is far away at +z.
-    hx, hy, hz = key[0], key[1], key[2] + one
+    hx, hy, hz = key[0], key[1], key[2] + _ONE
     length = max(np.sqrt(hx * hx + hy * hy + hz * hz), np.float32(1e-6))
     hx, hy, hz = hx / length, hy / length, hz / length
+    # The paint of a sample: albedo (0 to 2), gloss, brow, beard, texture (6 to 8).
     p = np.empty(9, np.float32)
     for row in range(height):
         for column in range(width):
@@ -132,31 +148,31 @@ def shade(
             nx = wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0]
             ny = wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1]
             nz = wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2]
-            length = one / max(np.sqrt(nx * nx + ny * ny + nz * nz), np.float32(1e-6))
+            length = _ONE / max(np.sqrt(nx * nx + ny * ny + nz * nz), np.float32(1e-6))
             nx, ny, nz = nx * length, ny * length, nz * length
             for k in range(9):
                 p[k] = wa * paint[a, k] + wb * paint[b, k] + wc * paint[c, k]
-            kind = kinds[f]
+            part = parts[f]
             gloss = p[3]
-            if kind >= _HAIR and nz < zero:  # seen from inside
+            if part >= HAIR and nz < _ZERO:  # the inside of hair or clothes
                 nx, ny, nz = -nx, -ny, -nz
-            if kind == _GLASSES:
+            if part == GLASSES:
                 gloss = np.float32(0.8)
-            elif kind >= _HAIR:  # or cloth
-                _paint_worn(p, kind == _HAIR)
-                gloss = zero
-            elif kind == _EYE:
+            elif part >= HAIR:  # hair or cloth
+                _paint_worn(p, part == HAIR)
+                gloss = _ZERO
+            elif part == EYE:
                 _paint_eye(p, eyes, colors)
-            elif kind == _MOUTH:
+            elif part == MOUTH:
                 gloss = np.float32(0.25)
-            elif kind == _TEETH:
-                gloss = np.float32(0.5)
+            elif part == TEETH:
+                gloss = _HALF
             else:
-                _paint_skin(p, colors, mottle)
-                gloss *= one - p[5]
+                _paint_skin(p, colors, skin_variation)
+                gloss *= _ONE - p[5]
 
             facing = nx * key[0] + ny * key[1] + nz * key[2]
-            reach, highlight = zero, zero
+            lit, highlight = _ZERO, _ZERO
             if facing > np.float32(-0.35):
                 x = wa * light_points[a, 0] + wb * light_points[b, 0]
                 y = wa * light_points[a, 1] + wb * light_points[b, 1]
@@ -164,53 +180,83 @@ def shade(
                 x += wc * light_points[c, 0]
                 y += wc * light_points[c, 1]
                 z += wc * light_points[c, 2]
-                # At grazing light a texel spans much depth: more bias, no acne.
-                near = bias * (one + np.float32(3) * (one - facing))
-                for dx in (np.float32(-0.8), np.float32(0.8)):
-                    for dy in (np.float32(-0.8), np.float32(0.8)):
-                        reach += reaches(light_depth, x + dx, y + dy, z, near)
-                reach *= np.float32(0.25)
-            rim = one - min(max(nz, zero), one)
+                # In grazing light, a pixel of the shadow map spans much depth. Without
+                # more bias, the surface would shadow itself in spots.
+                more_bias = bias * (_ONE + _THREE * (_ONE - facing))
+                lit = _soft_shadow(light_depth, x, y, z, more_bias)
+            rim = _ONE - min(max(nz, _ZERO), _ONE)
             fresnel = np.float32(0.03) + np.float32(0.3) * rim * rim * rim * rim * rim
-            if facing > zero and reach > zero:
-                nh = max(nx * hx + ny * hy + nz * hz, zero)
-                if kind == _HAIR:
-                    # Strands run downwards; a highlight lies across them (Kajiya 1989).
-                    tx, ty, tz = nx * ny, ny * ny - one, nz * ny
-                    length = max(np.sqrt(tx * tx + ty * ty + tz * tz), np.float32(1e-3))
-                    th = (tx * hx + ty * hy + tz * hz) / length
-                    highlight = np.float32(0.035) * (one - th * th) ** 24
-                elif kind == _EYE:
-                    highlight = np.float32(6) * nh**700
-                elif nh > np.float32(0.5):
-                    # A sharp lobe for the oil on the skin, a wide one for the skin.
-                    lobes = np.float32(0.10) * nh**10 + np.float32(0.22) * nh**36
-                    highlight = gloss * lobes * (one + np.float32(6) * (fresnel - 0.03))
-            wrap = kind <= HEAD
+            if facing > _ZERO and lit > _ZERO:
+                highlight = _highlight(part, gloss, fresnel, nx, ny, nz, hx, hy, hz)
             for k in range(3):
-                w = zero
-                if wrap:
-                    w = _WRAP_R if k == 0 else (_WRAP_G if k == 1 else _WRAP_B)
+                wrap = _ZERO
+                if part <= HEAD:
+                    wrap = _wrap(k)
                 soft = wa * irradiance[a, k] + wb * irradiance[b, k]
                 soft += wc * irradiance[c, k]
-                diffuse = max(facing + w, zero) / ((one + w) * (one + w))
-                light = soft + key_color[k] * reach * diffuse
-                mirror = key_color[k] * reach * highlight
+                diffuse = max(facing + wrap, _ZERO) / ((_ONE + wrap) * (_ONE + wrap))
+                light = soft + key_color[k] * lit * diffuse
+                mirror = key_color[k] * lit * highlight
                 mirror += soft * fresnel * gloss * np.float32(0.35)
                 out[row, column, k] = p[k] * light + mirror
     return out
 
 
+@compiled(inline="always")
+def _wrap(channel):  # pragma: no cover
+    """How far diffuse light wraps around the skin in a channel, as a cosine."""
+    return _WRAP_RED if channel == 0 else (_WRAP_GREEN if channel == 1 else _WRAP_BLUE)
+
+
+@compiled(inline="always")
+def _soft_shadow(depth, x, y, z, bias):  # pragma: no cover
+    """The mean share of light at four points around a point of the shadow map."""
+    total = _ZERO
+    for dx in (np.float32(-0.8), np.float32(0.8)):
+        for dy in (np.float32(-0.8), np.float32(0.8)):
+            total += lit_share(depth, x + dx, y + dy, z, bias)
+    return total * np.float32(0.25)
+
+
+@compiled(fastmath=True, inline="always")
+def _highlight(part, gloss, fresnel, nx, ny, nz, hx, hy, hz):  # pragma: no cover
+    """The share of the key light that is mirrored towards the viewer.
+
+    Args:
+      part: Part of the sample.
+      gloss: Gloss of the sample, in [0, 1].
+      fresnel: Reflectance at the sample's angle to the viewer.
+      nx, ny, nz: Unit normal of the sample.
+      hx, hy, hz: Unit direction halfway between the light and the viewer.
+    """
+    highlight = _ZERO
+    cosine = max(nx * hx + ny * hy + nz * hz, _ZERO)
+    if part == HAIR:
+        # The highlight of a strand depends on the strand's direction, which is
+        # downwards along the surface (Kajiya and Kay, 1989).
+        tx, ty, tz = nx * ny, ny * ny - _ONE, nz * ny
+        length = max(np.sqrt(tx * tx + ty * ty + tz * tz), np.float32(1e-3))
+        along = (tx * hx + ty * hy + tz * hz) / length
+        highlight = np.float32(0.035) * (_ONE - along * along) ** 24
+    elif part == EYE:
+        highlight = np.float32(6) * cosine**700
+    elif cosine > _HALF:
+        # The narrow lobe is the oil on the skin, the wide lobe is the skin.
+        lobes = np.float32(0.10) * cosine**10 + np.float32(0.22) * cosine**36
+        highlight = gloss * lobes * (_ONE + np.float32(6) * (fresnel - 0.03))
+    return highlight
+
+
 @compiled(fastmath=True)
 def _paint_worn(p, is_hair):  # pragma: no cover
-    """Strands of hair, folds of cloth."""
+    """Adds strands to hair, or folds to cloth."""
     x, y, z = p[6], p[7], p[8]
     if is_hair:
         bend = np.float32(0.6) * _noise(x * np.float32(0.4), y * np.float32(0.15), z)
-        x = x + bend * np.float32(2)
-        lock = _noise(x * np.float32(1.3), y * np.float32(0.07), np.float32(3))
+        x = x + bend * _TWO
+        lock = _noise(x * np.float32(1.3), y * np.float32(0.07), _THREE)
         strand = _noise(x * np.float32(6), y * np.float32(0.12), np.float32(7))
-        tone = np.float32(0.45) + np.float32(0.6) * lock + np.float32(0.5) * strand
+        tone = np.float32(0.45) + np.float32(0.6) * lock + _HALF * strand
     else:
         fold = _noise(x * np.float32(0.35), y * np.float32(0.2), z * np.float32(0.35))
         tone = np.float32(0.8) + np.float32(0.4) * fold
@@ -220,19 +266,19 @@ def _paint_worn(p, is_hair):  # pragma: no cover
 
 
 @compiled(fastmath=True)
-def _paint_skin(p, colors, mottle):  # pragma: no cover
+def _paint_skin(p, colors, skin_variation):  # pragma: no cover
+    """Adds variation to the skin, and the hairs of brow and beard."""
     x, y, z = p[6], p[7], p[8]
-    half, one = np.float32(0.5), np.float32(1)
     scale = np.float32(0.9)
-    broad = _noise(x * scale, y * scale, z * scale) - half
+    broad = _noise(x * scale, y * scale, z * scale) - _HALF
     scale = np.float32(4.5)
-    fine = _noise(x * scale, y * scale, z * scale) - half
-    tone = one + mottle * (np.float32(0.14) * broad + np.float32(0.10) * fine)
-    blush = tone * (one - np.float32(0.10) * mottle * broad)
+    fine = _noise(x * scale, y * scale, z * scale) - _HALF
+    tone = _ONE + skin_variation * (np.float32(0.14) * broad + np.float32(0.10) * fine)
+    blush = tone * (_ONE - np.float32(0.10) * skin_variation * broad)
     p[0] *= tone
     p[1] *= blush
     p[2] *= blush
-    if p[4] > np.float32(0.02):  # brow: hairs slant up and outwards
+    if p[4] > np.float32(0.02):  # Brow: the hairs slant upwards and outwards.
         out = abs(x)
         hairs = _noise(
             out * np.float32(5) - y * np.float32(3.5),
@@ -243,37 +289,36 @@ def _paint_skin(p, colors, mottle):  # pragma: no cover
         cover *= np.float32(0.9)
         for k in range(3):
             p[k] += (colors[0, k] - p[k]) * cover
-        p[3] *= one - cover
     if p[5] > np.float32(0.02):  # beard
         hairs = _noise(x * np.float32(5), y * np.float32(2.5), z * np.float32(5))
         cover = p[5] * (np.float32(0.7) + np.float32(0.6) * hairs)
-        cover = min(max(cover, np.float32(0)), np.float32(0.95))
+        cover = min(max(cover, _ZERO), np.float32(0.95))
         for k in range(3):
             p[k] += (colors[1, k] * np.float32(0.6) - p[k]) * cover
 
 
 @compiled(fastmath=True)
 def _paint_eye(p, eyes, colors):  # pragma: no cover
-    one = np.float32(1)
+    """Paints sclera, iris and pupil."""
     side = 1 if p[6] > 0 else 0
     radius = eyes[side, 3]
     x, y = (p[6] - eyes[side, 0]) / radius, (p[7] - eyes[side, 1]) / radius
     out = np.sqrt(x * x + y * y)
     # The upper lid and its lashes shade the eyeball.
-    shaded = one - np.float32(0.55) * _ramp(0.0, 0.5, y)
+    shaded = _ONE - np.float32(0.55) * _ramp(0.0, 0.5, y)
     for k in range(3):
         p[k] *= shaded
-    # Sclera: pinker towards the corners of the eye.
+    # The sclera is pinker towards the corners of the eye.
     pink = _ramp(0.5, 0.95, out) * np.float32(0.4)
-    p[1] *= one - pink
-    p[2] *= one - pink
-    # Radii over the eyeball's: iris 5.9 mm, pupil about 2 mm of 12.2 mm.
-    iris = one - _ramp(0.44, 0.51, out)
+    p[1] *= _ONE - pink
+    p[2] *= _ONE - pink
+    # Radii relative to the eyeball's 12.2 mm: iris 5.9 mm, pupil about 2 mm.
+    iris = _ONE - _ramp(0.44, 0.51, out)
     if iris > 0:
-        turn = np.float32(np.arctan2(y, x))
-        spokes = _noise(turn * np.float32(6), out * np.float32(4), one)
+        angle = np.float32(np.arctan2(y, x))
+        spokes = _noise(angle * np.float32(6), out * np.float32(4), _ONE)
         tone = np.float32(0.65) + np.float32(0.7) * spokes
-        tone *= one - np.float32(0.6) * _ramp(0.36, 0.47, out)
+        tone *= _ONE - np.float32(0.6) * _ramp(0.36, 0.47, out)
         pupil = _ramp(0.15, 0.19, out)
         tone *= shaded
         for k in range(3):

@@ -1,0 +1,1 @@
+"""What a person looks like apart from the shape of the head: colours, hair, clothes."""
