@@ -42,9 +42,14 @@ MIN_SIDE: Final = 8
 
 
 def find_videos(corpus_dir: str) -> list[files.Entry]:
-    """Returns all npz files in a directory and its subdirectories, in any order."""
+    """Returns all npz files in a directory and its subdirectories, in any order.
+
+    Unfinished files, which an interrupted `ethos-synthesize` can leave, are skipped.
+    """
     return [
-        entry for entry in files.walk(corpus_dir) if entry.path.lower().endswith(SUFFIX)
+        entry
+        for entry in files.walk(corpus_dir)
+        if entry.path.lower().endswith(SUFFIX) and files.TEMPORARY not in entry.path
     ]
 
 

@@ -48,7 +48,11 @@ class Camera:
         return np.concatenate([xy, points[..., 2:] * self.scale], axis=-1)
 
     def supersampled(self, factor: int) -> Camera:
-        """Returns the camera of the same view with factor x factor pixels per pixel."""
+        """Returns a camera with the same view and more pixels.
+
+        Args:
+          factor: Number of new pixels along each side of a pixel.
+        """
         x, y = ((c + 0.5) * factor - 0.5 for c in self.center)
         return dataclasses.replace(
             self,

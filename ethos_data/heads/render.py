@@ -37,7 +37,10 @@ _HEAD_RADIUS: Final = 7.0
 """Radius of a head, in cm."""
 
 _LID_THICKNESS: Final = 0.3
-"""Thickness of a lid or a lip, in cm. A landmark inside of them is not hidden."""
+"""Thickness of a lid or a lip, in cm.
+
+A surface that is at most this far in front of a landmark does not hide it.
+"""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ import pytest
 
 from ethos_data.corpora import npz_video
 from ethos_data.corpora.video import CorpusError
+from ethos_data.storage import files
 from tests.ethos_data import videos
 
 
@@ -72,6 +73,12 @@ def test_reads_and_numbers_the_selected_frames(tmp_path, stride, max_frames):
     np.testing.assert_array_equal(
         video.landmarks, np.moveaxis(arrays["landmarks3D"], -1, 0)[numbers].astype("f4")
     )
+
+
+def test_list_videos_skips_unfinished_files(tmp_path):
+    (tmp_path / f"Jane_Doe_1{files.TEMPORARY}0123.npz").touch()
+    (tmp_path / "Jane_Doe_2.npz").touch()
+    assert npz_video.list_videos(str(tmp_path)) == [str(tmp_path / "Jane_Doe_2.npz")]
 
 
 def test_list_videos_finds_nested_files_in_order(tmp_path):
