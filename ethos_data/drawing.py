@@ -19,6 +19,10 @@ SHIFT: Final = 4
 _LIMIT: Final = 2.0**26
 """Largest fixed-point coordinate. OpenCV computes with 32-bit integers."""
 
+_ANGLES: Final = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+_CIRCLE: Final = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=-1)
+"""Corners of the polygon that is drawn for a circle, (16, 2)."""
+
 Color = tuple[int, int, int]
 """0 to 255 for each channel, in the channel order of the picture."""
 
@@ -71,12 +75,12 @@ def draw_disks(
       radii: (N,) radii, in pixels.
       colors: uint8 (N, 3), in the channel order of the picture.
     """
-    scaled = np.clip(np.nan_to_num(radii) * 2**SHIFT, 0, _LIMIT)
-    fixed_radii = np.round(scaled).astype(int).tolist()
-    for center, radius, color in zip(
-        _fixed(centers), fixed_radii, colors.tolist(), strict=True
-    ):
-        cv2.circle(picture, center, radius, color, -1, cv2.LINE_AA, SHIFT)
+    # cv2.circle draws small circles as squares.
+    offsets = np.nan_to_num(radii)[:, None, None] * _CIRCLE
+    corners = np.asarray(centers, np.float64)[:, None, :2] + offsets
+    polygons = _fixed(corners.reshape(-1, 2)).reshape(corners.shape)
+    for polygon, color in zip(polygons, colors.tolist(), strict=True):
+        cv2.fillConvexPoly(picture, polygon, color, cv2.LINE_AA, SHIFT)
 
 
 def _fixed(xy: np.ndarray) -> np.ndarray:

@@ -27,6 +27,9 @@ UNSURE_COLOR: Final = (255, 170, 60)
 REFERENCE_COLOR: Final = (90, 160, 255)
 _SHADOW_COLOR: Final = (20, 22, 26)
 
+_OUTLINE: Final = [(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)]
+"""Directions in which the outline of a text extends."""
+
 DRAWN: Final = ("points", "edges", "boxes")
 """The parts of the overlay that can be switched off: boolean fields of
 `OverlayOptions`."""
@@ -218,5 +221,9 @@ def put_text(
     (width, _), below = cv2.getTextSize(text, font, size, line)
     x = int(np.clip(origin[0], 2, max(2, canvas.shape[1] - width - 2)))
     y = int(np.clip(origin[1], height + 2, max(height + 2, canvas.shape[0] - below)))
-    for text_color, width in ((_SHADOW_COLOR, line + 2), (color, line)):
-        cv2.putText(canvas, text, (x, y), font, size, text_color, width, cv2.LINE_AA)
+    # The outline has the thickness of the text, because in OpenCV 5 the thickness
+    # changes the distance between letters.
+    for dx, dy in _OUTLINE:
+        place = (x + dx * line, y + dy * line)
+        cv2.putText(canvas, text, place, font, size, _SHADOW_COLOR, line, cv2.LINE_AA)
+    cv2.putText(canvas, text, (x, y), font, size, color, line, cv2.LINE_AA)

@@ -27,7 +27,7 @@ CAPTIONS: Final = {
     "restored": "Restored face",
     "depth": "Depth",
     "shaded": "Shaded surface",
-    "surface": "Surface (drag to rotate)",
+    "surface": "Rotatable surface",
 }
 """Captions of the reconstructions, by kind, in the order of the panels."""
 
