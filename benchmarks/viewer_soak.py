@@ -1,18 +1,17 @@
-"""Lets the viewer work for minutes and looks for growth in memory, threads or files.
+"""Uses the viewer for minutes and checks that memory, threads and files do not grow.
 
-    xvfb-run -a python -m benchmarks.viewer_soak --minutes 10 --model MODEL_DIR
+    xvfb-run -a python -m benchmarks.viewer_soak --minutes 10
 
-Plays, seeks, changes degradations, toggles, themes and videos without a pause. Each ten
-seconds it notes the resident memory of the window and of the model's process, their
-threads and open files. Linux only (/proc). Exit status 1 if the last third of the time
-holds more than the middle third by over 5 % (and 10 MiB), or more threads or files.
+The benchmark plays, seeks, degrades, and changes options, themes and videos without a
+pause. It records memory, threads and open files every ten seconds. The exit status is 1
+if one of them is larger in the last third of the time than in the middle third: memory
+by more than 5 % (at least 10 MB), threads or files by any number.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import multiprocessing
 import os
 import random
 import tempfile
@@ -20,16 +19,44 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+import psutil
 
-from benchmarks.viewer_speed import make_video
+from benchmarks import measure
+from benchmarks.viewer_speed import make_video, process_sizes
+from ethos_data import options
 from ethos_data.errors import cli
+from ethos_data.options import option
 from gui import sample
-from gui.widgets.controller import Controller as App
+from gui.widgets.controller import Controller
+
+ACTION_SECONDS = 0.4
+"""Time between two actions of the simulated user."""
+
+READING_SECONDS = 10.0
+"""Time between two readings."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the benchmark. Each field is a flag."""
+
+    minutes: float = option(10.0, "Duration", above=0)
+    model: str | None = option(
+        None, "Directory of an exported model (default: shipped)", metavar="DIR"
+    )
+    output: str = measure.output_option("viewer_soak")
 
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """What the viewer holds: MiB of window and model, threads and files of both."""
+    """What the viewer uses at one moment.
+
+    Attributes:
+      window: Memory of the window's process, in MB.
+      model: Memory of the other processes, in MB.
+      threads: Number of threads of all processes.
+      files: Number of open files of all processes.
+    """
 
     window: float
     model: float
@@ -38,104 +65,136 @@ class Reading:
 
 
 def read() -> Reading:
-    """Of this process and the model's."""
-    children = [child.pid for child in multiprocessing.active_children()]
-    memory, threads, files = [], 0, 0
-    for pid in (os.getpid(), *children):
-        status = {}
-        with open(f"/proc/{pid}/status") as file:
-            for line in file:
-                name, _, value = line.partition(":")
-                status[name] = value.split()
-        memory.append(int(status["VmRSS"][0]) / 1024)
-        threads += int(status["Threads"][0])
-        files += len(os.listdir(f"/proc/{pid}/fd"))
-    return Reading(memory[0], sum(memory[1:]), threads, files)
+    """Reads what this process and its descendants use."""
+    this = psutil.Process()
+    tree = [this, *this.children(recursive=True)]
+    window, *others = process_sizes(os.getpid())
+    return Reading(
+        window=window,
+        model=sum(others),
+        threads=sum(process.num_threads() for process in tree),
+        files=sum(process.num_fds() for process in tree),
+    )
 
 
-def disturb(app: App, videos: Sequence[str], chance: random.Random) -> None:
-    """One thing that a person might do."""
-    sliders = list(app.sidebar.sliders.values())
-    count = app.player.state.frame_count or 100
+def act(viewer: Controller, videos: Sequence[str], rng: random.Random) -> None:
+    """Performs one random action of a user."""
+    sidebar, player = viewer.sidebar, viewer.player
+    count = player.state.frame_count or 100
+    width = rng.choice([900, 1100, 1280])
     actions = [
-        lambda: app.player.seek(chance.randrange(count)),
-        lambda: app.player.toggle(),
-        lambda: app.player.play(),
-        lambda: app.player.play(),
-        lambda: app.sidebar.toggle(chance.choice(list(app.sidebar.toggles))),
-        lambda: chance.choice(sliders).set(chance.uniform(0, 3)),
-        app.sidebar.reset,
-        app.sidebar.next_uncertainty,
-        lambda: app.rotate(chance.uniform(-30, 30), chance.uniform(-9, 9)),
-        app.switch_theme,
-        lambda: app.open(chance.choice(videos)),
-        lambda: app.root.geometry(f"{chance.choice([900, 1100, 1280])}x760"),
+        lambda: player.seek(rng.randrange(count)),
+        player.toggle,
+        player.play,
+        player.play,
+        lambda: sidebar.toggle(rng.choice(list(sidebar.toggles))),
+        lambda: rng.choice(list(sidebar.sliders.values())).set(rng.uniform(0, 3)),
+        sidebar.reset,
+        sidebar.next_uncertainty,
+        lambda: viewer.rotate(rng.uniform(-30, 30), rng.uniform(-9, 9)),
+        viewer.switch_theme,
+        lambda: viewer.open(rng.choice(videos)),
+        lambda: viewer.root.geometry(f"{width}x760"),
     ]
-    chance.choice(actions)()
-    app.changed()
+    rng.choice(actions)()
+    viewer.changed()
 
 
-def run(minutes: float, model: str | None, detector: str) -> list[Reading]:
-    """Works the viewer; returns a reading for every ten seconds."""
-    chance = random.Random(0)
+def use(minutes: float, model: str | None) -> list[Reading]:
+    """Uses the viewer.
+
+    Args:
+      minutes: Duration.
+      model: Directory of an exported model; None for the shipped model.
+
+    Returns:
+      A reading for every ten seconds.
+    """
+    rng = random.Random(0)
     readings = []
-    with tempfile.TemporaryDirectory() as folder:
-        videos = [make_video(os.path.join(folder, "heads.mp4")), sample.SAMPLE]
-        settings = os.path.join(folder, "viewer.json")
-        app = App(
-            video=videos[0], model_dir=model, detector=detector, settings_path=settings
-        )
-        started = noted = acted = time.monotonic()
-        frames, last, worst = 0, None, 0.0
+    with tempfile.TemporaryDirectory() as directory:
+        videos = [make_video(os.path.join(directory, "heads.mp4")), sample.SAMPLE]
+        settings = os.path.join(directory, "viewer.json")
+        viewer = Controller(video=videos[0], model_dir=model, settings_path=settings)
+        started = last_reading = last_action = time.monotonic()
+        pictures, last, longest = 0, None, 0.0
         while (now := time.monotonic()) - started < 60 * minutes:
-            app.root.update()
-            worst = max(worst, time.monotonic() - now)
-            frames += app.painting is not last
-            last = app.painting
-            if now - acted > 0.4:
-                acted = now
-                disturb(app, videos, chance)
-            if now - noted > 10:
-                noted = now
-                reading = read()
-                readings.append(reading)
+            viewer.root.update()
+            longest = max(longest, time.monotonic() - now)
+            pictures += viewer.painting is not last
+            last = viewer.painting
+            if now - last_action > ACTION_SECONDS:
+                last_action = now
+                act(viewer, videos, rng)
+            if now - last_reading > READING_SECONDS:
+                last_reading = now
+                readings.append(read())
                 print(
-                    f"{now - started:5.0f} s  window {reading.window:.0f} MiB  "
-                    f"model {reading.model:.0f} MiB  {reading.threads} threads  "
-                    f"{reading.files} files  {frames} pictures shown  "
-                    f"longest turn {1000 * worst:.0f} ms",
+                    f"{now - started:5.0f} s: {readings[-1]}, {pictures} pictures "
+                    f"shown, longest time without an answer {1000 * longest:.0f} ms",
                     flush=True,
                 )
-                worst = 0.0
+                longest = 0.0
             time.sleep(0.003)
-        app.close()
+        viewer.close()
     return readings
 
 
-def grown(readings: Sequence[Reading]) -> list[str]:
-    """What grew from the middle third to the last, in words."""
+def growth(readings: Sequence[Reading]) -> list[str]:
+    """What grew from the middle third of the readings to the last third.
+
+    Returns:
+      A text for each value that grew.
+    """
     third = len(readings) // 3
-    found = []
+    grown = []
     for name in ("window", "model", "threads", "files"):
         values = [getattr(reading, name) for reading in readings]
         before = float(np.median(values[third : 2 * third]))
         after = float(np.median(values[2 * third :]))
-        slack = max(10.0, 0.05 * before) if name in ("window", "model") else 0.5
-        if after > before + slack:
-            found.append(f"{name}: {before:.0f} to {after:.0f}")
-    return found
+        tolerance = max(10.0, 0.05 * before) if name in ("window", "model") else 0.5
+        if after > before + tolerance:
+            grown.append(f"{name}: {before:.0f} to {after:.0f}")
+    return grown
+
+
+def summary(readings: Sequence[Reading]) -> dict[str, float]:
+    """The medians of some readings, as a row of the result."""
+    median = {
+        name: round(float(np.median([getattr(r, name) for r in readings])))
+        for name in ("window", "model", "threads", "files")
+    }
+    return {
+        "window MB": median["window"],
+        "other processes MB": median["model"],
+        "threads": median["threads"],
+        "files": median["files"],
+    }
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags of the benchmark."""
+    return measure.make_parser("viewer_soak", __doc__, Options)
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--model", help="folder of an exported model")
-    parser.add_argument("--detector", default="mtcnn")
-    args = parser.parse_args(argv)
-    found = grown(run(args.minutes, args.model, args.detector))
-    print("grew: " + "; ".join(found) if found else "nothing grew")
-    return 1 if found else 0
+    chosen = options.from_flags(Options, parser().parse_args(argv))
+    readings = use(chosen.minutes, chosen.model)
+    grown = growth(readings)
+    third = len(readings) // 3
+    measure.save(
+        "viewer_soak",
+        chosen,
+        what=(
+            "Memory (proportional set size), threads and open files of the viewer "
+            f"during {chosen.minutes:g} minutes of continuous use. "
+            + (f"Grown: {'; '.join(grown)}." if grown else "Nothing grew.")
+        ),
+        figures={"last third": summary(readings[2 * third :])},
+        baseline={"middle third": summary(readings[third : 2 * third])},
+    )
+    return 1 if grown else 0
 
 
 if __name__ == "__main__":

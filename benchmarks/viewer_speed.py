@@ -1,27 +1,34 @@
-"""What each stage of the viewer costs on 640 x 360 video with one face.
+"""Measures the viewer: time of each stage, frame rate, start-up and memory.
 
-    python -m benchmarks.viewer_speed --model MODEL_DIR [--detector mtcnn|FILE.onnx]
+    xvfb-run -a python -m benchmarks.viewer_speed
 
-Measures the stages one by one in this process, then the window itself, end to end, on a
-display (give it a virtual one with xvfb-run): decoding, the model in its own process,
-drawing and showing, for frames that arrive faster than they can be shown. Where the
-packages are installed, the same video goes through MediaPipe's face mesh; dlib's
-pipeline runs where its model file is given.
+The stages run one after the other in this process. Then the real viewer runs on the
+display, with its threads and its process, on frames that arrive faster than they can be
+shown. The video has 640 x 360 px and one face. MediaPipe's face mesh and dlib are
+measured on the same video if they are installed.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
+import dataclasses
 import os
+import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import cv2
 import numpy as np
+import psutil
 
+from benchmarks import measure
+from ethos_data import options
 from ethos_data.errors import cli
+from ethos_data.options import option
 from ethos_model.footage.reader import Frame, open_video
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.writer import VideoRecorder
@@ -30,16 +37,60 @@ from gui.viewer.engine import READY, View
 from gui.viewer.painter import PaintOptions, paint
 from gui.viewer.session import Setup, load
 
-WIDTH, HEIGHT = 640, 360
-FPS = 60.0
-WINDOW = PaintOptions(source_size=(840, 660), tile_size=200)
-"""Panels of the window at its first start, 1280 x 800."""
+WIDTH: Final = 640
+HEIGHT: Final = 360
+FPS: Final = 60.0
+PANELS: Final = PaintOptions(source_size=(840, 660), tile_size=200)
+"""Size of the panels of a window of 1280 x 800 px, the initial size."""
+
+PARTS: Final = ("stages", "window", "mediapipe", "dlib")
+
+_VIEWER: Final = """
+import sys
+from gui.widgets.controller import Controller
+
+def look():
+    if viewer.painting is not None and viewer.painting.view.faces:
+        print("faces", flush=True)
+    else:
+        viewer.root.after(5, look)
+
+viewer = Controller(video=sys.argv[1], settings_path=sys.argv[2])
+viewer.root.update()
+print("window", flush=True)
+look()
+viewer.run()
+"""
+"""A viewer that prints "window" when its window is visible and "faces" when the first
+faces are shown."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the benchmark. Each field is a flag."""
+
+    video: str | None = option(
+        None, "Video to process (default: a rendered head)", metavar="FILE"
+    )
+    model: str | None = option(
+        None, "Directory of an exported model (default: shipped)", metavar="DIR"
+    )
+    seconds: float = option(15.0, "Duration of the measurement in the window", above=0)
+    dlib_predictor: str | None = option(
+        None, "File of dlib's predictor of 68 landmarks", metavar="FILE"
+    )
+    only: tuple[str, ...] = option(PARTS, "Parts to run", choices=PARTS)
+    output: str = measure.output_option("viewer_speed")
 
 
 def make_video(path: str) -> str:
-    """A 640 x 360 video of a rendered head, from the viewer's sample.
+    """Writes ten seconds of a rendered head, 640 x 360 px at 60 frames/s.
 
-    Ten seconds at 60 frames/s: more than the 25 that the viewer should reach.
+    Args:
+      path: File to write.
+
+    Returns:
+      `path`.
     """
     with VideoRecorder(path, FPS) as recorder:
         for _ in range(12):
@@ -55,172 +106,223 @@ def make_video(path: str) -> str:
 
 
 class Clock:
-    """Milliseconds by stage."""
+    """Durations by stage, in milliseconds."""
 
     def __init__(self) -> None:
         self.times: dict[str, list[float]] = {}
 
     def measure(self, name: str, work: Callable[[], object]) -> object:
-        """Runs and times work."""
+        """Calls a function and records its duration. Returns its result."""
         started = time.perf_counter()
         result = work()
         self.add(name, 1000 * (time.perf_counter() - started))
         return result
 
     def add(self, name: str, milliseconds: float) -> None:
-        """Takes a time that was measured elsewhere."""
+        """Records a duration that was measured elsewhere."""
         self.times.setdefault(name, []).append(milliseconds)
 
-    def show(self) -> None:
-        """Prints mean, median and 95th percentile of each stage, a frame."""
-        print(f"{'stage':<22}{'mean':>8}{'median':>8}{'95 %':>8}   ms a frame")
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Mean, median and 95th percentile of each stage."""
+        figures = {}
         for name, times in self.times.items():
             median, high = np.percentile(times, [50, 95])
-            print(f"{name:<22}{np.mean(times):>8.1f}{median:>8.1f}{high:>8.1f}")
+            figures[name] = {
+                "mean ms": round(float(np.mean(times)), 1),
+                "median ms": round(float(median), 1),
+                "95th percentile ms": round(float(high), 1),
+            }
+        return figures
 
 
-def stages(path: str, setup: Setup) -> None:
-    """Each stage by itself, one after the other."""
+def measure_stages(path: str, setup: Setup) -> dict[str, dict[str, float]]:
+    """Measures each stage on all frames of a video, one stage after the other."""
     loaded = load(setup)
     tracker = FaceTracker(loaded.predictor, loaded.detector)
     clock = Clock()
-    found = 0
     with open_video(path) as source:
         while True:
             frame = clock.measure("decode", source.read)
             if not isinstance(frame, Frame):
                 clock.times["decode"].pop()
                 break
-            started = time.perf_counter()
             faces = tracker.update(frame.image, frame.timestamp)
-            clock.add("track, all of it", 1000 * (time.perf_counter() - started))
-            for name, spent in tracker.timings.items():
-                clock.add(f"  of it {name}", spent)
-            found += bool(faces)
+            for name, milliseconds in tracker.timings.items():
+                clock.add(name, milliseconds)
             view = View(frame, frame.image, faces, [], False, READY, {}, 0.0)
-            clock.measure("draw", lambda view=view: paint(view, WINDOW))
-    print(f"detector {loaded.detector.name}, face in {found} frames")
-    clock.show()
-    names = ("decode", "track, all of it", "draw")
-    total = sum(float(np.mean(clock.times[name])) for name in names)
-    print(f"one after the other: {1000 / total:.1f} frames/s")
+            clock.measure("draw", lambda view=view: paint(view, PANELS))
+    return clock.figures()
 
 
-def cpu_seconds() -> tuple[float, float]:
-    """CPU time so far of this process and of its children that run. Linux."""
-    children = 0.0
-    for child in multiprocessing.active_children():
-        with open(f"/proc/{child.pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        # utime and stime are fields 14 and 15 of proc(5), in ticks.
-        children += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return time.process_time(), children
+def measure_start(path: str, setup: Setup) -> dict[str, str]:
+    """Measures the start of the viewer and the memory of its processes.
+
+    Returns:
+      Texts with units, by name.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        settings = os.path.join(directory, "viewer.json")
+        started = time.monotonic()
+        viewer = subprocess.Popen(
+            [sys.executable, "-c", _VIEWER, path, settings],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert viewer.stdout is not None
+        values = {}
+        for event in ("window", "faces"):
+            assert viewer.stdout.readline().strip() == event
+            values[event] = f"{time.monotonic() - started:.2f} s"
+        time.sleep(10)
+        sizes = process_sizes(viewer.pid)
+        viewer.send_signal(signal.SIGTERM)
+        viewer.wait(timeout=30)
+        viewer.stdout.close()
+    return {
+        "start: window visible": values["window"],
+        "start: first faces shown": values["faces"],
+        "memory of the window's process": f"{sizes[0]:.0f} MB",
+        "memory of all processes": f"{sum(sizes):.0f} MB",
+    }
 
 
-def window(path: str, setup: Setup, seconds: float) -> None:
-    """The whole viewer: frames that reach the screen in a second."""
-    from gui.widgets.controller import Controller as App
+def process_sizes(pid: int) -> list[float]:
+    """Memory of a process and of its descendants, in MB.
 
-    with tempfile.TemporaryDirectory() as folder:
-        app = App(
+    The proportional set size counts memory that processes share only once.
+    """
+    root = psutil.Process(pid)
+    tree = [root, *root.children(recursive=True)]
+    return [process.memory_full_info().pss / 1e6 for process in tree]
+
+
+def measure_window(path: str, setup: Setup, seconds: float) -> dict[str, str]:
+    """Measures the viewer on the display.
+
+    Returns:
+      Texts with units, by name.
+    """
+    from gui.widgets.controller import Controller
+
+    with tempfile.TemporaryDirectory() as directory:
+        viewer = Controller(
             video=path,
             model_dir=setup.model_dir,
             detector=setup.detector,
-            settings_path=os.path.join(folder, "viewer.json"),
+            settings_path=os.path.join(directory, "viewer.json"),
         )
-        app.player.set_loop(True)
-        opened = time.perf_counter()
-        while app.engine.state.phase != READY or app.painting is None:
-            app.root.update()
+        viewer.player.set_loop(True)
+        while viewer.engine.state.phase != READY or viewer.painting is None:
+            viewer.root.update()
             time.sleep(0.002)
-        loading = time.perf_counter() - opened
-        shown, last, worst = 0, None, 0.0
-        spent = cpu_seconds()
+        shown, last, longest = 0, None, 0.0
+        before = processor_seconds()
         started = turn = time.perf_counter()
         while time.perf_counter() - started < seconds:
-            app.root.update()
-            if app.painting is not last:
-                shown, last = shown + 1, app.painting
+            viewer.root.update()
+            if viewer.painting is not last:
+                shown, last = shown + 1, viewer.painting
             now = time.perf_counter()
-            worst, turn = max(worst, now - turn), now
+            longest, turn = max(longest, now - turn), now
             time.sleep(0.002)
         rate = shown / (time.perf_counter() - started)
-        costs = [
-            1000 * (after - before) / max(shown, 1)
-            for before, after in zip(spent, cpu_seconds(), strict=True)
-        ]
-        app.close()
-    print(f"window, end to end: {rate:.1f} frames/s; model loaded in {loading:.1f} s")
-    print(
-        f"CPU time a frame shown: {costs[0]:.1f} ms window, {costs[1]:.1f} ms model: "
-        f"two cores to themselves are enough for {2000 / sum(costs):.0f} frames/s"
-    )
-    print(f"longest time that the window did not answer: {1000 * worst:.0f} ms")
+        own, model = (
+            1000 * (end - start) / max(shown, 1)
+            for start, end in zip(before, processor_seconds(), strict=True)
+        )
+        viewer.close()
+    return {
+        "window: frame rate": f"{rate:.1f} frames/s",
+        "window: processor time per frame, window's process": f"{own:.1f} ms",
+        "window: processor time per frame, model's process": f"{model:.1f} ms",
+        "window: longest time without an answer": f"{1000 * longest:.0f} ms",
+    }
 
 
-def mediapipe(path: str) -> None:
-    """MediaPipe's face mesh (detection, tracking, 468 points), decoding included."""
+def processor_seconds() -> tuple[float, float]:
+    """Processor time of this process and of its descendants, in seconds."""
+    this = psutil.Process()
+    children = 0.0
+    for child in this.children(recursive=True):
+        times = child.cpu_times()
+        children += times.user + times.system
+    return time.process_time(), children
+
+
+def measure_mediapipe(path: str) -> dict[str, dict[str, float]]:
+    """Measures MediaPipe's face mesh: detection, tracking and 468 landmarks."""
     try:
         from mediapipe.python.solutions import face_mesh
     except ImportError as error:
-        print(f"MediaPipe: not measured ({error})")
-        return
-    clock, found = Clock(), 0
+        print(f"MediaPipe is not measured: {error}")
+        return {}
+    clock = Clock()
     with face_mesh.FaceMesh() as mesh, open_video(path) as source:
         while (frame := source.read()) is not None:
             image = frame.image
-            result = clock.measure("face mesh", lambda image=image: mesh.process(image))
-            found += bool(getattr(result, "multi_face_landmarks", None))
-    print(f"MediaPipe, face in {found} frames")
-    clock.show()
+            clock.measure(
+                "MediaPipe's face mesh", lambda image=image: mesh.process(image)
+            )
+    return clock.figures()
 
 
-def dlib(path: str, predictor: str | None) -> None:
-    """dlib: HOG detector in every frame and the 68-point shape predictor."""
+def measure_dlib(path: str, predictor: str | None) -> dict[str, dict[str, float]]:
+    """Measures dlib: its HOG detector on each frame, and its 68 landmarks."""
     try:
-        import dlib as library
+        import dlib
     except ImportError as error:
-        print(f"dlib: not measured ({error})")
-        return
-    detector = library.get_frontal_face_detector()
-    shape = library.shape_predictor(predictor) if predictor else None
-    clock, found = Clock(), 0
+        print(f"dlib is not measured: {error}")
+        return {}
+    detector = dlib.get_frontal_face_detector()
+    shape = dlib.shape_predictor(predictor) if predictor else None
+    clock = Clock()
     with open_video(path) as source:
         while (frame := source.read()) is not None:
             image = frame.image
-            boxes = clock.measure("HOG", lambda image=image: detector(image, 0))
-            found += bool(len(boxes))  # type: ignore[arg-type]
+            boxes = clock.measure(
+                "dlib's HOG detector", lambda image=image: detector(image, 0)
+            )
             if shape and boxes:
                 box = boxes[0]  # type: ignore[index]
-                clock.measure("68 points", lambda i=image, b=box: shape(i, b))
-    print(f"dlib, face in {found} frames" + ("" if shape else " (detector alone)"))
-    clock.show()
+                clock.measure("dlib's 68 landmarks", lambda i=image, b=box: shape(i, b))
+    return clock.figures()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags of the benchmark."""
+    return measure.make_parser("viewer_speed", __doc__, Options)
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--model", help="folder of an exported model")
-    parser.add_argument("--detector", default="mtcnn")
-    parser.add_argument("--video", help="instead of rendered heads")
-    parser.add_argument("--seconds", type=float, default=15.0, help="for the window")
-    parser.add_argument("--dlib_predictor", help="its file of 68 landmarks")
-    parser.add_argument(
-        "--only", choices=("stages", "window", "mediapipe", "dlib"), action="append"
+    chosen = options.from_flags(Options, parser().parse_args(argv))
+    setup = Setup(chosen.model)
+    figures: dict[str, dict[str, float | str | None]] = {}
+    baseline: dict[str, dict[str, float | str | None]] = {}
+    with tempfile.TemporaryDirectory() as directory:
+        path = chosen.video or make_video(os.path.join(directory, "heads.mp4"))
+        if "window" in chosen.only:
+            texts = measure_start(path, setup)
+            texts |= measure_window(path, setup, chosen.seconds)
+            figures |= {name: {"value": text} for name, text in texts.items()}
+        if "stages" in chosen.only:
+            figures |= {k: {**v} for k, v in measure_stages(path, setup).items()}
+        if "mediapipe" in chosen.only:
+            baseline |= {k: {**v} for k, v in measure_mediapipe(path).items()}
+        if "dlib" in chosen.only:
+            stages = measure_dlib(path, chosen.dlib_predictor)
+            baseline |= {k: {**v} for k, v in stages.items()}
+    measure.save(
+        "viewer_speed",
+        chosen,
+        what=(
+            "The viewer on 640 x 360 video with one face: start, memory (proportional "
+            "set size after 10 s), frame rate of the window, and time of each stage "
+            "per frame when the stages run one after the other."
+        ),
+        figures=figures,
+        baseline=baseline,
     )
-    args = parser.parse_args(argv)
-    only = args.only or ["stages", "window", "mediapipe", "dlib"]
-    setup = Setup(args.model, args.detector)
-    with tempfile.TemporaryDirectory() as folder:
-        path = args.video or make_video(os.path.join(folder, "heads.mp4"))
-        if "stages" in only:
-            stages(path, setup)
-        if "window" in only:
-            window(path, setup, args.seconds)
-        if "mediapipe" in only:
-            mediapipe(path)
-        if "dlib" in only:
-            dlib(path, args.dlib_predictor)
     return 0
 
 
