@@ -68,14 +68,20 @@ class PixelConverter:
         self._codec = codec
         self._pixel_aspect = pixel_aspect
         self._reformatter = VideoReformatter()
+        self._rotation: int | None = None  # of the display matrix
+        self._matrix: np.ndarray | None = None
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         """Returns a frame as uint8 (H, W, 3) RGB, upright, with square pixels.
 
         Video with 8 bits is exact to 4 levels, with more bits to 2 levels.
         """
-        matrix = display_matrix(frame)
-        return oriented(square(self._rgb(frame), self._pixel_aspect), matrix)
+        # Reading the matrix creates a reference cycle that keeps the frame in memory
+        # until the garbage collector runs. `rotation` does not.
+        if frame.rotation != self._rotation:
+            self._rotation = frame.rotation
+            self._matrix = display_matrix(frame)
+        return oriented(square(self._rgb(frame), self._pixel_aspect), self._matrix)
 
     def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
         deep = max(c.bits for c in frame.format.components) > 8
