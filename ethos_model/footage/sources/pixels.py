@@ -9,19 +9,9 @@ from typing import Any, Final
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import (
-    ColorRange,
-    Colorspace,
-    Interpolation,
-    VideoReformatter,
-)
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from ethos_model.footage.sources import tone
-
-_ACCURATE: Final = (
-    Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
-)
-"""Exact to one level, but ten times slower than the default for 8-bit video."""
 
 _MATRICES: Final = {
     1: Colorspace.ITU709,
@@ -33,6 +23,15 @@ _MATRICES: Final = {
     10: Colorspace.BT2020,
 }
 """YCbCr matrix by its number in ITU-T H.273, table 4."""
+
+_WEIGHTS: Final = {
+    Colorspace.ITU709: (0.2126, 0.0722),
+    Colorspace.FCC: (0.30, 0.11),
+    Colorspace.ITU601: (0.299, 0.114),
+    Colorspace.SMPTE240M: (0.212, 0.087),
+    Colorspace.BT2020: (0.2627, 0.0593),
+}
+"""Weights of red and blue in the luma of each matrix (ITU-T H.273, table 4)."""
 
 _SD_LINES: Final = 576
 """Videos with at most this many lines use BT.601 unless they state a matrix, larger
@@ -74,7 +73,7 @@ class PixelConverter:
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         """Returns a frame as uint8 (H, W, 3) RGB, upright, with square pixels.
 
-        Video with 8 bits is exact to 4 levels, with more bits to 2 levels.
+        SDR video with 8 bits is exact to 4 levels, with more bits to 1 level.
         """
         # Reading the matrix creates a reference cycle that keeps the frame in memory
         # until the garbage collector runs. `rotation` does not.
@@ -84,30 +83,50 @@ class PixelConverter:
         return oriented(square(self._rgb(frame), self._pixel_aspect), self._matrix)
 
     def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
-        deep = max(c.bits for c in frame.format.components) > 8
         hdr = frame.color_trc in (tone.PQ, tone.HLG)
-        if hdr and not frame.format.is_rgb:
-            matrix = Colorspace.BT2020
-        else:
-            small = frame.height <= _SD_LINES
-            usual = Colorspace.ITU601 if small else Colorspace.ITU709
-            matrix = _MATRICES.get(frame.colorspace, usual)
+        deep = max(c.bits for c in frame.format.components) > 8
+        if hdr or (deep and not _is_gray_or_rgb(frame)):
+            samples = self._16_bits(frame, Colorspace.BT2020 if hdr else None)
+            if hdr:
+                return tone.to_sdr(samples, frame.color_trc)
+            return cv2.convertScaleAbs(samples, alpha=255 / 65535)
         full = self._is_full_range(frame)
         converted = self._reformatter.reformat(
             frame,
-            format="rgb48le" if hdr else "rgb24",
-            src_colorspace=matrix,
+            format="rgb24",
+            src_colorspace=_matrix(frame),
             dst_colorspace=Colorspace.DEFAULT,
             src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
-            interpolation=_ACCURATE if deep or hdr else Interpolation.BILINEAR,
             threads=1,
         ).to_ndarray()
-        if hdr:
-            return tone.to_sdr(converted, frame.color_trc)
         if frame.format.name.startswith("gray") and not full:
             return cv2.LUT(converted, _EXPANDED)  # FFmpeg takes gray for full range
         return converted
+
+    def _16_bits(
+        self, frame: av.VideoFrame, matrix: Colorspace | None = None
+    ) -> np.ndarray:
+        """The frame as uint16 (H, W, 3) RGB, full range.
+
+        FFmpeg's conversion of deep YCbCr to RGB is up to four levels off. Here it only
+        enlarges the colour planes.
+        """
+        if frame.format.is_rgb:
+            return self._reformatter.reformat(
+                frame, format="rgb48le", threads=1
+            ).to_ndarray()
+        samples = self._reformatter.reformat(
+            frame,
+            format="yuv444p16le",
+            src_color_range=ColorRange.MPEG,  # equal ranges: the levels stay
+            dst_color_range=ColorRange.MPEG,
+            threads=1,
+        ).to_ndarray()
+        chosen = _matrix(frame) if matrix is None else matrix
+        return cv2.transform(
+            samples, ycbcr_to_rgb(_WEIGHTS[chosen], self._is_full_range(frame))
+        )
 
     def _is_full_range(self, frame: av.VideoFrame) -> bool:
         name = frame.format.name
@@ -118,6 +137,41 @@ class PixelConverter:
         if name.startswith("gray"):
             return self._codec not in _LIMITED_GRAY
         return frame.format.is_rgb or name.startswith(("pal", "mono", "ya"))
+
+
+def _is_gray_or_rgb(frame: av.VideoFrame) -> bool:
+    return frame.format.is_rgb or len(frame.format.components) < 3
+
+
+def _matrix(frame: av.VideoFrame) -> Colorspace:
+    """The YCbCr matrix that the frame states, or the usual one for its size."""
+    usual = Colorspace.ITU601 if frame.height <= _SD_LINES else Colorspace.ITU709
+    return _MATRICES.get(frame.colorspace, usual)
+
+
+def ycbcr_to_rgb(weights: tuple[float, float], full: bool) -> np.ndarray:
+    """The matrix from 16-bit YCbCr to 16-bit full-range RGB.
+
+    Args:
+      weights: Weights of red and blue in luma.
+      full: Whether the YCbCr samples have the full range.
+
+    Returns:
+      float64 (3, 4). The last column is added (ITU-T H.273, equations 41 to 43).
+    """
+    red, blue = weights
+    green = 1 - red - blue
+    luma, chroma = (1.0, 1.0) if full else (65535 / (219 * 256), 65535 / (224 * 256))
+    r_cr, b_cb = 2 * (1 - red) * chroma, 2 * (1 - blue) * chroma
+    matrix = np.array(
+        [
+            [luma, 0, r_cr],
+            [luma, -b_cb * blue / green, -r_cr * red / green],
+            [luma, b_cb, 0],
+        ]
+    )
+    zero = np.array([0 if full else 16 * 256, 32768, 32768])
+    return np.column_stack([matrix, -matrix @ zero])
 
 
 def square(image: np.ndarray, pixel_aspect: fractions.Fraction | None) -> np.ndarray:

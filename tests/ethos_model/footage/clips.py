@@ -1,7 +1,9 @@
 """Video files for the reader and writer tests, generated with PyAV.
 
 Each frame shows its number as a row of black and white squares, so that a test can
-tell which frame it received, and a gradient, so that a test can compare pixels.
+tell which frame it received, and a gradient, so that a test can compare pixels. The
+squares are the bits of the number's Gray code: with plain binary numbers, the last
+square of an interlaced video would be a pattern that does not change in time.
 """
 
 from __future__ import annotations
@@ -29,9 +31,10 @@ def image(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     y, x = np.mgrid[0:height, 0:width]
     result = np.stack([40 + 100 * x / width, 60 + 100 * y / height, 0 * x + 90], -1)
     square = width // BITS
+    code = number ^ number >> 1
     for bit in range(BITS):
         left = bit * square
-        result[: height // 4, left : left + square] = 235 * (number >> bit & 1)
+        result[: height // 4, left : left + square] = 235 * (code >> bit & 1)
     return np.round(result).astype(np.uint8)
 
 
@@ -40,7 +43,10 @@ def number_in(shown: np.ndarray) -> int:
     height, width = shown.shape[:2]
     row = shown[height // 8, :, 1].astype(int)
     centers = ((np.arange(BITS) + 0.5) * (width / BITS)).astype(int)
-    return sum(1 << bit for bit, x in enumerate(centers) if row[x] > 118)
+    number = sum(1 << bit for bit, x in enumerate(centers) if row[x] > 118)
+    for shift in (1, 2, 4):
+        number ^= number >> shift
+    return number
 
 
 def write(
