@@ -14,6 +14,8 @@ import os
 import re
 from typing import Final
 
+import cv2
+
 from ethos_model.footage.sources.animation import Animation, is_animated
 from ethos_model.footage.sources.images import (
     IMAGE_SUFFIXES,
@@ -25,6 +27,7 @@ from ethos_model.footage.sources.images import (
 )
 from ethos_model.footage.sources.live import (
     SCHEMES,
+    TIMEOUT,
     Camera,
     LiveStream,
     open_connection,
@@ -51,6 +54,9 @@ __all__ = [
     "images_in",
     "open_video",
 ]
+
+# Damaged files and missing cameras are reported by VideoError. PyAV is silent as well.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 VIDEO_SUFFIXES: Final = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
@@ -115,7 +121,7 @@ def _open_url(url: str, reconnect_seconds: float) -> Source:
         return open_video(rest)
     if scheme.lower() not in SCHEMES:
         raise VideoError(url, f"the protocol must be one of {', '.join(SCHEMES)}")
-    decoder = open_connection(url)
+    decoder = open_connection(url, min(TIMEOUT, reconnect_seconds))
     if decoder.container.duration is not None:  # a file on a server
         return VideoFile(url, decoder=decoder)
     return LiveStream(url, decoder, reconnect_seconds)

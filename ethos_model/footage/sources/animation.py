@@ -24,9 +24,6 @@ _SHORTEST_MS: Final = 20.0
 _DEFAULT_MS: Final = 100.0
 """Frames that state less than 20 ms are shown for 100 ms, as in web browsers."""
 
-_ERRORS: Final = (OSError, ValueError, SyntaxError, EOFError, IndexError)
-"""What Pillow raises for damaged files."""
-
 
 class Animation(Source):
     """The frames of an animated image file, with the durations in the file."""
@@ -37,13 +34,14 @@ class Animation(Source):
         Raises:
           VideoError: The file cannot be read.
         """
+        self._path = path
         self._next = self._errors = 0
         self._starts = [0.0]
         try:
             self._image = Image.open(path)
             self._count = getattr(self._image, "n_frames", 1)
             self._load(0)
-        except _ERRORS as error:
+        except Exception as error:  # Pillow raises nearly every kind
             raise VideoError(path, f"not an image that can be read ({error})") from None
         duration = self._starts[1]
         fps = 1 / duration if self._count > 1 else DEFAULT_FPS
@@ -53,6 +51,10 @@ class Animation(Source):
         """Decodes a frame and notes when the next one starts."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about damaged metadata
+            if index < self._image.tell():
+                # Pillow fails when it goes back in an animated PNG more than once.
+                self._image.close()
+                self._image = Image.open(self._path)
             self._image.seek(index)
             image = np.array(self._image.convert("RGB"))
         if len(self._starts) == index + 1:
@@ -71,7 +73,7 @@ class Animation(Source):
             for between in range(len(self._starts) - 1, index):
                 self._load(between)
             image = self._load(index)
-        except _ERRORS:
+        except Exception:
             self._errors += 1
             self._count = index
             return None
@@ -109,6 +111,6 @@ def is_animated(path: str) -> bool:
     """Whether a file contains more than one image of an animation."""
     if not path.lower().endswith(ANIMATION_SUFFIXES):
         return False
-    with contextlib.suppress(*_ERRORS), Image.open(path) as image:
+    with contextlib.suppress(Exception), Image.open(path) as image:
         return path.lower().endswith(".gif") or getattr(image, "n_frames", 1) > 1
     return False

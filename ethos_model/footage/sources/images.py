@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import re
+import warnings
 from collections.abc import Sequence
 from typing import Final
 
@@ -38,7 +39,7 @@ _SAMPLED_IMAGES: Final = 8
 """Number of images of a sequence that are examined for their white level."""
 
 _ORIENTATION_TAG: Final = 0x0112
-"""Number of the EXIF and TIFF tag with the orientation."""
+"""Number of the EXIF tag with the orientation."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,17 +131,27 @@ def read_samples(page: Page) -> np.ndarray | None:
     Returns:
       uint8, uint16 or float32 (H, W, 3) RGB, upright; None if it cannot be read.
     """
-    suffix = os.path.splitext(page.path)[1].lower()
-    for reader in (_with_opencv, _with_pillow, _with_ffmpeg):
-        if reader is _with_opencv and suffix == ".avif":
-            continue  # OpenCV ignores the orientation in AVIF files
-        with contextlib.suppress(
-            OSError, ValueError, SyntaxError, cv2.error, av.FFmpegError, VideoError
-        ):
+    # Pillow has no colour images with 16 bits. OpenCV writes messages about damaged
+    # JPEG files on stderr, and Pillow about damaged TIFF files.
+    deep = page.path.lower().endswith(_TIFF) or _is_deep_png(page.path)
+    for reader in (_with_opencv if deep else _with_pillow, _with_ffmpeg):
+        # Damaged files raise nearly every kind of exception in Pillow.
+        with contextlib.suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             image = reader(page)
             if image is not None and image.size:
                 return image
     return None
+
+
+def _is_deep_png(path: str) -> bool:
+    """Whether a file is a PNG image with 16 bits per sample."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(25)
+    except OSError:
+        return False
+    return head.startswith(b"\x89PNG") and head[24:] == b"\x10"
 
 
 _OPENCV_FLAGS: Final = (
@@ -150,21 +161,18 @@ _OPENCV_FLAGS: Final = (
 
 def _with_opencv(page: Page) -> np.ndarray | None:
     if page.path.lower().endswith(_TIFF):
+        # OpenCV turns TIFF images upright, whatever the flags say.
         pages = cv2.imreadmulti(page.path, page.number, 1, flags=_OPENCV_FLAGS)[1]
-        bgr = pages[0] if pages else None
-    else:
-        data = np.fromfile(page.path, np.uint8)
-        bgr = cv2.imdecode(data, _OPENCV_FLAGS) if len(data) else None
+        return cv2.cvtColor(np.asarray(pages[0]), cv2.COLOR_BGR2RGB) if pages else None
+    bgr = cv2.imdecode(np.fromfile(page.path, np.uint8), _OPENCV_FLAGS)
     if bgr is None:
         return None
-    return upright(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), _orientation(page))
+    return upright(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), _orientation(page.path))
 
 
-def _orientation(page: Page) -> int:
+def _orientation(path: str) -> int:
     """The EXIF orientation, 1 to 8; 1 where there is none."""
-    with contextlib.suppress(Exception), Image.open(page.path) as image:
-        if page.number:
-            image.seek(page.number)
+    with contextlib.suppress(Exception), Image.open(path) as image:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     return 1
 

@@ -30,7 +30,11 @@ SCHEMES: Final = (
 """Network protocols that can be opened."""
 
 TIMEOUT: Final = 10.0
-"""Seconds to wait for a connection, and for data on an open connection."""
+"""Longest time to wait for a connection, and for data on an open connection, in
+seconds."""
+
+_ANALYSIS: Final = 2.0
+"""How much of a stream is examined before its first frame, in seconds."""
 
 _WAITS: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds between attempts to connect again. The last value is repeated."""
@@ -49,7 +53,6 @@ class Camera(Source):
         Raises:
           VideoError: The camera does not exist or another program uses it.
         """
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self._capture = cv2.VideoCapture(number)
         self._next = 0
         self._start = time.monotonic()
@@ -130,6 +133,7 @@ class LiveStream(Source):
         self._raw: Iterator[av.VideoFrame] = iter(decoder)
         self._ready: list[Decoded] = []
         self._last_pts = None
+        self._tick = float(decoder.stream.time_base or 1)
 
     def _on_packet(self, packet: av.Packet) -> None:
         self._seen_key |= packet.is_keyframe
@@ -144,9 +148,10 @@ class LiveStream(Source):
                 yield self._ready.pop(0)
             frame = next(self._raw, None)
             if frame is None:
+                yield from self._deinterlacer.flush()
                 return
-            seconds = frame.time if frame.time_base is not None else None
-            decoded = Decoded(frame, 0, self._clock(seconds))
+            pts = None if frame.pts is None else frame.pts * self._tick
+            decoded = Decoded(frame, 0, self._clock(pts))
             self._ready = self._deinterlacer.push(decoded)
 
     def _clock(self, pts: float | None) -> float:
@@ -228,18 +233,20 @@ class LiveStream(Source):
         self._decoder.close()
 
 
-def open_connection(url: str) -> PacketDecoder:
+def open_connection(url: str, timeout: float = TIMEOUT) -> PacketDecoder:
     """Connects to a network stream.
 
+    Args:
+      url: Address of the stream, with one of the protocols in `SCHEMES`.
+      timeout: Seconds to wait for the connection, and for data later.
+
     Raises:
-      VideoError: No connection within `TIMEOUT` seconds, or no video in the stream.
+      VideoError: There is no connection, or the stream contains no video.
     """
     scheme = url.split("://", 1)[0].lower()
-    options: dict[str, str] = {}
+    options = {"analyzeduration": str(round(1e6 * _ANALYSIS))}
     if scheme.startswith("rtsp"):
         options["rtsp_flags"] = "prefer_tcp"  # UDP loses packets
-    elif scheme.startswith("http"):
-        options["reconnect"] = "1"  # after a short interruption of a file
     elif scheme == "udp":
         options["overrun_nonfatal"] = "1"
-    return PacketDecoder(url, options=options, timeout=(TIMEOUT, TIMEOUT))
+    return PacketDecoder(url, options=options, timeout=(timeout, timeout))

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 
+from ethos_model.footage.sources.header import nominal_fps
 from ethos_model.footage.sources.source import VideoError
 
 _MAX_PIXELS = 1 << 27
@@ -18,6 +19,12 @@ _MAX_READ_ERRORS = 8
 
 _NOT_VIDEO = frozenset(("tty", "bin", "xbin", "adf", "idf", "lavfi", "concat"))
 """Formats in FFmpeg that turn text into pictures or refer to other files."""
+
+_RESYNCHRONIZING = frozenset(("matroska,webm", "flv"))
+_SKIPPED_BYTES = 1000
+"""In these formats, FFmpeg searches for the next intact packet without an error. More
+than this number of bytes between two packets, together with a gap in the timestamps,
+are damage."""
 
 DECODER_THREADS = min(4, os.cpu_count() or 1)
 
@@ -81,6 +88,7 @@ class PacketDecoder:
         self._packets = self._demux()
         self._unsettled = 0
         self._after_seek = False
+        self._last_byte = self._last_pts = 1 << 62
 
     def _demux(self) -> Iterator[av.Packet]:
         """All packets of the file; a failed read is tried again."""
@@ -101,6 +109,7 @@ class PacketDecoder:
             if packet.pts is not None and packet.time_base is not None:
                 end = (packet.pts + (packet.duration or 0)) * float(packet.time_base)
                 self.end_seconds = max(self.end_seconds, end)
+            skips = self._skips_data(packet)
             # In an AVI file, an empty packet repeats the frame before it.
             if packet.stream_index != self.stream.index or not packet.size:
                 continue
@@ -109,7 +118,21 @@ class PacketDecoder:
             if self._unsettled or (self._after_seek and not packet.is_keyframe):
                 continue
             self._after_seek = False
+            if skips:
+                self.on_error(packet)
             yield packet
+
+    def _skips_data(self, packet: av.Packet) -> bool:
+        """Whether the demuxer skipped damaged data in silence before a packet."""
+        if self.container.format.name not in _RESYNCHRONIZING or packet.pos is None:
+            return False
+        skipped = packet.pos - self._last_byte
+        self._last_byte = packet.pos + packet.size
+        if packet.stream_index != self.stream.index or packet.pts is None:
+            return False
+        ticks, self._last_pts = packet.pts - self._last_pts, packet.pts
+        seconds = ticks * float(packet.time_base)
+        return skipped > _SKIPPED_BYTES and seconds > 3 / nominal_fps(self.stream)
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         """Yields the frames from the current place to the end."""
@@ -149,6 +172,7 @@ class PacketDecoder:
             return False
         self._packets = self._demux()
         self._after_seek = True
+        self._last_byte = self._last_pts = 1 << 62
         if self.container.format.name == "mpeg":
             # After a seek, FFmpeg gives the first packets of an MPEG program stream
             # the timestamps of others, up to the second packet with its own place.

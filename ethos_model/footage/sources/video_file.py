@@ -133,6 +133,7 @@ class VideoFile(Source):
         self._extends, self._ended = extends, False
         self._timeline.rewind()
         self._seen_key = False
+        self._last_seconds = 0.0
         self._wanted = 0
         self._position = index
 
@@ -157,7 +158,9 @@ class VideoFile(Source):
             self._timeline.reliable = False
             index = self._counted
         self._counted = index + 1
-        timestamp = self._timeline.seconds(index)
+        # A timeline that turns out to be unreliable may step back once.
+        timestamp = max(self._timeline.seconds(index), self._last_seconds)
+        self._last_seconds = timestamp
         if self._meter is not None:
             if frame.is_corrupt:
                 self._meter.add_error(timestamp)
@@ -225,7 +228,8 @@ class VideoFile(Source):
             if (image.shape[1], image.shape[0]) != self.info.size:
                 # Coordinates must have one meaning in the whole video.
                 image = cv2.resize(image, self.info.size, interpolation=cv2.INTER_AREA)
-            return Frame(np.ascontiguousarray(image), number, self._seconds(number))
+            seconds = max(decoded.timestamp, self._seconds(number))
+            return Frame(np.ascontiguousarray(image), number, seconds)
         return None
 
     def _seconds(self, number: int) -> float:

@@ -38,6 +38,12 @@ def image(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     return np.round(result).astype(np.uint8)
 
 
+def noisy_image(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
+    """The same with noise, so that the encoded frames are large."""
+    noise = np.random.default_rng(number).integers(-9, 10, (size[1], size[0], 1))
+    return np.clip(image(number, size) + noise, 0, 255).astype(np.uint8)
+
+
 def number_in(shown: np.ndarray) -> int:
     """The number that a frame from `image` shows."""
     height, width = shown.shape[:2]

@@ -1,0 +1,127 @@
+"""Network streams: reading, interruptions, timestamps, and files on a server."""
+
+import pathlib
+import socket
+import time
+
+import numpy as np
+import pytest
+
+from ethos_model.footage.reader import VideoError, open_video
+from tests.ethos_model.footage import clips, servers
+
+
+def test_an_interrupted_tcp_stream_is_opened_again():
+    parts = [servers.transport_stream(0, 40), servers.transport_stream(100, 30)]
+    with (
+        servers.tcp_server(parts, pause=0.4) as url,
+        open_video(url, reconnect_seconds=3) as source,
+    ):
+        assert source.info.live
+        assert source.info.size == clips.SIZE
+        assert source.info.frame_count is None
+        frames = list(iter(source.read, None))
+        damage = source.damage
+    numbers = [clips.number_in(frame.image) for frame in frames]
+    assert numbers == [*range(40), *range(100, 130)]
+    assert [frame.index for frame in frames] == list(range(70))
+    steps = np.diff([frame.timestamp for frame in frames])
+    np.testing.assert_allclose(np.delete(steps, 39), 0.04, atol=1e-3)
+    assert 0.3 < steps[39] < 3  # the interruption
+    assert damage.errors == 1
+    assert 0.3 < damage.missing_seconds < 3
+
+
+def test_a_stream_that_ends_is_given_up_after_the_stated_time():
+    with (
+        servers.tcp_server([servers.transport_stream(0, 20)]) as url,
+        open_video(url, reconnect_seconds=1) as source,
+    ):
+        assert len(list(iter(source.read, None))) == 20
+        started = time.monotonic()
+        assert source.read() is None
+        assert time.monotonic() - started < 3
+        assert source.damage is None
+
+
+def test_http_streams_are_live_and_http_files_can_be_searched(tmp_path):
+    path = clips.write(
+        str(tmp_path / "v.mp4"),
+        [clips.image(number) for number in range(30)],
+        options={"g": "10"},
+        muxer_options={"movflags": "faststart"},
+    )
+    content = {
+        "/file.mp4": [pathlib.Path(path).read_bytes()],
+        "/live": [servers.transport_stream(0, 20), servers.transport_stream(50, 20)],
+    }
+    with servers.http_server(content) as url:
+        with open_video(f"{url}/file.mp4") as source:
+            assert not source.info.live
+            assert source.info.frame_count == 30
+            for index in (25, 3, 14):
+                source.seek(index)
+                assert clips.number_in(source.read().image) == index
+        with open_video(f"{url}/live", reconnect_seconds=1) as source:
+            assert source.info.live
+            frames = list(iter(source.read, None))
+            numbers = [clips.number_in(frame.image) for frame in frames]
+            assert numbers == [*range(20), *range(50, 70)]
+        with pytest.raises(VideoError, match=r"/missing: .*404"):
+            open_video(f"{url}/missing")
+
+
+def test_udp_streams():
+    port = servers.free_port()
+    target = f"udp://127.0.0.1:{port}?pkt_size=1316"
+    with (
+        servers.sender(target, "mpegts", pause_at=60, pause=1.0),
+        open_video(f"udp://127.0.0.1:{port}", reconnect_seconds=5) as source,
+    ):
+        frames = [source.read() for _ in range(80)]
+        numbers = [clips.number_in(frame.image) for frame in frames]
+    steps = servers.differences(numbers)
+    assert np.median(steps) == 1
+    assert (steps >= 1).all()
+    assert (np.diff([frame.timestamp for frame in frames]) >= 0).all()
+
+
+def test_an_interrupted_rtsp_stream_is_opened_again():
+    server = servers.RtspServer()
+    url = f"rtsp://127.0.0.1:{server.port}/live"
+    target = f"rtp://127.0.0.1:{server.rtp_port}?pkt_size=1200"
+    with (
+        servers.sender(target, "rtp"),
+        open_video(url, reconnect_seconds=5) as source,
+    ):
+        assert source.info.live
+        first = [source.read() for _ in range(20)]
+        connections = server.connections
+        server.interrupt()
+        second = [source.read() for _ in range(60)]
+    server.close()
+    assert server.connections == connections + 1
+    times = [frame.timestamp for frame in (*first, *second)]
+    assert (np.diff(times) >= 0).all()
+    numbers = [clips.number_in(frame.image) for frame in first]
+    assert (servers.differences(numbers) == 1).all()
+    numbers = [clips.number_in(frame.image) for frame in second[-20:]]
+    assert (servers.differences(numbers) == 1).all()
+    assert source.damage.errors >= 1
+
+
+def test_an_address_without_a_server_is_named():
+    url = f"tcp://127.0.0.1:{servers.free_port()}"
+    started = time.monotonic()
+    with pytest.raises(VideoError, match="connection refused"):
+        open_video(url)
+    assert time.monotonic() - started < 5
+
+
+def test_a_silent_server_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        started = time.monotonic()
+        with pytest.raises(VideoError, match=url):
+            open_video(url, reconnect_seconds=1)
+        assert time.monotonic() - started < 5
