@@ -233,12 +233,16 @@ def next_line(result: ConversionResult, argv: Sequence[str]) -> str:
     """
     frames = result.frames_by_split
     empty = result.empty_splits
-    if frames.get("train") and frames.get("validation"):
-        workdir = next_step.unused_path("run", result.data_dir)
-        return next_step.line("ethos-train", data_dir=result.data_dir, workdir=workdir)
-    if empty and {"train", "validation"} <= set(empty.filled):
+    missing = {name for name in ("train", "validation") if not frames.get(name)}
+    if empty and missing.intersection(empty.filled):
         return next_step.line("ethos-convert", *argv, **empty.flags)
-    return next_step.line("ethos-inspect", result.data_dir)
+    if "train" in missing:
+        return next_step.line("ethos-inspect", result.data_dir)
+    flags = {"validation_images": "0"} if "validation" in missing else {}
+    workdir = next_step.unused_path("run", result.data_dir)
+    return next_step.line(
+        "ethos-train", data_dir=result.data_dir, workdir=workdir, **flags
+    )
 
 
 if __name__ == "__main__":
