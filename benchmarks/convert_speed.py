@@ -1,165 +1,223 @@
-"""Frames per second of a conversion, beside other ways of writing the same records.
+"""Measures the speed of a conversion and of other ways to write the same records.
 
-    python -m benchmarks.convert_speed --work_dir /tmp/speed
+    python -m benchmarks.convert_speed --work_dir DIR
 
-The slow ones convert a part of the corpus, and their start-up is not counted; ours
-convert all of it, start-up included. Rounds are interleaved and the median is shown, so
-that other work on the machine spoils all alike; frames per second of processor time
-hardly depend on it.
+The other writers are slow, so they convert only a part of the corpus, and their start
+is not counted. ethos-convert converts the complete corpus, and its start is counted.
+The writers take turns and the median of the rounds is reported, so that other work on
+the machine affects all of them. Frames per CPU second hardly depend on other work.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import pathlib
 import shutil
-import statistics
+import sys
 import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import numpy as np
 
-from benchmarks import corpora, process
-from ethos_data import depth_codec, records
+from benchmarks import corpora, measure, process
+from ethos_data import depth, depth_codec, options, records
 from ethos_data.corpora import npz_video
+from ethos_data.errors import cli
 from ethos_data.storage import npz
-from pipelines.conversion.frame_records import make_records
+from pipelines.conversion import frame_records
 from pipelines.conversion.options import ConversionOptions
 
-SLOW = {
-    "plain loop: np.load, imencode, TFRecordWriter": ("plain_loop", 4),
-    "TFDS's Beam writer": ("tfds_writer", 16),
+PLAIN_LOOP: Final = "plain loop: np.load, imencode, TFRecordWriter"
+TFDS: Final = "TFDS's Beam writer"
+
+WRITERS: Final = {
+    PLAIN_LOOP: ("plain_loop", 4),
+    TFDS: ("tfds_writer", 16),
     "Beam's WriteToTFRecord, 8 shards": ("write_to_tfrecord", 16),
 }
-"""Title to function of `benchmarks.writers`, and which part of the corpus it gets."""
+"""For each other writer: its function in `benchmarks.writers`, and the number by which
+the corpus is divided."""
 
-OURS = {"ethos-convert, 1 worker": 1, "ethos-convert, 2 workers": 2}
+WORKERS: Final = {"ethos-convert, 1 worker": 1, "ethos-convert, 2 workers": 2}
+"""Number of worker processes of each run of ethos-convert."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the benchmark. Each field is a flag."""
+
+    work_dir: str = options.required(
+        "Directory for the corpus and the converted data", metavar="DIR"
     )
-    parser.add_argument("--work_dir", type=pathlib.Path, required=True)
-    parser.add_argument("--different", type=int, default=8)
-    parser.add_argument("--frames", type=int, default=100)
-    parser.add_argument("--copies", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--depth_method", default="delaunay")
-    args = parser.parse_args()
-    corpus_dir = corpora.make_corpus(
-        args.work_dir / "corpus",
-        different=args.different,
-        copies=args.copies,
-        frames=args.frames,
-    )
-    costs: dict[str, list[tuple[float, float, float]]] = {}
-    for _ in range(args.rounds):
-        for title, (function, part) in SLOW.items():
-            files = args.different * args.copies // part
-            costs.setdefault(title, []).append(slow(function, corpus_dir, files, args))
-        for title, workers in OURS.items():
-            costs.setdefault(title, []).append(ours(workers, corpus_dir, args))
-    medians = {
-        title: [statistics.median(column) for column in zip(*results, strict=True)]
-        for title, results in costs.items()
-    }
-    plain, tfds = (medians[title][0] for title in list(SLOW)[:2])
-    print(f"depth_method {args.depth_method}, {args.rounds} rounds\n")
-    print(
-        "| writer | frames/s | frames per CPU second | times plain loop | times TFDS "
-        "| peak MB |"
-    )
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for title, (rate, cpu, peak) in medians.items():
-        print(
-            f"| {title} | {rate:,.0f} | {cpu:,.0f} | {rate / plain:.1f} | "
-            f"{rate / tfds:.1f} | {peak:,.0f} |"
-        )
-    print()
-    print(floor(corpus_dir, args))
+    videos: int = options.option(8, "Number of different videos", minimum=1)
+    frames: int = options.option(100, "Number of frames per video", minimum=1)
+    copies: int = options.option(32, "Number of copies of each video", minimum=2)
+    rounds: int = options.option(3, "Number of rounds", minimum=1)
+    depth_method: str = options.option("delaunay", "Depth method of all writers")
+    output: str = measure.output_option("convert_speed")
 
 
-def slow(
-    function: str, corpus_dir: pathlib.Path, files: int, args: argparse.Namespace
-) -> tuple[float, float, float]:
-    """Frames per second, frames per second of processor time, peak memory in MB."""
-    out = args.work_dir / function
-    shutil.rmtree(out, ignore_errors=True)
+def other_writer(
+    function: str, part: int, corpus_dir: pathlib.Path, chosen: Options
+) -> dict[str, float]:
+    """Runs another writer on a part of the corpus.
+
+    Args:
+      function: Name of the function in `benchmarks.writers`.
+      part: Number by which the corpus is divided.
+      corpus_dir: Directory of the corpus.
+      chosen: The options.
+
+    Returns:
+      Frames per second, frames per CPU second and peak memory in MB.
+    """
+    videos = chosen.videos * chosen.copies // part
+    output_dir = pathlib.Path(chosen.work_dir) / function
+    shutil.rmtree(output_dir, ignore_errors=True)
     cost = process.run(
         [
-            # TFDS asks for the builder's package, which `-m` does not have.
+            # TFDS needs the name of the builder's package, which `-m` does not set.
             *("-c", "from benchmarks import writers; writers.main()"),
-            *(function, str(corpus_dir), str(out)),
-            *(args.depth_method, str(files)),
+            *(function, str(corpus_dir), str(output_dir)),
+            *(chosen.depth_method, str(videos)),
         ]
     )
-    seconds, cpu = map(float, (out / "seconds").read_text().split())
-    frames = files * args.frames
-    return frames / seconds, frames / cpu, cost.peak_bytes / 1e6
+    seconds, cpu = map(float, (output_dir / "seconds").read_text().split())
+    return _rates(videos * chosen.frames, seconds, cpu, cost.peak_bytes)
 
 
-def ours(
-    workers: int, corpus_dir: pathlib.Path, args: argparse.Namespace
-) -> tuple[float, float, float]:
-    """The same of the command as a user runs it."""
-    out = args.work_dir / "ours"
-    shutil.rmtree(out, ignore_errors=True)
+def ethos_convert(
+    workers: int, corpus_dir: pathlib.Path, chosen: Options
+) -> dict[str, float]:
+    """Runs ethos-convert on the complete corpus. See `other_writer`."""
+    data_dir = pathlib.Path(chosen.work_dir) / "ethos"
+    shutil.rmtree(data_dir, ignore_errors=True)
     cost = process.run(
         [
             *("-m", "pipelines.convert", "--corpus_dir", str(corpus_dir)),
-            *("--data_dir", str(out), "--depth_method", args.depth_method),
+            *("--data_dir", str(data_dir), "--depth_method", chosen.depth_method),
             *("--direct_num_workers", str(workers)),
             *(["--direct_running_mode=multi_processing"] * (workers > 1)),
         ]
     )
-    frames = args.different * args.copies * args.frames
-    return frames / cost.seconds, frames / cost.cpu_seconds, cost.peak_bytes / 1e6
+    frames = chosen.videos * chosen.copies * chosen.frames
+    return _rates(frames, cost.seconds, cost.cpu_seconds, cost.peak_bytes)
 
 
-def floor(corpus_dir: pathlib.Path, args: argparse.Namespace) -> str:
-    """Where the time of one frame goes, milliseconds of processor time."""
+def _rates(frames: int, seconds: float, cpu: float, peak: int) -> dict[str, float]:
+    return {
+        "frames/s": frames / seconds,
+        "frames per CPU second": frames / cpu,
+        "peak MB": peak / 1e6,
+    }
+
+
+def steps(corpus_dir: pathlib.Path, depth_method: str) -> dict[str, float]:
+    """Processor time of the steps of ethos-convert, in milliseconds per frame."""
     paths = sorted(corpus_dir.glob("*_000_0.npz"))
-    options = ConversionOptions(depth_method=args.depth_method)
-    frames = len(paths) * args.frames
-    spent = {}
+    conversion = ConversionOptions(depth_method=depth_method)
+    frames = 0
+    times = {}
 
-    def clock(name, function, items):
-        begun = time.process_time()
+    def clock(name: str, function: Callable, items: Sequence[Any]) -> list:
+        started = time.process_time()
         results = [function(item) for item in items]
-        spent[name] = (time.process_time() - begun) / frames * 1e3
+        times[name] = (time.process_time() - started) * 1e3
         return results
 
-    def made_of(video):
-        return list(make_records(video, options))
+    def make_records(video: Any) -> list[records.Record]:
+        results = frame_records.make_records(video, conversion)
+        return [result for result in results if isinstance(result, records.Record)]
 
-    def inflate(path):
+    def inflate(path: pathlib.Path) -> tuple[int, ...]:
         with open(path, "rb") as file:
             return npz.Npz(file).read(npz_video.IMAGES).shape
+
+    def depth_map(record: records.Record) -> np.ndarray:
+        return depth.depth_map(
+            record.landmarks, records.DEPTH_SIZE, method=depth_method
+        )
 
     def png(record: records.Record) -> bytes:
         levels = depth_codec.encode(record.depth, *records.DEPTH_RANGE)
         return depth_codec.to_png(levels)
 
+    def jpeg(record: records.Record) -> bytes:
+        return records._jpeg(record.image, records.JPEG_QUALITY)
+
     clock("inflating", inflate, paths)
-    videos = clock("reading in all", lambda p: npz_video.read_video(str(p)), paths)
-    made_of(videos[0])  # compiles and loads
-    made = [r for video in clock("cutting, depth", made_of, videos) for r in video]
-    clock("of it depth", lambda r: _depth(r, options), made)
-    clock("JPEG", lambda r: records._jpeg(r.image, records.JPEG_QUALITY), made)
-    clock("PNG", png, made)
-    clock("encoding in all", records.encode, made)
-    lines = [f"{name} {ms:.2f} ms" for name, ms in spent.items()]
-    return "per frame, processor time: " + ", ".join(lines)
+    videos = clock("reading in total", lambda p: npz_video.read_video(str(p)), paths)
+    make_records(videos[0])  # The first call compiles.
+    made = clock("cutting and depth", make_records, videos)
+    all_records = [record for video_records in made for record in video_records]
+    clock("depth (part of it)", depth_map, all_records)
+    clock("JPEG", jpeg, all_records)
+    clock("PNG", png, all_records)
+    clock("encoding in total", records.encode, all_records)
+    frames = len(all_records)
+    return {name: milliseconds / frames for name, milliseconds in times.items()}
 
 
-def _depth(record: records.Record, options: ConversionOptions) -> np.ndarray:
-    from ethos_data import depth
+def parser() -> argparse.ArgumentParser:
+    """The parser of the benchmark."""
+    return measure.make_parser("convert_speed", __doc__, Options)
 
-    return depth.depth_map(
-        record.landmarks, records.DEPTH_SIZE, method=options.depth_method
+
+@cli
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the benchmark."""
+    chosen = options.from_flags(Options, parser().parse_args(argv))
+    corpus_dir = corpora.make_corpus(
+        pathlib.Path(chosen.work_dir) / "corpus",
+        videos=chosen.videos,
+        copies=chosen.copies,
+        frames=chosen.frames,
     )
+    rounds: dict[str, list[dict[str, float]]] = {}
+    for _ in range(chosen.rounds):
+        for title, (function, part) in WRITERS.items():
+            cost = other_writer(function, part, corpus_dir, chosen)
+            rounds.setdefault(title, []).append(cost)
+        for title, workers in WORKERS.items():
+            cost = ethos_convert(workers, corpus_dir, chosen)
+            rounds.setdefault(title, []).append(cost)
+    figures = _with_ratios({t: measure.medians(costs) for t, costs in rounds.items()})
+    frames = chosen.videos * chosen.copies * chosen.frames
+    measure.save(
+        "convert_speed",
+        chosen,
+        what="Speed of a conversion compared with other ways to write the same "
+        f"records. {frames:,} frames of {corpora.WIDTH} px, medians of {chosen.rounds} "
+        f"rounds. All use the depth method {chosen.depth_method}. The start counts for "
+        "ethos-convert and not for the others.",
+        figures={title: figures[title] for title in WORKERS},
+        baseline={title: figures[title] for title in WRITERS},
+    )
+    print("\nprocessor time of ethos-convert per frame:")
+    for name, milliseconds in steps(corpus_dir, chosen.depth_method).items():
+        print(f"  {name}: {milliseconds:.2f} ms")
+    return 0
+
+
+def _with_ratios(
+    medians: dict[str, dict[str, float]],
+) -> dict[str, dict[str, float]]:
+    rates = {title: values["frames/s"] for title, values in medians.items()}
+    plain = measure.ratios(rates, PLAIN_LOOP)
+    tfds = measure.ratios(rates, TFDS)
+    return {
+        title: {
+            "frames/s": round(values["frames/s"]),
+            "frames per CPU second": round(values["frames per CPU second"]),
+            "times plain loop": round(plain[title], 1),
+            "times TFDS": round(tfds[title], 1),
+            "peak MB": round(values["peak MB"]),
+        }
+        for title, values in medians.items()
+    }
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

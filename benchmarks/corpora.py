@@ -1,27 +1,38 @@
-"""Corpora for the conversion benchmarks: as large as wanted, small on the disk."""
+"""Corpora for the conversion benchmarks: many frames that take little disk space."""
 
 from __future__ import annotations
 
 import os
 import pathlib
+from typing import Final
 
 import cv2
 import numpy as np
 
-from tests.ethos_data import videos
+from tests.ethos_data import videos as test_videos
 
-HEIGHT, WIDTH = 240, 240
-"""About the median frame of YouTube Faces (203 pixels high), and its faces of 88."""
+HEIGHT: Final = 240
+WIDTH: Final = 240
+"""Size of a frame in pixels. The median frame of YouTube Faces is 203 pixels high, and
+its faces have a size of 88 pixels."""
 
-
-NOISE = 0.5
-"""Of the camera, grey levels: such frames deflate like the real ones."""
+NOISE: Final = 0.5
+"""Standard deviation of the camera noise, in grey levels. With it, the frames compress
+as well as those of YouTube Faces."""
 
 
 def make_video(seed: int, frames: int) -> dict[str, np.ndarray]:
-    """Pictures with slow motion and camera noise, which deflate to about 80 %.
+    """A video with slow movement and camera noise.
 
-    The real frames of YouTube Faces deflate to 79 %.
+    Deflate compresses it to about 80 % of its size, and YouTube Faces to 79 %.
+
+    Args:
+      seed: Random seed.
+      frames: Number of frames.
+
+    Returns:
+      `colorImages`, uint8 (H, W, 3, T), RGB, and `landmarks3D`, float64 (68, 3, T),
+      source pixels.
     """
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(20, 235, (12, 12, 3)).astype(np.float32)
@@ -33,31 +44,40 @@ def make_video(seed: int, frames: int) -> dict[str, np.ndarray]:
         noisy = scene[y : y + HEIGHT, x : x + WIDTH]
         noisy = noisy + rng.normal(0, NOISE, noisy.shape).astype(np.float32)
         images[..., t] = np.clip(noisy, 0, 255)
-        points = videos.face_points() * 44
-        points[:, :2] += (WIDTH / 2 + np.sin(t / 9) * 12, HEIGHT / 2)
-        landmarks[..., t] = points + rng.normal(0, 0.5, points.shape)
+        face = test_videos.face_points() * 44
+        face[:, :2] += (WIDTH / 2 + np.sin(t / 9) * 12, HEIGHT / 2)
+        landmarks[..., t] = face + rng.normal(0, 0.5, face.shape)
     return {"colorImages": images, "landmarks3D": landmarks}
 
 
 def make_corpus(
-    folder: pathlib.Path, *, different: int, copies: int, frames: int
+    directory: pathlib.Path, *, videos: int, copies: int, frames: int
 ) -> pathlib.Path:
-    """Writes `different` videos, each under `copies` names of as many people.
+    """Writes a corpus of npz videos in which each video appears several times.
 
-    The names are hard links: a corpus of gigabytes takes megabytes of disk, and reading
-    it costs all the same, but for the disk itself.
+    The copies are hard links with the names of different people. A corpus of gigabytes
+    then takes megabytes of disk space. Reading it costs the same, except for the disk.
+
+    Args:
+      directory: Directory to write to.
+      videos: Number of different videos.
+      copies: Number of names of each video.
+      frames: Number of frames per video.
+
+    Returns:
+      `directory`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*_*_0.npz"):  # more copies, of an earlier call
-        number, copy = map(int, old.stem.split("_")[1:3])
-        if number >= different or copy >= copies:
-            old.unlink()
-    for number in range(different):
-        first = folder / f"Person_{number:03d}_000_0.npz"
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in directory.glob("*_*_0.npz"):  # Removes surplus copies of earlier runs.
+        number, copy = map(int, path.stem.split("_")[1:3])
+        if number >= videos or copy >= copies:
+            path.unlink()
+    for number in range(videos):
+        first = directory / f"Person_{number:03d}_000_0.npz"
         if not first.exists():
-            np.savez_compressed(first, **make_video(number, frames))
+            np.savez_compressed(first, **make_video(number, frames))  # type: ignore[arg-type]
         for copy in range(1, copies):
-            link = folder / f"Person_{number:03d}_{copy:03d}_0.npz"
+            link = directory / f"Person_{number:03d}_{copy:03d}_0.npz"
             if not link.exists():
                 os.link(first, link)
-    return folder
+    return directory

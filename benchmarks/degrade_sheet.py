@@ -1,14 +1,15 @@
-"""A contact sheet: every degradation at every severity, on a rendered head.
+"""Draws a contact sheet: every degradation at every severity, on a rendered head.
 
-    python -m benchmarks.degrade_sheet --output docs/degradations.png
+    python -m benchmarks.degrade_sheet --output docs/images/degradations.png
 
-One row a degradation, the clean head in front, then severities 1 to 5; the rows below
-are the training mix, drawn anew for every tile.
+Each row shows the clean head and severities 1 to 5 of one degradation. The last rows
+show the training mix, with a new draw in each tile.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -16,16 +17,36 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ethos_data import crop, degrade, topology
-from ethos_data.errors import EthosError, cli
+from benchmarks import pictures
+from ethos_data import crop, degrade, options, topology
+from ethos_data.errors import cli
 from ethos_data.heads import render
+from ethos_data.heads.model import HeadModel
 
-TILE: Final = 112  # pixels, the network's input
+TILE: Final = 112
+"""Side of a tile in pixels. It is the input size of the network."""
+
 LABEL: Final = 118
+"""Width of the labels, in pixels."""
+
 HEADER: Final = 22
+"""Height of the header, in pixels."""
+
 MIX_ROWS: Final = 2
 SEEDS: Final = (11, 4, 21, 7, 16, 3)
-"""People of the mix; the first of them is in all other rows."""
+"""Random seeds of the heads of the training mix. The other rows show the first head."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the command. Each field is a flag."""
+
+    output: str = options.required("PNG file to write", metavar="FILE")
+    head_model: str | None = options.option(
+        None,
+        "npz file of a morphable head; the built-in head if it is not given",
+        metavar="FILE",
+    )
 
 
 def faces(
@@ -33,37 +54,47 @@ def faces(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rendered heads as the network sees them.
 
-    Returns:
-      uint8 (N, 112, 112, 3) and their face sizes, float32 (N,), normalised.
-    """
-    from ethos_data.heads.model import HeadModel
+    Args:
+      seeds: Random seed of each head.
+      head_model: npz file of a morphable head. None uses the built-in head.
 
+    Returns:
+      Images, uint8 (N, 112, 112, 3), RGB; and face sizes, float32 (N,), normalised.
+    """
     model = HeadModel.load(head_model) if head_model else None
     images, sizes = [], []
     for seed in seeds:
-        picture = render.render_sample(seed, 320, model=model)
-        box = topology.face_box(picture.landmarks)
+        sample = render.render_sample(seed, 320, model=model)
+        box = topology.face_box(sample.landmarks)
         window = crop.window_around(box, crop.NETWORK_CONTEXT)
-        images.append(crop.resize(crop.cut(picture.image, window), TILE))
+        images.append(crop.resize(crop.cut(sample.image, window), TILE))
         sizes.append(topology.face_size(box) / window.size)
     return np.stack(images), np.array(sizes, np.float32)
 
 
 def sheet(images: np.ndarray, face_size: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 3) RGB: rows of tiles with their names."""
+    """The contact sheet.
+
+    Args:
+      images: uint8 (N, 112, 112, 3), RGB, one head for each tile of the training mix.
+      face_size: float32 (N,), normalised.
+
+    Returns:
+      uint8 (H, W, 3), RGB.
+    """
     rows = []
     for name in degrade.SEVERITY:
         tiles = [images[0]]
         for severity in range(1, 6):
             layer = degrade.at_severity(name, severity)
-            # The same seed in a row: one movement, one cover, growing.
-            worse = layer(images[:1], face_size=face_size[:1], seed=6)
-            tiles.append(np.asarray(worse)[0])
+            # All tiles of a row use the same seed, so that only the strength changes.
+            degraded = layer(images[:1], face_size=face_size[:1], seed=6)
+            tiles.append(np.asarray(degraded)[0])
         rows.append(_row(name.replace("_", " "), tiles))
     mix = degrade.training_mix()
     for seed in range(MIX_ROWS):
-        worse = mix(images, face_size=face_size, seed=seed)
-        rows.append(_row("training mix" if seed == 0 else "", list(np.asarray(worse))))
+        degraded = np.asarray(mix(images, face_size=face_size, seed=seed))
+        rows.append(_row("training mix" if seed == 0 else "", list(degraded)))
     header = np.full((HEADER, rows[0].shape[1], 3), 255, np.uint8)
     for column, text in enumerate(("clean", "1", "2", "3", "4", "5")):
         _write(header, text, LABEL + column * TILE + 4, 16)
@@ -82,23 +113,22 @@ def _write(image: np.ndarray, text: str, x: int, y: int) -> None:
     )
 
 
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
+    result = options.make_parser("python -m benchmarks.degrade_sheet", __doc__)
+    options.add_flags(result, Options)
+    return result
+
+
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--output", required=True, help="PNG to write")
-    parser.add_argument("--head_model", help="morphable head (default: the built-in)")
-    options = parser.parse_args(argv)
-    picture = sheet(*faces(SEEDS, options.head_model))
-    # Steps of four values do not show, and noise does not compress otherwise.
-    stepped = np.clip(picture.astype(int) + 2, 0, 255) // 4 * 4
-    stepped = np.where(picture == 255, 255, stepped).astype(np.uint8)
-    if not cv2.imwrite(
-        options.output, stepped[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9]
-    ):
-        raise EthosError(f"{options.output}: cannot be written")
-    print(f"Wrote {options.output}: {picture.shape[1]} x {picture.shape[0]} pixels")
+    """Runs the command."""
+    chosen = options.from_flags(Options, parser().parse_args(argv))
+    image = sheet(*faces(SEEDS, chosen.head_model))
+    # Rounding to multiples of 4 is not visible and makes noise compressible.
+    stepped = np.clip(image.astype(int) + 2, 0, 255) // 4 * 4
+    stepped = np.where(image == 255, 255, stepped).astype(np.uint8)
+    pictures.write_png(chosen.output, stepped)
     return 0
 
 

@@ -1,34 +1,67 @@
-"""The host pipeline beside its ceiling: decoding the same JPEGs and nothing else.
+"""Measures the speed of the input pipeline.
 
-    python -m benchmarks.input_speed --data_dir DATA [--split train]
+    python -m benchmarks.input_speed --data_dir DATA
 
-Rounds of all pipelines take turns, so that other work on the machine hits all alike;
-the median round counts. CPU time is what the cores spend on an image, whoever else
-waits for them: the honest figure on a busy machine.
+It is compared with decoding the same JPEG images and nothing else. All pipelines take
+turns, so that other work on the machine affects all of them, and the median of the
+rounds is reported. On a busy machine, use the CPU time per image.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import dataclasses
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
-import numpy as np
-import tensorflow as tf
 
-from ethos_data import dataset, dataset_files, records
-from ethos_data.errors import cli
+from benchmarks import measure
+from ethos_data import dataset_files, options, progress, records
+from ethos_data.errors import EthosError, cli
+from ethos_data.quiet import import_tensorflow
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 BATCH: Final = 16
 
+CEILING: Final = "decoding JPEG"
+DECODE_ALL: Final = "decoding JPEG and depth"
 
-def decode_only(paths: list[str], *, depth: bool) -> tf.data.Dataset:
-    """Reads and decodes, in parallel, and drops the pixels."""
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the benchmark. Each field is a flag."""
+
+    data_dir: str = options.required(
+        "Directory of the data set that ethos-convert wrote", metavar="DIR"
+    )
+    split: str = options.option("train", "Split of the data set")
+    image_size: int = options.option(
+        112, "Side of the network's input, in pixels", minimum=16
+    )
+    cache_dir: str | None = options.option(
+        None,
+        "Directory for decoded examples; a temporary directory if it is not given",
+        metavar="DIR",
+    )
+    rounds: int = options.option(9, "Number of rounds", minimum=1)
+    batches: int = options.option(150, "Number of batches per round", minimum=2)
+    output: str = measure.output_option("input_speed")
+
+
+def decoding(paths: list[str], *, depth: bool) -> tf.data.Dataset:
+    """A pipeline that decodes images in parallel and drops the pixels.
+
+    Args:
+      paths: Shards of the split.
+      depth: Whether to decode the depth maps too.
+    """
+    import tensorflow as tf
 
     def decode(serialized: Any) -> Any:
         example = records.parse_tensors(serialized)
@@ -45,87 +78,115 @@ def decode_only(paths: list[str], *, depth: bool) -> tf.data.Dataset:
     return ds.batch(BATCH).prefetch(tf.data.AUTOTUNE)
 
 
-def pipelines(
-    data_dir: str, split: str, image_size: int, cache_dir: str
-) -> dict[str, tf.data.Dataset]:
-    paths = dataset_files.shard_paths(data_dir, split)
+def make_pipelines(chosen: Options, cache_dir: str) -> dict[str, tf.data.Dataset]:
+    """The pipelines by name.
 
-    def load(**options: Any) -> tf.data.Dataset:
+    Args:
+      chosen: The options.
+      cache_dir: Directory for decoded examples.
+    """
+    from ethos_data import dataset
+
+    paths = dataset_files.shard_paths(chosen.data_dir, chosen.split)
+
+    def load(**details: Any) -> tf.data.Dataset:
         return dataset.load(
-            data_dir,
-            split,
-            image_size=image_size,
+            chosen.data_dir,
+            chosen.split,
+            image_size=chosen.image_size,
             batch_size=BATCH,
             training=True,
-            **options,
+            **details,
         )
 
     return {
-        "decode JPEG alone": decode_only(paths, depth=False),
-        "decode JPEG and depth": decode_only(paths, depth=True),
         "pipeline, kept in memory": load(),
-        "pipeline, kept on disk": load(cache_bytes=0, cache_dir=cache_dir),
-        "pipeline, decoding anew": load(cache_bytes=0),
+        "pipeline, kept on disk (--cache_dir)": load(
+            cache_bytes=0, cache_dir=cache_dir
+        ),
+        "pipeline, decoded in every epoch": load(cache_bytes=0),
+        CEILING: decoding(paths, depth=False),
+        DECODE_ALL: decoding(paths, depth=True),
     }
 
 
-def measure(
-    made: dict[str, tf.data.Dataset], rounds: int, batches: int
-) -> dict[str, np.ndarray]:
-    """Wall and CPU seconds an image, medians over rounds: (2,) for each pipeline."""
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in made}
-    for _ in range(rounds):
-        for name, ds in made.items():
-            # A new iterator each time: one that waits would fill its buffers on the
-            # others' time. The first batches pay for the shuffle's buffer.
-            iterator = iter(ds)
-            for _ in range(batches // 2):
-                next(iterator)
-            wall, cpu = time.perf_counter(), time.process_time()
-            for _ in range(batches):
-                next(iterator)
-            times[name].append((time.perf_counter() - wall, time.process_time() - cpu))
-            del iterator
+def time_pipelines(
+    pipelines: Mapping[str, tf.data.Dataset], rounds: int, batches: int
+) -> dict[str, dict[str, float]]:
+    """Times pipelines in turns.
+
+    Args:
+      pipelines: The pipelines by name.
+      rounds: Number of rounds.
+      batches: Number of batches per round.
+
+    Returns:
+      For each pipeline, the medians of the wall and the CPU time per image, in seconds.
+    """
+    times: dict[str, list[dict[str, float]]] = {name: [] for name in pipelines}
     count = batches * BATCH
-    return {name: np.median(spent, axis=0) / count for name, spent in times.items()}
+    with progress.bar(rounds, "rounds") as bar:
+        for _ in range(rounds):
+            for name, ds in pipelines.items():
+                # A new iterator for each round, because a waiting iterator would fill
+                # its buffers while the others are timed. The first batches fill the
+                # shuffle buffer and are not timed.
+                iterator = iter(ds)
+                for _ in range(batches // 2):
+                    next(iterator)
+                wall, cpu = time.perf_counter(), time.process_time()
+                for _ in range(batches):
+                    next(iterator)
+                times[name].append(
+                    {
+                        "wall": (time.perf_counter() - wall) / count,
+                        "cpu": (time.process_time() - cpu) / count,
+                    }
+                )
+                del iterator
+            bar.update()
+    return {name: measure.medians(rounds) for name, rounds in times.items()}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the benchmark."""
+    return measure.make_parser("input_speed", __doc__, Options)
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data_dir", required=True, help="what ethos-convert wrote")
-    parser.add_argument("--split", default="train", help="(default: %(default)s)")
-    parser.add_argument("--image_size", type=int, default=112, help="pixels")
-    parser.add_argument(
-        "--cache_dir", help="for decoded examples (default: a temporary folder)"
-    )
-    parser.add_argument("--rounds", type=int, default=9, help="(default: %(default)s)")
-    parser.add_argument("--batches", type=int, default=150, help="in a round")
-    options = parser.parse_args(argv)
-
+    """Runs the benchmark."""
+    chosen = options.from_flags(Options, parser().parse_args(argv))
+    images = dataset_files.counts(chosen.data_dir).get(chosen.split)
+    if not images:
+        raise EthosError(f"{chosen.data_dir}: no frames in split {chosen.split!r}")
+    import_tensorflow()
     cv2.setNumThreads(1)
-    cache_dir = options.cache_dir or tempfile.mkdtemp()
-    made = pipelines(options.data_dir, options.split, options.image_size, cache_dir)
-    epoch = dataset_files.counts(options.data_dir)[options.split] // BATCH + 1
-    for ds in made.values():  # fills the caches
-        for _ in ds.take(epoch):
-            pass
-    times = measure(made, options.rounds, options.batches)
-    ceiling = times["decode JPEG alone"]
-    print(
-        f"| {options.image_size} px, batch {BATCH} | images/s | of the ceiling "
-        "| CPU ms an image | of the ceiling |"
+    with tempfile.TemporaryDirectory() as temporary:
+        pipelines = make_pipelines(chosen, chosen.cache_dir or temporary)
+        for ds in pipelines.values():  # One epoch fills the caches.
+            for _ in ds.take(images // BATCH + 1):
+                pass
+        times = time_pipelines(pipelines, chosen.rounds, chosen.batches)
+    ceiling = times[CEILING]
+    rows = {
+        name: {
+            "images/s": round(1 / seconds["wall"]),
+            "% of decoding JPEG": round(100 * ceiling["wall"] / seconds["wall"]),
+            "CPU ms per image": round(1e3 * seconds["cpu"], 3),
+            "% of its CPU time": round(100 * ceiling["cpu"] / seconds["cpu"]),
+        }
+        for name, seconds in times.items()
+    }
+    measure.save(
+        "input_speed",
+        chosen,
+        what="Speed of the input pipeline compared with decoding the same JPEG images: "
+        f"{images:,} frames, {chosen.image_size} px, batches of {BATCH}, "
+        f"{chosen.rounds} rounds. The target is 80 % of decoding JPEG.",
+        figures={name: row for name, row in rows.items() if "pipeline" in name},
+        baseline={name: row for name, row in rows.items() if "pipeline" not in name},
     )
-    print("| --- | ---: | ---: | ---: | ---: |")
-    for name, (wall, cpu) in times.items():
-        print(
-            f"| {name} | {1 / wall:,.0f} | {ceiling[0] / wall:.0%} "
-            f"| {cpu * 1e3:.3f} | {ceiling[1] / cpu:.0%} |"
-        )
-    if not options.cache_dir:
-        shutil.rmtree(cache_dir)
     return 0
 
 

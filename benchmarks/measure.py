@@ -30,6 +30,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 import psutil
 
 from ethos_data import options
@@ -137,19 +138,46 @@ def save(
       figures: See `Result`.
       baseline: See `Result`.
     """
+    command = command_line(name, chosen)
+    write(chosen.output, what=what, command=command, figures=figures, baseline=baseline)
+
+
+def write(
+    path: str, *, what: str, command: str, figures: Figures, baseline: Figures
+) -> None:
+    """Writes a result with the current commit, machine and date. Prints its table.
+
+    Args:
+      path: JSON file to write.
+      what: See `Result`.
+      command: See `Result`.
+      figures: See `Result`.
+      baseline: See `Result`.
+    """
     result = Result(
         what=what,
-        command=command_line(name, chosen),
+        command=command,
         commit=commit(),
         machine=machine(),
         date=datetime.date.today().isoformat(),
-        figures=figures,
-        baseline=baseline,
+        figures=_plain(figures),
+        baseline=_plain(baseline),
     )
-    files.write(chosen.output, iter([result.to_json().encode()]))
+    files.write(path, iter([result.to_json().encode()]))
     print("\n".join(table(result)))
-    print(f"\nwrote {chosen.output}")
+    print(f"\nwrote {path}")
     print("next: python -m benchmarks.tables    # updates benchmarks/RESULTS.md")
+
+
+def _plain(figures: Figures) -> Figures:
+    """Figures with numbers of Python instead of NumPy."""
+    return {
+        row: {
+            column: value.item() if isinstance(value, np.generic) else value
+            for column, value in cells.items()
+        }
+        for row, cells in figures.items()
+    }
 
 
 def command_line(name: str, chosen: Any) -> str:

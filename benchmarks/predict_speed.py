@@ -1,30 +1,55 @@
-"""Time for one face: the exported model beside MobileNetV2 alone.
+"""Measures the time to predict one face with an exported model.
 
-    python -m benchmarks.predict_speed [MODEL_DIR]
+    python -m benchmarks.predict_speed
 
-Every network gets the same image at batch 1, turn by turn, so that other work on the
-machine disturbs all alike. The least and the median of the wall times are printed, and
-the processor time, which other work changes least.
+It is compared with MobileNetV2 without a head. All networks get the same image at batch
+size 1 and take turns, so that other work on the machine affects all of them. The
+processor time depends least on other work.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 
+from benchmarks import measure
+from ethos_data import options
 from ethos_data.errors import EthosError, cli
+from ethos_data.quiet import import_tensorflow
 from ethos_model import predict
 
-Run = Callable[[], object]
+MOBILENET: Final = "MobileNetV2 only, SavedModel (exported by Keras)"
 
 
-def mobilenet(size: int, folder: str) -> Run:
-    """Keras' MobileNetV2 without its top, exported by Keras itself."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the benchmark. Each field is a flag."""
+
+    model_dir: str | None = options.option(
+        None,
+        "Directory of an exported model; the model that is part of ETHOS if it is not "
+        "given",
+        positional=True,
+        metavar="DIR",
+    )
+    turns: int = options.option(200, "Number of timed calls", minimum=1)
+    output: str = measure.output_option("predict_speed")
+
+
+def mobilenet(size: int, directory: str) -> Callable[[], object]:
+    """MobileNetV2 without its top, exported by Keras, as a function that runs it.
+
+    Args:
+      size: Side of the input, in pixels.
+      directory: Directory for the SavedModel.
+    """
     import keras
     import tensorflow as tf
 
@@ -33,75 +58,67 @@ def mobilenet(size: int, folder: str) -> Run:
     backbone = keras.applications.MobileNetV2(
         (size, size, 3), include_top=False, weights=None
     )
-    keras.Model(image, backbone(scaled)).export(folder, verbose=False)
-    loaded = tf.saved_model.load(folder)
+    keras.Model(image, backbone(scaled)).export(directory, verbose=False)
+    loaded = tf.saved_model.load(directory)
     signature = loaded.signatures["serving_default"]
-    one = tf.zeros((1, size, size, 3), tf.uint8)
+    black = tf.zeros((1, size, size, 3), tf.uint8)
     name = next(iter(signature.structured_input_signature[1]))
 
-    def run(_loaded: object = loaded) -> object:  # the signature does not hold it
-        return signature(**{name: one})
+    # The default argument keeps the model alive, which the signature does not do.
+    def run(_loaded: object = loaded) -> object:
+        return signature(**{name: black})
 
     return run
 
 
-def measure(runs: dict[str, Run], turns: int) -> dict[str, tuple[float, float, float]]:
-    """Least and median wall time and mean processor time of a call, ms."""
-    walls: dict[str, list[float]] = {name: [] for name in runs}
-    processor = dict.fromkeys(runs, 0.0)
-    for run in runs.values():
-        for _ in range(10):
-            run()
-    for _ in range(turns):
-        for name, run in runs.items():
-            used, began = time.process_time(), time.perf_counter()
-            run()
-            walls[name].append((time.perf_counter() - began) * 1e3)
-            processor[name] += (time.process_time() - used) * 1e3
-    return {
-        name: (min(wall), float(np.median(wall)), processor[name] / turns)
-        for name, wall in walls.items()
-    }
+def parser() -> argparse.ArgumentParser:
+    """The parser of the benchmark."""
+    return measure.make_parser("predict_speed", __doc__, Options)
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model_dir", nargs="?", help="default: the one that ships")
-    parser.add_argument("--turns", type=int, default=200)
-    flags = parser.parse_args(argv)
-    folder = predict.find(flags.model_dir)
-    size = int(predict.read_card(folder)["image_size"])
+    """Runs the benchmark."""
+    chosen = options.from_flags(Options, parser().parse_args(argv))
+    directory = predict.find(chosen.model_dir)
+    size = int(predict.read_card(directory)["image_size"])
+    import_tensorflow()
     rng = np.random.default_rng(0)
     frame = rng.integers(0, 256, (240, 320, 3), dtype=np.uint8)
     image = rng.integers(0, 256, (1, size, size, 3), dtype=np.uint8)
     box = (100.0, 60.0, 190.0, 165.0)
     with tempfile.TemporaryDirectory() as scratch:
-        runs: dict[str, Run] = {
-            "MobileNetV2 alone, SavedModel": mobilenet(size, scratch)
-        }
-        for backend in ("tensorflow", "litert"):
+        calls: dict[str, Callable[[], object]] = {MOBILENET: mobilenet(size, scratch)}
+        for backend, name in {"tensorflow": "SavedModel", "litert": "LiteRT"}.items():
             try:
-                predictor = predict.FacePredictor(folder, backend=backend)
+                predictor = predict.FacePredictor(directory, backend=backend)
             except EthosError as error:
-                print(f"{backend}: left out ({error})")
+                print(f"{backend} is left out: {error}")
                 continue
-            _, network = predict.load_network(folder, backend)
-            name = {"tensorflow": "SavedModel", "litert": "LiteRT"}[backend]
-            runs[f"ETHOS, {name}"] = functools.partial(network, image)
-            runs[f"ETHOS, {name}, frame to face"] = functools.partial(
+            _, network = predict.load_network(directory, backend)
+            calls[f"ETHOS, {name}"] = functools.partial(network, image)
+            calls[f"ETHOS, {name}, from frame to face"] = functools.partial(
                 predictor.predict, frame, [box]
             )
-        found = measure(runs, flags.turns)
-    print(
-        "| ms a face, batch 1 | least | median | processor |\n| --- | --- | --- | --- |"
+        times = measure.take_turns(calls, chosen.turns, warm_up=10)
+    rows = {
+        name: {
+            "least ms": round(time.least(), 2),
+            "median ms": round(time.median(), 2),
+            "processor ms": round(time.processor_median(), 2),
+        }
+        for name, time in times.items()
+    }
+    measure.save(
+        "predict_speed",
+        chosen,
+        what=f"Time to predict one face at batch size 1 and {size} px, over "
+        f"{chosen.turns} calls in turns. The target is 8 ms.",
+        figures={name: row for name, row in rows.items() if name != MOBILENET},
+        baseline={MOBILENET: rows[MOBILENET]},
     )
-    for name, (least, median, processor) in found.items():
-        print(f"| {name} | {least:.2f} | {median:.2f} | {processor:.2f} |")
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -1,33 +1,52 @@
-"""What each part of the training step costs, on a batch that is at hand.
+"""Measures the time of the parts of a training step, on a batch in memory.
 
-    python -m benchmarks.train_speed [--batch_size 16] [--image_size 112]
+    python -m benchmarks.train_speed
 
-Steps of every kind are taken turn by turn, so that other work on the machine disturbs
-all alike. The median wall time is printed, and the processor time a core, which other
-work changes least. `ethos-train --profile_steps` adds the input of a real run.
+The steps take turns, so that other work on the machine affects all of them. The
+processor time depends least on other work. `ethos-train --profile_steps` measures a
+real run with its input.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
-import time
+import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
-import keras
 import numpy as np
-import tensorflow as tf
 
+from benchmarks import measure
+from ethos_data import options
 from ethos_data.errors import cli
-from ethos_model import network
-from ethos_model.training import inputs, loop, losses
-from ethos_model.training.config import TrainConfig
+from ethos_data.quiet import import_tensorflow
 
-Run = Callable[[], object]
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from ethos_model.training.config import TrainConfig
+
+LANDMARKS_ONLY: Final = "backbone and landmark head"
 
 
-def fake_batch(count: int, size: int) -> dict[str, tf.Tensor]:
-    """Noise of the element spec of `ethos_data.dataset.load`."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the benchmark. Each field is a flag."""
+
+    batch_size: int = options.option(16, "Number of images per step", minimum=1)
+    image_size: int = options.option(
+        112, "Side of the network's input, in pixels", minimum=32
+    )
+    turns: int = options.option(15, "Number of timed steps", minimum=1)
+    output: str = measure.output_option("train_speed")
+
+
+def random_batch(count: int, size: int) -> dict[str, tf.Tensor]:
+    """A batch of noise with the structure of `ethos_data.dataset.load`."""
+    import tensorflow as tf
+
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
     return {
@@ -39,21 +58,30 @@ def fake_batch(count: int, size: int) -> dict[str, tf.Tensor]:
     }
 
 
-def landmarks_only(config: TrainConfig, batch: dict[str, tf.Tensor]) -> Run:
-    """The step of a network without decoder, averaging, reports and degradation."""
-    whole = network.build(image_size=config.image_size)
+def landmarks_only(
+    config: TrainConfig, batch: dict[str, tf.Tensor]
+) -> Callable[[], object]:
+    """A training step without decoder, averaging, reports and degradation."""
+    import keras
+    import tensorflow as tf
+
+    from ethos_model import network
+    from ethos_model.training import losses
+
+    complete = network.build(image_size=config.image_size)
     names = ("landmarks", "uncertainty")
-    model = keras.Model(whole.input, {name: whole.output[name] for name in names})
+    outputs = {name: complete.output[name] for name in names}
+    model = keras.Model(complete.input, outputs)
     optimizer = keras.optimizers.AdamW(1e-4)
     optimizer.build(model.trainable_variables)
 
     @tf.function
     def step() -> tf.Tensor:
         with tf.GradientTape() as tape:
-            outputs = model(batch["image"], training=True)
-            points, sigma = (outputs[name] for name in names)
+            predicted = model(batch["image"], training=True)
+            landmarks, sigma = (predicted[name] for name in names)
             loss = tf.reduce_mean(
-                losses.landmark_loss("gaussian", batch["landmarks"], points, sigma)
+                losses.landmark_loss("gaussian", batch["landmarks"], landmarks, sigma)
             )
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.apply_gradients(
@@ -64,59 +92,63 @@ def landmarks_only(config: TrainConfig, batch: dict[str, tf.Tensor]) -> Run:
     return step
 
 
-def measure(runs: dict[str, Run], turns: int) -> dict[str, tuple[float, float]]:
-    """Median wall time, and mean processor time over the cores, of a call, ms."""
-    cores = os.cpu_count() or 1
-    walls: dict[str, list[float]] = {name: [] for name in runs}
-    processor = dict.fromkeys(runs, 0.0)
-    for run in runs.values():
-        for _ in range(3):
-            run()
-    for _ in range(turns):
-        for name, run in runs.items():
-            used, began = time.process_time(), time.perf_counter()
-            np.asarray(run())
-            walls[name].append((time.perf_counter() - began) * 1e3)
-            processor[name] += (time.process_time() - used) * 1e3
-    return {
-        name: (float(np.median(wall)), processor[name] / turns / cores)
-        for name, wall in walls.items()
-    }
+def parser() -> argparse.ArgumentParser:
+    """The parser of the benchmark."""
+    return measure.make_parser("train_speed", __doc__, Options)
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--batch_size", type=int, default=16)
-    parser.add_argument("--image_size", type=int, default=112)
-    parser.add_argument("--turns", type=int, default=15)
-    flags = parser.parse_args(argv)
+    """Runs the benchmark."""
+    chosen = options.from_flags(Options, parser().parse_args(argv))
+    import_tensorflow()
+    import tensorflow as tf
+
+    from ethos_model.training import inputs, loop
+    from ethos_model.training.config import TrainConfig
+
     config = TrainConfig(
-        batch_size=flags.batch_size,
-        image_size=flags.image_size,
+        batch_size=chosen.batch_size,
+        image_size=chosen.image_size,
         backbone_weights="none",
     )
-    batch = fake_batch(flags.batch_size, flags.image_size)
+    batch = random_batch(chosen.batch_size, chosen.image_size)
     strategy = tf.distribute.get_strategy()
-    bare = loop.Trainer(config, strategy, None)
+    clean = loop.Trainer(config, strategy, None)
     degraded = loop.Trainer(config, strategy, inputs.training_mix(config.mix))
-    runs = {
-        "backbone and landmark head": landmarks_only(config, batch),
-        "and decoder, averaging, reports": lambda: bare.train(batch),
-        "and degradations (the whole step)": lambda: degraded.train(batch),
+    landmarks = landmarks_only(config, batch)
+    calls: dict[str, Callable[[], object]] = {
+        LANDMARKS_ONLY: lambda: np.asarray(landmarks()),
+        "with decoder, averaging, clipping and reports": lambda: np.asarray(
+            clean.train(batch)
+        ),
+        "with degradations (the complete step)": lambda: np.asarray(
+            degraded.train(batch)
+        ),
     }
-    found = measure(runs, flags.turns)
-    first = next(iter(found.values()))[1]
-    print(
-        f"| a step of {flags.batch_size} at {flags.image_size} px | wall, ms "
-        "| processor a core, ms | of the first |\n| --- | --- | --- | --- |"
+    times = measure.take_turns(calls, chosen.turns)
+    cores = os.cpu_count() or 1
+    ratios = measure.ratios(
+        {name: time.processor_median() for name, time in times.items()}, LANDMARKS_ONLY
     )
-    for name, (wall, processor) in found.items():
-        print(f"| {name} | {wall:.0f} | {processor:.0f} | {processor / first:.2f} |")
+    rows = {
+        name: {
+            "wall ms": round(time.median()),
+            "processor ms per core": round(time.processor_median() / cores),
+            "ratio": round(ratios[name], 2),
+        }
+        for name, time in times.items()
+    }
+    measure.save(
+        "train_speed",
+        chosen,
+        what=f"Time of one training step of {chosen.batch_size} images of "
+        f"{chosen.image_size} px, medians of {chosen.turns} steps in turns.",
+        figures={name: row for name, row in rows.items() if name != LANDMARKS_ONLY},
+        baseline={LANDMARKS_ONLY: rows[LANDMARKS_ONLY]},
+    )
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -5,6 +5,7 @@ import json
 import re
 import time
 
+import numpy as np
 import pytest
 
 from benchmarks import measure
@@ -76,13 +77,13 @@ def test_command_line_contains_the_flags_that_were_changed():
 def test_save_writes_the_result_and_prints_its_table(tmp_path, capsys):
     output = tmp_path / "result.json"
     chosen = Options(path="corpus", output=str(output))
-    figures = {"ETHOS": {"frames/s": 9}}
+    figures = {"ETHOS": {"frames/s": 9, "ms": np.float64(0.5)}}
     measure.save("example", chosen, what="Speed.", figures=figures, baseline={})
     result = measure.load(output)
-    assert result.figures == figures
+    assert result.figures == {"ETHOS": {"frames/s": 9, "ms": 0.5}}
     assert re.fullmatch(r"[0-9a-f]{7,}\+?|unknown", result.commit)
     assert "cores" in result.machine
-    assert "| ETHOS | 9 |" in capsys.readouterr().out
+    assert "| ETHOS | 9 | 0.5 |" in capsys.readouterr().out
 
 
 def test_take_turns_calls_functions_alternately_and_times_them():
