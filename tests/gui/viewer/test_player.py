@@ -59,9 +59,9 @@ def test_steps_and_seeks_while_paused(player, frames, clip):
 
 
 def test_a_seek_past_the_end_shows_the_last_frame(player, frames, tmp_path):
-    whole = fakes.write_video(str(tmp_path / "whole.avi"), 60)
+    complete = fakes.write_video(str(tmp_path / "complete.avi"), 60)
     cut = tmp_path / "cut.avi"
-    data = pathlib.Path(whole).read_bytes()
+    data = pathlib.Path(complete).read_bytes()
     cut.write_bytes(data[: len(data) // 2])
     player.open(str(cut), play=False)
     wait_until(lambda: frames)

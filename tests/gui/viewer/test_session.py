@@ -43,11 +43,11 @@ def test_the_shipped_model_tracks_the_faces_of_the_sample(shipped):
     with open_video(sample.SAMPLE) as source:
         for frame in iter(source.read, None):
             replies.append(session.process(request(frame.image, frame.timestamp)))
-    assert len(replies) == sample.PEOPLE * sample.FRAMES_PER_PERSON
+    assert len(replies) == sample.NUM_PEOPLE * sample.FRAMES_PER_PERSON
     single = [reply for reply in replies if len(reply.faces) == 1]
     assert len(single) >= 0.98 * len(replies)
     # After each cut there is another person.
-    assert len({reply.faces[0].id for reply in single}) == sample.PEOPLE
+    assert len({reply.faces[0].id for reply in single}) == sample.NUM_PEOPLE
     face = single[-1].faces[0].face
     assert face.depth.shape == face.restored.shape
     assert np.isfinite(face.landmarks).all()
