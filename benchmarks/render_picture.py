@@ -1,21 +1,48 @@
 """Draws rendered people with their 68 landmarks and their true depth.
 
-python -m benchmarks.render_picture docs/heads.jpg [--head_model ict_facekit.npz]
+    python -m benchmarks.render_picture docs/images/heads.jpg
+
+Each column shows a person: the image, the image with landmarks, and the depth.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import sys
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from ethos_data import topology
+from ethos_data import options, topology
 from ethos_data.drawing import draw_landmarks
+from ethos_data.errors import cli
 from ethos_data.heads.figure import sample_figure
 from ethos_data.heads.model import HeadModel
 from ethos_data.heads.scene import render_frames, sample_scene
+from ethos_data.storage import files
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the command. Each field is a flag."""
+
+    output: str = options.required(
+        "JPEG file to write", positional=True, metavar="FILE"
+    )
+    head_model: str | None = options.option(
+        None,
+        "npz file of a morphable head; the built-in head if it is not given",
+        metavar="FILE",
+    )
+    people: int = options.option(8, "Number of people", minimum=1)
+    size: int = options.option(160, "Side of a tile, in pixels", minimum=16)
+    seed: int = options.option(
+        0,
+        "Random seed of the first person; the following people use the next seeds",
+        minimum=0,
+    )
 
 
 def _column(model: HeadModel, seed: int, size: int) -> np.ndarray:
@@ -60,35 +87,30 @@ def _column(model: HeadModel, seed: int, size: int) -> np.ndarray:
     return np.concatenate([image, drawn, depth])
 
 
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
+    result = options.make_parser("python -m benchmarks.render_picture", __doc__)
+    options.add_flags(result, Options)
+    return result
+
+
+@cli
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command and returns its exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("output", help="JPEG file to write")
-    parser.add_argument(
-        "--head_model",
-        help="npz file with a morphable head; without it, the built-in head is used",
-    )
-    parser.add_argument("--people", type=int, default=8, help="Number of people")
-    parser.add_argument(
-        "--size", type=int, default=160, help="Side of a tile, in pixels"
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        help="Random seed of the first person; the following people use the next seeds",
-    )
-    args = parser.parse_args(argv)
-    path = args.head_model
+    """Runs the command."""
+    chosen = options.from_flags(Options, parser().parse_args(argv))
+    path = chosen.head_model
     model = HeadModel.load(path) if path else HeadModel.builtin()
-    seeds = range(args.seed, args.seed + args.people)
+    seeds = range(chosen.seed, chosen.seed + chosen.people)
     picture = np.concatenate(
-        [_column(model, seed, args.size) for seed in seeds], axis=1
+        [_column(model, seed, chosen.size) for seed in seeds], axis=1
     )
-    cv2.imwrite(args.output, picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-    print(f"wrote {args.output}: {args.people} people, {picture.shape[1]} pixels wide")
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 90]
+    data = cv2.imencode(".jpg", picture[..., ::-1], quality)[1].tobytes()
+    files.write(chosen.output, iter([data]))
+    width = picture.shape[1]
+    print(f"wrote {chosen.output}: {chosen.people} people, {width} pixels wide")
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())
