@@ -57,6 +57,8 @@ class Option:
       flag: Whether the command line offers the setting. A setting without a flag can
         only be given in a configuration file or in Python.
       resumable: Whether the setting may change when a run is resumed.
+      local: Whether the value is a path that must be on this machine. `~` is replaced
+        by the home directory.
     """
 
     help: str
@@ -72,6 +74,7 @@ class Option:
     positional: bool = False
     flag: bool = True
     resumable: bool = False
+    local: bool = False
 
 
 def option(default: Any, help: str, **details: Any) -> Any:
@@ -243,15 +246,23 @@ def from_flags(
             value = getattr(namespace, name)
             many = _value_type(hint)[1]
             values[name] = tuple(value) if many and value is not None else value
-    result = cls(**{name: _without_file_scheme(v) for name, v in values.items()})
+    fields = describe(cls)
+    result = cls(
+        **{
+            name: _resolved(value, name in fields and fields[name][1].local)
+            for name, value in values.items()
+        }
+    )
     check(result)
     return result
 
 
-def _without_file_scheme(value: Any) -> Any:
+def _resolved(value: Any, local: bool) -> Any:
     """Converts `file:///...` to a path, so that every command accepts such URIs."""
     if isinstance(value, tuple):
-        return tuple(map(_without_file_scheme, value))
+        return tuple(_resolved(item, local) for item in value)
+    if isinstance(value, str) and local:
+        return files.local_path(value)
     if isinstance(value, str) and value.lower().startswith("file://"):
         return files.resolve(value)
     return value

@@ -79,6 +79,7 @@ class EvaluateOptions:
         "ETHOS if it is not given",
         group="model",
         metavar="DIR",
+        local=True,
     )
     baseline_model: str | None = options.option(
         None,
@@ -86,6 +87,7 @@ class EvaluateOptions:
         "was trained on clean images only",
         group="model",
         metavar="DIR",
+        local=True,
     )
     backend: str = options.option(
         "tensorflow",

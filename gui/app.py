@@ -36,6 +36,7 @@ class Options:
         "Directory of an exported model (default: the model of the last start, or else "
         "the shipped model)",
         metavar="DIR",
+        local=True,
     )
     detector: str = option("mtcnn", 'Face detector: "mtcnn", or a YuNet .onnx file')
 

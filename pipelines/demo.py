@@ -53,10 +53,16 @@ class DemoOptions:
     """What the demo does. Each field is a flag; its help text documents it."""
 
     output_dir: str = option(
-        "demo_output", "Directory for everything that the demo writes", group="data"
+        "demo_output",
+        "Directory for everything that the demo writes",
+        group="data",
+        local=True,
     )
     corpus_dir: str | None = option(
-        None, "Directory of npz videos (default: render a corpus)", group="data"
+        None,
+        "Directory of npz videos (default: render a corpus)",
+        group="data",
+        local=True,
     )
     video: str | None = option(
         None,

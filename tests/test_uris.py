@@ -17,6 +17,9 @@ COMMANDS = {
     "inspect": ("pipelines.inspect", [""]),
     "train": ("ethos_model.train", ["--workdir=run", "--data_dir"]),
     "evaluate": ("ethos_model.evaluate", ["--data_dir"]),
+    "evaluate model": ("ethos_model.evaluate", ["--data_dir=converted", "--model"]),
+    "synthesize": ("ethos_data.heads.synthesize", ["--out_dir"]),
+    "demo": ("pipelines.demo", ["--output_dir"]),
     "evaluate report": (
         "ethos_model.evaluate",
         ["--data_dir=converted", "--output_dir"],

@@ -37,6 +37,7 @@ class Options:
     out_dir: str = options.required(
         "Directory for the npz files; existing files of the same names are replaced",
         metavar="DIR",
+        local=True,
     )
     num_people: int = options.option(24, "Number of people", minimum=1)
     videos_per_person: int = options.option(

@@ -83,7 +83,7 @@ def local_path(path: str | os.PathLike[str]) -> str:
     """
     resolved = resolve(path)
     if not is_local(resolved):
-        raise EthosError(f"{resolved}: must be a directory or file on this machine")
+        raise EthosError(f"{resolved}: must be a path on this machine")
     return os.path.expanduser(resolved)
 
 

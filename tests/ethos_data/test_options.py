@@ -27,6 +27,7 @@ class Example:
     )
     loud: bool = options.option(False, "Print more")
     hidden: float = options.option(1.0, "Not on the command line", flag=False)
+    output: str | None = options.option(None, "Directory to write", local=True)
 
 
 def parse(*argv, config=None):
@@ -139,3 +140,12 @@ def test_converts_file_uris_to_paths(tmp_path):
     assert chosen.source == "/data"
     assert chosen.names == ("/a b", "s3://bucket/c", "d")
     assert parse("--source", "x", config=str(path)).names == ("/data/ä",)
+
+
+def test_a_local_path_must_be_on_this_machine(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/anna")
+    for output, path in (("file:///data", "/data"), ("~/run", "/home/anna/run")):
+        assert parse("--source", "x", "--output", output).output == path
+    for output in ("s3://bucket/run", "foo://run"):
+        with pytest.raises(EthosError, match=output):
+            parse("--source", "x", "--output", output)
