@@ -86,8 +86,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except tk.TclError as error:
         raise EthosError(f"no window can be opened ({error})") from None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: viewer.stop())
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows does not know the last
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, lambda *_: viewer.stop())
     viewer.run()
     return 0
 

@@ -328,7 +328,8 @@ class Controller:
         try:
             self._display.update(self.save_menu)
         finally:
-            self._after = self.root.after(POLL_MS, self._poll)
+            if not self._closed:
+                self._after = self.root.after(POLL_MS, self._poll)
 
     # Stored choices.
 
