@@ -1,8 +1,10 @@
 """Opens the viewer: a video with its facial landmarks and reconstruction.
 
-ethos-view                       # a rendered sample
-ethos-view clip.mp4
-ethos-view camera:0 --model runs/first/model
+    ethos-view                       # a rendered sample
+    ethos-view clip.mp4
+    ethos-view camera:0 --model runs/first/model
+
+F1 lists the keyboard shortcuts.
 """
 
 from __future__ import annotations
