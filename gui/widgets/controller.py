@@ -124,8 +124,6 @@ class Controller:
     ) -> Engine:
         shipped = Setup(None, detector)
         if model_dir is not None:
-            # Stored for the next start, which may be in another directory.
-            model_dir = os.path.abspath(os.path.expanduser(model_dir))
             setup, fallback = Setup(model_dir, detector), None
         elif self.settings.model:
             # The stored model may be moved, deleted or damaged since the last start.
@@ -330,8 +328,7 @@ class Controller:
         try:
             self._display.update(self.save_menu)
         finally:
-            if not self._closed:
-                self._after = self.root.after(POLL_MS, self._poll)
+            self._after = self.root.after(POLL_MS, self._poll)
 
     # Stored choices.
 

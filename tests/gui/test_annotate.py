@@ -148,7 +148,7 @@ def test_the_video_can_be_degraded_first(clip, tmp_path):
             ["CLIP", "--csv", "t.csv", "--darkness", "2"],
             "--darkness must be at most",
         ),
-        (["CLIP", "--output", "v.xyz"], "v.xyz: videos are written as"),
+        (["CLIP", "--output", "v.xyz"], "v.xyz: the suffix of a video must be"),
         (["CLIP", "--csv", "CLIP/t.csv"], "cannot be written"),
         (["CLIP", "--csv", "t.csv", "--model", "."], "not an exported ETHOS model"),
         ([".", "--csv", "t"], "no videos or images in this folder"),

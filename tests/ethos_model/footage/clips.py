@@ -70,6 +70,8 @@ def write(
     prepare: Callable[[Any], None] = lambda stream: None,
     convert: Callable[[np.ndarray], av.VideoFrame] | None = None,
     sound_seconds: float = 0.0,
+    sound_starts: float = 0.0,
+    sound_codec: str = "aac",
 ) -> str:
     """Encodes images as a video file.
 
@@ -86,7 +88,9 @@ def write(
       tick: Unit of `ticks`, in seconds.
       prepare: Called with the stream before the first frame.
       convert: Makes a video frame from an image; None converts with FFmpeg.
-      sound_seconds: Duration of a tone in the file.
+      sound_seconds: Duration of the sound in the file.
+      sound_starts: Time before which the sound is silent; then it is a tone.
+      sound_codec: Encoder of the sound in FFmpeg.
 
     Returns:
       The path.
@@ -98,7 +102,9 @@ def write(
         if tick is not None:
             stream.codec_context.time_base = tick
         prepare(stream)
-        sound = container.add_stream("aac", rate=48000) if sound_seconds else None
+        sound = None
+        if sound_seconds:
+            sound = container.add_stream(sound_codec, rate=48000, layout="stereo")
         for number, pixels in enumerate(images):
             if convert is None:
                 frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
@@ -110,16 +116,19 @@ def write(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if sound is not None:
-            _write_tone(container, sound, sound_seconds)
+            _write_tone(container, sound, sound_seconds, sound_starts)
     return path
 
 
-def _write_tone(container: Any, stream: Any, seconds: float) -> None:
+def _write_tone(container: Any, stream: Any, seconds: float, starts: float) -> None:
     times = np.arange(round(48000 * seconds)) / 48000
-    samples = (0.3 * np.sin(2 * np.pi * 440 * times)).astype(np.float32)[None]
-    frame = av.AudioFrame.from_ndarray(samples, "fltp", "mono")
+    tone = 0.3 * np.sin(2 * np.pi * 440 * times) * (times >= starts)
+    samples = np.stack([tone, tone]).astype(np.float32)
+    frame = av.AudioFrame.from_ndarray(samples, "fltp", "stereo")
     frame.sample_rate, frame.pts = 48000, 0
-    container.mux(stream.encode(frame))
+    resampler = av.AudioResampler(stream.codec_context.format, "stereo", 48000)
+    for resampled in resampler.resample(frame):
+        container.mux(stream.encode(resampled))
     container.mux(stream.encode(None))
 
 

@@ -1,0 +1,154 @@
+"""Copies the sound of a video into a file that is being written."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import av
+
+from ethos_model.footage.sources.source import Info
+
+_COPIED: Final = {
+    ".mp4": ("aac", "mp3", "opus", "flac"),
+    ".m4v": ("aac", "mp3"),
+    ".mov": ("aac", "mp3", "pcm_s16le"),
+    ".mkv": ("aac", "mp3", "opus", "vorbis", "flac", "ac3", "eac3", "pcm_s16le"),
+    ".avi": ("mp3", "ac3", "pcm_s16le"),
+}
+"""Audio codecs by FFmpeg's names that are copied unchanged into each kind of file. Web
+browsers play those for .mp4. Other sound is encoded again."""
+
+_ENCODERS: Final = {".avi": "libmp3lame"}
+_DEFAULT_ENCODER: Final = "aac"
+
+_RATES: Final = (16000, 22050, 24000, 32000, 44100, 48000)
+"""Sample rates, in Hz, that both encoders accept. Other sound becomes 48000 Hz."""
+
+_MAX_ERRORS: Final = 100
+"""Number of damaged packets after which the sound is given up."""
+
+
+class SoundCopier:
+    """Reads the sound of one file in step with the video that is written to another.
+
+    Damaged sound is left out. Errors while writing are raised.
+    """
+
+    def __init__(self, target: Any, suffix: str, source: Info) -> None:
+        """Opens the source and adds a stream to the target.
+
+        Args:
+          target: Open `av` output container, before anything is written to it.
+          suffix: Suffix of the target, such as ".mp4".
+          source: The video whose sound is copied. If it has no sound, or cannot be
+            opened, the target receives none.
+        """
+        self._target = target
+        self._encoder: Any = None
+        self._stream: Any = None
+        self._start = source.start
+        self._last_dts: int | None = None
+        self._pending: Any = None
+        self._errors = 0
+        try:
+            self._source = av.open(source.path, metadata_errors="replace")
+        except (av.FFmpegError, OSError):
+            return
+        sound = self._source.streams.best("audio")
+        if sound is None or sound.codec_context is None:
+            self._source.close()
+            return
+        self._tick = float(sound.time_base or 1)
+        if sound.codec_context.name in _COPIED[suffix]:
+            self._stream = target.add_stream_from_template(sound)
+        else:
+            self._add_encoder(suffix, sound.codec_context)
+        self._packets = self._source.demux(sound)
+
+    def _add_encoder(self, suffix: str, context: Any) -> None:
+        rate = context.sample_rate if context.sample_rate in _RATES else 48000
+        layout = "mono" if context.channels == 1 else "stereo"
+        name = _ENCODERS.get(suffix, _DEFAULT_ENCODER)
+        self._encoder = self._target.add_stream(name, rate=rate, layout=layout)
+        self._stream = self._encoder
+        codec = self._encoder.codec_context
+        self._resampler = av.AudioResampler(
+            format=codec.format, layout=codec.layout, rate=rate
+        )
+
+    def shift(self, seconds: float) -> None:
+        """Moves the following sound forward: this part of the video is left out."""
+        self._start += seconds
+
+    def write_until(self, seconds: float) -> None:
+        """Writes the sound up to a time, in seconds since the start of the target."""
+        while self._stream is not None:
+            if self._pending is None:
+                self._pending = self._next_packet()
+            packet = self._pending
+            if packet is None:
+                return
+            if packet.pts * self._tick - self._start > seconds:
+                return
+            self._pending = None
+            self._write(packet)
+
+    def _next_packet(self) -> Any:
+        """The next packet with a timestamp; None at the end."""
+        while self._errors < _MAX_ERRORS:
+            try:
+                packet = next(self._packets, None)
+            except av.FFmpegError:
+                self._errors += 1
+                continue
+            if packet is None:
+                break
+            if packet.size and packet.pts is not None and packet.dts is not None:
+                return packet
+        return None
+
+    def _write(self, packet: Any) -> None:
+        offset = round(self._start / self._tick)
+        if packet.pts < offset:
+            return  # before the first frame of the video
+        if self._encoder is not None:
+            self._encode(packet)
+            return
+        packet.pts -= offset
+        packet.dts -= offset
+        if self._last_dts is not None and packet.dts <= self._last_dts:
+            return
+        self._last_dts = packet.dts
+        packet.stream = self._stream
+        self._target.mux(packet)
+
+    def _encode(self, packet: Any) -> None:
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            self._errors += 1
+            return
+        for frame in frames:
+            if frame.pts is None:
+                continue
+            frame.pts -= round(self._start / float(frame.time_base))
+            if self._last_dts is not None and frame.pts <= self._last_dts:
+                continue
+            self._last_dts = frame.pts
+            for resampled in self._resampler.resample(frame):
+                self._target.mux(self._encoder.encode(resampled))
+
+    def finish(self, seconds: float) -> None:
+        """Writes the rest of the sound up to the end of the video, and closes."""
+        self.write_until(seconds)
+        if self._encoder is not None:
+            for frame in self._resampler.resample(None):
+                self._target.mux(self._encoder.encode(frame))
+            self._target.mux(self._encoder.encode(None))
+        self.close()
+
+    def close(self) -> None:
+        """Releases the source."""
+        if self._stream is not None:
+            self._source.close()
+            self._stream = self._encoder = None
