@@ -21,7 +21,7 @@ from ethos_data.options import option
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class ViewOptions:
     """What to open. Each field is a flag; its help text documents it."""
 
     video: str | None = option(
@@ -44,11 +44,11 @@ class Options:
 def parser() -> argparse.ArgumentParser:
     """The flags of ethos-view."""
     result = options.make_parser("ethos-view", __doc__)
-    options.add_flags(result, Options)
+    options.add_flags(result, ViewOptions)
     return result
 
 
-def check(chosen: Options) -> None:
+def check(chosen: ViewOptions) -> None:
     """Checks the paths before the window opens.
 
     Raises:
@@ -69,7 +69,7 @@ def check(chosen: Options) -> None:
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    chosen = options.from_flags(Options, parser().parse_args(argv))
+    chosen = options.from_flags(ViewOptions, parser().parse_args(argv))
     check(chosen)
     # Not at module level: the model's process imports this module too.
     try:

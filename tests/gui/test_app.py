@@ -41,7 +41,7 @@ def test_checks_paths_before_the_window_opens(
 
 def test_accepts_a_camera_and_an_existing_path(tmp_path):
     for video in ("camera:0", "0", str(tmp_path), None):
-        app.check(app.Options(video=video))
+        app.check(app.ViewOptions(video=video))
 
 
 def modules_after(statement):
