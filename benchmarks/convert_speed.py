@@ -150,8 +150,8 @@ def steps(corpus_dir: pathlib.Path, depth_method: str) -> dict[str, float]:
     clock("inflating", inflate, paths)
     videos = clock("reading in total", lambda p: npz_video.read_video(str(p)), paths)
     make_records(videos[0])  # The first call compiles.
-    made = clock("cutting and depth", make_records, videos)
-    all_records = [record for video_records in made for record in video_records]
+    per_video = clock("cutting and depth", make_records, videos)
+    all_records = [record for video_records in per_video for record in video_records]
     clock("depth (part of it)", depth_map, all_records)
     clock("JPEG", jpeg, all_records)
     clock("PNG", png, all_records)

@@ -1,16 +1,18 @@
 """The conditions under which a model is evaluated.
 
-| kind | what is done to each frame |
-| --- | --- |
-| clean | nothing |
-| source | one fixed degradation of the source frame, before the face is cut out: 4x \
-downsampled, a fifth of the light, or 15 px motion blur (lengths in source pixels) |
-| trained | a degradation of the training mix at severity 1 to 5, applied to the \
-network's input as in training |
-| unseen | a degradation that is not in the training mix at severity 1 to 5: the \
-corruptions of `corruptions`, applied to the source frame |
-| box | no degradation, but a window that is shifted and scaled as if a detector had \
-found an inaccurate face box, at severity 1 to 5 |
+The kinds of condition are:
+
+    clean     No change.
+    source    A fixed degradation of the source frame, before the face is cut out: 4x
+              downsampled, a fifth of the light, or 15 px motion blur (source pixels).
+    trained   A degradation of the training mix, at severity 1 to 5. It is applied to
+              the network's input, as in training.
+    unseen    A degradation that is not in the training mix, at severity 1 to 5, such as
+              those of `corruptions`, which are applied to the source frame.
+    box       No degradation, but a window that is shifted and scaled as if a detector
+              had found an inaccurate face box, at severity 1 to 5.
+
+Degradations of the source frame act on the stored crop, which contains every window.
 """
 
 from __future__ import annotations
