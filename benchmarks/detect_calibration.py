@@ -1,25 +1,43 @@
-"""Fits the maps from detectors' boxes to the face box (ethos_model/footage/finder.py).
+"""Fits the maps from the boxes of detectors to the face box.
 
-    python -m benchmarks.detect_calibration CORPUS_DIR [--yunet FILE.onnx]
+    python -m benchmarks.detect_calibration CORPUS_DIR --yunet FILE.onnx
 
-CORPUS_DIR holds npz videos with landmarks. Of every video the first and the last frame
-are searched; the detection that overlaps the landmarks' box most is its pair. Shift and
-scale are fitted by least squares in units of the detector's box, on the people of the
-first half of the alphabet, and judged (median IoU with the landmarks' box) on the
-others.
+The first and the last frame of every video are searched. The detection that overlaps
+most with the box of the landmarks is paired with it. Shift and scale are fitted by
+least squares, in units of the detector's box, on the people of the first half of the
+alphabet, and measured on the other people. Copy them to ethos_model/footage.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import sys
 from collections.abc import Sequence
 
 import numpy as np
 
+from benchmarks import measure
+from ethos_data import options
 from ethos_data.corpora import npz_video
+from ethos_data.corpora.video import person_id_of, video_id_of
 from ethos_data.errors import cli
 from ethos_data.topology import face_box, iou
 from ethos_model.footage import finder
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the benchmark. Each field is a flag."""
+
+    corpus_dir: str = options.required(
+        "Directory with npz videos that have landmarks", positional=True, metavar="DIR"
+    )
+    yunet: str | None = options.option(
+        None, "ONNX file of YuNet, which is fitted too", metavar="FILE"
+    )
+    max_videos: int | None = options.option(None, "Maximum number of videos", minimum=1)
+    output: str = measure.output_option("detect_calibration")
 
 
 def pairs(
@@ -27,10 +45,20 @@ def pairs(
     corpus_dir: str,
     max_videos: int | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Raw boxes (N, 4), face boxes (N, 4), whether to fit (N,), and frames searched."""
+    """Pairs of detected boxes and face boxes.
+
+    Args:
+      detector: The detector.
+      corpus_dir: Directory with npz videos.
+      max_videos: Maximum number of videos; None for all.
+
+    Returns:
+      Detected boxes (N, 4) and face boxes (N, 4) in source pixels, whether each pair is
+      used for the fit (N,), and the number of frames that were searched.
+    """
     raw, true, to_fit, frames = [], [], [], 0
     videos = npz_video.list_videos(corpus_dir)[:max_videos]
-    people = sorted({path.rsplit("/", 1)[-1].rsplit("_", 1)[0] for path in videos})
+    people = sorted({person_id_of(video_id_of(path)) for path in videos})
     fitted_on = set(people[: len(people) // 2])
     for path in videos:
         video = npz_video.read_video(path)
@@ -47,9 +75,13 @@ def pairs(
 
 
 def fit(raw: np.ndarray, true: np.ndarray) -> finder.BoxMap:
-    """Least squares of centre and size, each in units of the detector's box.
+    """Least-squares fit of centre and size, each in units of the detector's box.
 
-    With one constant for each coordinate the least-squares answer is the mean.
+    Each of them has one constant per coordinate, so the solution is the mean.
+
+    Args:
+      raw: (N, 4), detected boxes, source pixels.
+      true: (N, 4), face boxes, source pixels.
     """
     extent = raw[:, 2:] - raw[:, :2]
     shift = ((true[:, 2:] + true[:, :2]) - (raw[:, 2:] + raw[:, :2])) / 2 / extent
@@ -58,33 +90,48 @@ def fit(raw: np.ndarray, true: np.ndarray) -> finder.BoxMap:
     return finder.BoxMap(*(round(float(v), 3) for v in values))
 
 
-def run(corpus_dir: str, *, yunet: str | None, max_videos: int | None) -> None:
-    """Prints the fitted map and the overlap before and after for each detector."""
-    detectors: list[finder.MtcnnDetector | finder.YunetDetector] = []
-    if yunet is not None:
-        detectors.append(finder.YunetDetector(yunet))
-    detectors.append(finder.MtcnnDetector())
-    for detector in detectors:
-        raw, true, to_fit, frames = pairs(detector, corpus_dir, max_videos)
-        box_map = fit(raw[to_fit], true[to_fit])
-        before = iou(raw, true)[~to_fit]
-        after = iou(box_map.to_face_box(raw), true)[~to_fit]
-        print(f"{detector.name}: found {len(raw)} of {frames} faces; {box_map}")
-        for name, values in (("before", before), ("after", after)):
-            median, low = np.median(values), np.percentile(values, 5)
-            print(f"  IoU {name}: median {median:.3f}, 5th percentile {low:.3f}")
+def parser() -> argparse.ArgumentParser:
+    """The parser of the benchmark."""
+    return measure.make_parser("detect_calibration", __doc__, Options)
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("corpus_dir")
-    parser.add_argument("--yunet", help="YuNet .onnx file to fit as well")
-    parser.add_argument("--max_videos", type=int)
-    args = parser.parse_args(argv)
-    run(args.corpus_dir, yunet=args.yunet, max_videos=args.max_videos)
+    """Runs the benchmark."""
+    chosen = options.from_flags(Options, parser().parse_args(argv))
+    detectors: list[finder.MtcnnDetector | finder.YunetDetector] = []
+    if chosen.yunet is not None:
+        detectors.append(finder.YunetDetector(chosen.yunet))
+    detectors.append(finder.MtcnnDetector())
+    figures, baseline = {}, {}
+    for detector in detectors:
+        raw, true, to_fit, frames = pairs(
+            detector, chosen.corpus_dir, chosen.max_videos
+        )
+        box_map = fit(raw[to_fit], true[to_fit])
+        before = iou(raw, true)[~to_fit]
+        after = iou(box_map.to_face_box(raw), true)[~to_fit]
+        figures[detector.name] = {
+            f"found, of {frames:,}": len(raw),
+            "median IoU": round(float(np.median(after)), 2),
+            "5th percentile": round(float(np.percentile(after, 5)), 2),
+        }
+        baseline[detector.name] = {
+            "median IoU before": round(float(np.median(before)), 2),
+            "5th percentile before": round(float(np.percentile(before, 5)), 2),
+        }
+        print(f"{detector.name}: {box_map}")
+    measure.save(
+        "detect_calibration",
+        chosen,
+        what="Overlap (IoU) of detected boxes with the box of the landmarks, before "
+        "and after the fitted map. The map is fitted on half of the people and "
+        "measured on the others.",
+        figures=figures,
+        baseline=baseline,
+    )
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

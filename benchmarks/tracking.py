@@ -1,22 +1,26 @@
-"""How faithfully faces are followed: presence, doubt and jitter on given videos.
+"""Measures how reliably faces are tracked in given videos.
 
-    python -m benchmarks.tracking VIDEO ... --model MODEL_DIR [--detector FILE.onnx]
+    python -m benchmarks.tracking VIDEO ...
 
-For each video: in how many frames a face is reported, as how many different faces, and
-how many are unsure. Jitter is measured at rest: one frame (the first with a face) is
-repeated for two seconds, each time with new sensor noise of 4 levels and JPEG
-compression at quality 80. It is the mean length of the second difference of x and y
+For each video, the result contains the number of frames with a reported face, the
+number of different faces (ids) and the number of frames with an unsure face. Jitter is
+measured at rest: the first frame with a face is repeated for two seconds, each time
+with new sensor noise and JPEG compression. It is the mean second difference of x and y
 from frame to frame, in % of the face size, with and without smoothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import sys
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from benchmarks import measure
+from ethos_data import options
 from ethos_data.errors import cli
 from ethos_data.topology import face_box, face_size
 from ethos_model.footage.finder import Detection, Detector
@@ -30,8 +34,25 @@ NOISE = 4.0
 QUALITY = 80
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the benchmark. Each field is a flag."""
+
+    videos: tuple[str, ...] = options.required(
+        "Videos to track faces in", positional=True, metavar="VIDEO"
+    )
+    model: str | None = options.option(
+        None,
+        "Directory of an exported model; the model that is part of ETHOS if it is not "
+        "given",
+        metavar="DIR",
+    )
+    detector: str = options.option("mtcnn", "mtcnn, or ONNX file of YuNet")
+    output: str = measure.output_option("tracking")
+
+
 class FixedDetector:
-    """Says what it was told: the face at rest is where it is."""
+    """A detector that returns the same box for every frame."""
 
     name = "fixed"
 
@@ -43,7 +64,7 @@ class FixedDetector:
 
 
 def still_clip(frame: np.ndarray) -> list[np.ndarray]:
-    """A frame again and again, each time through a sensor and a codec of its own."""
+    """Copies of a frame, each with new sensor noise and JPEG compression."""
     clip = []
     for index in range(STILL_FRAMES):
         noise = np.random.default_rng(index).normal(0, NOISE, frame.shape)
@@ -59,19 +80,31 @@ def jitter(
     box: np.ndarray,
     smoothing: OneEuroOptions | None,
 ) -> float:
-    """Mean second difference at rest, % of the face size."""
+    """Mean second difference of the landmarks in a still clip, % of the face size."""
     detector: Detector = FixedDetector(box)
-    options = TrackerOptions(smoothing=smoothing)
-    tracker = FaceTracker(loaded.predictor, detector, options)
-    found = [tracker.update(image, i / 25) for i, image in enumerate(clip)]
-    # The first frames let the filter settle.
-    points = np.array([faces[0].face.landmarks[:, :2] for faces in found[5:] if faces])
+    tracker_options = TrackerOptions(smoothing=smoothing)
+    tracker = FaceTracker(loaded.predictor, detector, tracker_options)
+    tracked = [tracker.update(image, i / 25) for i, image in enumerate(clip)]
+    # The first frames are left out, because the filter needs them to settle.
+    points = np.array(
+        [faces[0].face.landmarks[:, :2] for faces in tracked[5:] if faces]
+    )
     second = np.linalg.norm(np.diff(points, 2, axis=0), axis=-1)
     return 100 * float(second.mean()) / float(face_size(face_box(points[0])))
 
 
-def measure(path: str, loaded: Loaded) -> str:
-    """One line of results."""
+def measure_video(
+    path: str, loaded: Loaded
+) -> tuple[str, dict[str, float], dict[str, float]]:
+    """Tracks the faces of a video.
+
+    Args:
+      path: The video.
+      loaded: Model and detector.
+
+    Returns:
+      Name of the video, and its row of the figures and of the baseline.
+    """
     tracker = FaceTracker(loaded.predictor, loaded.detector)
     frames = with_face = unsure = 0
     ids, first = set(), None
@@ -85,28 +118,47 @@ def measure(path: str, loaded: Loaded) -> str:
             ids |= {face.id for face in faces}
             if faces and first is None:
                 first = (frame.image, faces[0].box)
-    line = f"{name}: face in {with_face} of {frames} frames, {len(ids)} ids"
-    line += f", {unsure} frames unsure"
+    figures: dict[str, float] = {
+        "frames with a reported face": with_face,
+        "ids": len(ids),
+        "unsure frames": unsure,
+    }
+    baseline: dict[str, float] = {"frames": frames}
     if first is not None:
         clip = still_clip(first[0])
-        raw = jitter(loaded, clip, first[1], None)
         smooth = jitter(loaded, clip, first[1], OneEuroOptions())
-        line += f"; jitter at rest {raw:.2f} % raw, {smooth:.2f} % smoothed"
-    return line
+        raw = jitter(loaded, clip, first[1], None)
+        figures["smoothed jitter %"] = round(smooth, 2)
+        baseline["jitter without smoothing %"] = round(raw, 2)
+    return name, figures, baseline
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the benchmark."""
+    return measure.make_parser("tracking", __doc__, Options)
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("videos", nargs="+", metavar="VIDEO")
-    parser.add_argument("--model", help="folder of an exported model")
-    parser.add_argument("--detector", default="mtcnn")
-    args = parser.parse_args(argv)
-    loaded = load(Setup(args.model, args.detector))
-    for path in args.videos:
-        print(measure(path, loaded), flush=True)
+    """Runs the benchmark."""
+    chosen = options.from_flags(Options, parser().parse_args(argv))
+    loaded = load(Setup(chosen.model, chosen.detector))
+    figures, baseline = {}, {}
+    for path in chosen.videos:
+        name, figures_row, baseline_row = measure_video(path, loaded)
+        figures[name], baseline[name] = figures_row, baseline_row
+    measure.save(
+        "tracking",
+        chosen,
+        what="Tracking of faces in given videos. Jitter at rest is the mean second "
+        "difference of the landmarks in % of the face size, when one frame is repeated "
+        f"for {STILL_FRAMES} frames with new sensor noise ({NOISE:g} grey levels) and "
+        f"JPEG compression (quality {QUALITY}).",
+        figures=figures,
+        baseline=baseline,
+    )
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -1,19 +1,20 @@
-"""The whole chain on whole frames: a detector finds the face, the model its landmarks.
+"""Measures detector and model together on whole frames of a corpus.
 
-    python -m benchmarks.whole_frames --corpus_dir CORPUS --data_dir DATA --model MODEL
-        [--split test] [--detector mtcnn] [--limit 200]
+    python -m benchmarks.whole_frames --corpus_dir CORPUS --data_dir DATA
 
 `ethos-evaluate` cuts windows from the true landmarks and degrades the stored crop. This
-benchmark starts from the corpus' own frames: it degrades each as a whole, then predicts
-with the box of the true landmarks and with that of a detector which sees the degraded
-frame too. The first shows that a stored crop stands for its frame; the second is what a
-viewer gets. Frames are those of a split of the converted corpus, so that people are
-unseen; where a frame shows several faces, the detection that overlaps most counts.
+benchmark degrades whole frames of the corpus. It predicts with the box of the true
+landmarks and with that of a detector, which searches the degraded frame. The first
+column shows that the stored crop can replace its frame, the second is the accuracy of
+the viewer. The frames are those of a split of the converted corpus, so the people are
+not in the training split. If a frame shows several faces, the detection that overlaps
+most with the true face counts.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import pathlib
 import sys
 import zlib
@@ -21,95 +22,128 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ethos_data import topology
+from benchmarks import measure
+from ethos_data import options, progress, topology
 from ethos_data.corpora import npz_video
 from ethos_data.degrade import source
 from ethos_data.errors import cli
 from ethos_model import metrics
 from ethos_model.evaluation import samples
 from ethos_model.evaluation.bootstrap import mean_interval
+from ethos_model.evaluation.report.tables import label
 from ethos_model.footage import finder
 from ethos_model.predict import FacePredictor
 
 
-def found_box(
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the benchmark. Each field is a flag."""
+
+    corpus_dir: str = options.required("Directory with npz videos", metavar="DIR")
+    data_dir: str = options.required(
+        "Directory of the same corpus, converted by ethos-convert", metavar="DIR"
+    )
+    model: str | None = options.option(
+        None,
+        "Directory of an exported model; the model that is part of ETHOS if it is not "
+        "given",
+        metavar="DIR",
+    )
+    split: str = options.option("test", "Split of the data set")
+    detector: str = options.option("mtcnn", "mtcnn, or ONNX file of YuNet")
+    limit: int | None = options.option(None, "Maximum number of frames", minimum=1)
+    output: str = measure.output_option("whole_frames")
+
+
+def detected_box(
     detector: finder.Detector, frame: np.ndarray, true: np.ndarray
 ) -> np.ndarray | None:
-    """The detection that overlaps the true face box most; None below 0.3."""
-    boxes = [one.box for one in detector.detect(frame)]
-    best = max(boxes, key=lambda box: topology.iou(box, true), default=None)
-    return best if best is not None and topology.iou(best, true) > 0.3 else None
+    """The detection that overlaps most with the true face box; None below 0.3."""
+    boxes = np.array([detection.box for detection in detector.detect(frame)])
+    if not len(boxes):
+        return None
+    overlaps = topology.iou(boxes, true)
+    return boxes[overlaps.argmax()] if overlaps.max() > 0.3 else None
 
 
-def run(
-    corpus_dir: str,
-    data_dir: str,
-    model: str | None,
-    *,
-    split: str = "test",
-    detector: str = "mtcnn",
-    limit: int | None = None,
-) -> list[str]:
-    """Measures, and returns the lines of a table."""
-    paths = {pathlib.Path(p).stem: p for p in npz_video.list_videos(corpus_dir)}
-    predictor = FacePredictor(model)
-    detect = finder.make_detector(detector)
+def measure_errors(
+    chosen: Options,
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Predicts every frame with the true box and with the detected box.
+
+    Args:
+      chosen: The options.
+
+    Returns:
+      For each condition, NME_box in % with the true box and with the detected box,
+      (N, 2), NaN where no face is found; and the person in each frame.
+    """
+    paths = {pathlib.Path(p).stem: p for p in npz_video.list_videos(chosen.corpus_dir)}
+    predictor = FacePredictor(chosen.model)
+    detector = finder.make_detector(chosen.detector)
     conditions = {"clean": lambda frame, seed: frame} | source.CONDITIONS
-    errors = {name: np.zeros((0, 2)) for name in conditions}
+    errors: dict[str, list[list[float]]] = {name: [] for name in conditions}
     people = []
-    for sample in samples.read_samples(data_dir, split, limit=limit):
-        video = npz_video.read_video(paths[sample.video_id])
-        frame, true = video.frames[sample.frame], video.landmarks[sample.frame]
-        box = topology.face_box(true)
-        people.append(sample.person_id)
-        seed = zlib.crc32(f"{sample.video_id}/{sample.frame}".encode())
-        for name, degrade in conditions.items():
-            worse = degrade(frame, seed)
-            boxes = [box, found_box(detect, worse, box)]
-            row = [
-                np.nan
-                if one is None
-                else float(
-                    metrics.nme_box(predictor.predict(worse, [one])[0].landmarks, true)
-                )
-                for one in boxes
-            ]
-            errors[name] = np.vstack([errors[name], row])
-    shown = pathlib.Path(detector).stem
-    lines = [f"{'NME_box in %':<14}{'true box':>24}{shown:>26}{'found':>9}"]
-    for name, values in errors.items():
-        cells = []
-        for column in values.T:
-            low, high = mean_interval(column, people)
-            cells.append(f"{np.nanmean(column):.2f} ({low:.2f} to {high:.2f})")
-        found = 100 * np.isfinite(values[:, 1]).mean()
-        lines.append(f"{name:<14}{cells[0]:>24}{cells[1]:>26}{found:>7.1f} %")
-    lines.append(f"{len(people)} frames of {len(set(people))} people, split {split}")
-    return lines
+    total = samples.count(chosen.data_dir, chosen.split, limit=chosen.limit)
+    with progress.bar(total, "frames") as bar:
+        for sample in samples.read_samples(
+            chosen.data_dir, chosen.split, limit=chosen.limit
+        ):
+            video = npz_video.read_video(paths[sample.video_id])
+            frame, true = video.frames[sample.frame], video.landmarks[sample.frame]
+            true_box = topology.face_box(true)
+            people.append(sample.person_id)
+            seed = zlib.crc32(f"{sample.video_id}/{sample.frame}".encode())
+            for name, degrade in conditions.items():
+                degraded = degrade(frame, seed)
+                row = []
+                for box in (true_box, detected_box(detector, degraded, true_box)):
+                    nme = np.nan
+                    if box is not None:
+                        face = predictor.predict(degraded, [box])[0]
+                        nme = float(metrics.nme_box(face.landmarks, true))
+                    row.append(nme)
+                errors[name].append(row)
+            bar.update()
+    return {name: np.array(rows) for name, rows in errors.items()}, people
+
+
+def _column(
+    errors: np.ndarray, people: Sequence[str], suffix: str
+) -> dict[str, float | str]:
+    low, high = mean_interval(errors, people)
+    return {
+        f"NME_box %, {suffix} box": round(float(np.nanmean(errors)), 2),
+        f"95 % interval, {suffix} box": f"{low:.2f} to {high:.2f}",
+    }
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the benchmark."""
+    return measure.make_parser("whole_frames", __doc__, Options)
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parses the flags and prints the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    """Runs the benchmark."""
+    chosen = options.from_flags(Options, parser().parse_args(argv))
+    errors, people = measure_errors(chosen)
+    figures, baseline = {}, {}
+    for name, values in errors.items():
+        found = 100 * np.isfinite(values[:, 1]).mean()
+        figures[label(name)] = _column(values[:, 1], people, "detected") | {
+            "faces found %": round(float(found), 1)
+        }
+        baseline[label(name)] = _column(values[:, 0], people, "true")
+    measure.save(
+        "whole_frames",
+        chosen,
+        what=f"Detector and model on whole frames: {len(people)} frames of "
+        f"{len(set(people))} people, {chosen.split} split, degraded before the "
+        f"detector {pathlib.Path(chosen.detector).stem} searches them.",
+        figures=figures,
+        baseline=baseline,
     )
-    parser.add_argument("--corpus_dir", required=True, help="folder of npz videos")
-    parser.add_argument("--data_dir", required=True, help="the same corpus, converted")
-    parser.add_argument("--model", default=None, help="none = the shipped one")
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--detector", default="mtcnn", help="mtcnn or a YuNet file")
-    parser.add_argument("--limit", type=int, default=None, help="frames, at most")
-    flags = parser.parse_args(argv)
-    lines = run(
-        flags.corpus_dir,
-        flags.data_dir,
-        flags.model,
-        split=flags.split,
-        detector=flags.detector,
-        limit=flags.limit,
-    )
-    print("\n".join(lines))
     return 0
 
 
