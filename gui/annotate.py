@@ -1,304 +1,195 @@
-"""Landmarks and reconstruction over a video, without a window.
+"""Draws landmarks and reconstructions over videos, without a window.
 
-    ethos-annotate clip.mp4 --model export --output clip_faces.mp4 --csv clip.csv
+    ethos-annotate clip.mp4 --output clip_faces.mp4 --csv clip.csv
     ethos-annotate videos/ --output annotated/ --npz landmarks/ --stills stills/
+    ethos-annotate rtsp://camera.example/live --output recording.mp4
 
-Takes one video, several, a folder of videos or a text file that lists them. With more
-than one, every output is a folder that gets a file for each video, in the same folders
-below. Outputs are written aside and renamed when they are whole; a video whose outputs
-are all there is passed over, so the same command goes on where it was stopped.
+With more than one video, each output is a directory. It receives one file per video, in
+the same subdirectories as the videos.
+
+An output appears under its name when it is complete. Videos whose outputs exist are
+skipped, so the same command continues where it was stopped. Ctrl-C ends the recording
+of a camera or stream and keeps it.
+
+Exit status: 0 if all videos were annotated, 3 if all were annotated but at least one is
+damaged (the tables say what is missing), 1 if a video failed.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
-import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from ethos_data import next_step
+from ethos_data import next_step, options
 from ethos_data.errors import EthosError, cli
-from ethos_data.options import add_flags, from_flags
 from ethos_model.footage import reader
 from ethos_model.footage.smoother import OneEuroOptions
 from ethos_model.footage.tracker import FaceTracker, TrackerOptions
-from ethos_model.footage.writer import VideoRecorder
+from gui.annotation import AnnotateOptions, AnnotateResult, annotate
 from gui.degradation import VideoDegradation
-from gui.drawing import compose, export
-from gui.drawing.overlay import DRAWN, OverlayOptions
-from gui.drawing.tables import LandmarkTable, replacing_table
-from gui.jobs import Job, expand, plan_jobs
-from gui.progress import Progress
+from gui.jobs import AnnotationJob, InputOptions, OutputOptions, expand, plan_jobs
 from gui.viewer.session import Setup, load
 
-SMALLEST_HEIGHT = 480
-"""Smaller videos are enlarged to about so many lines: points would cover the face."""
+DAMAGED: Final = 3
+"""Exit status if all videos were annotated, but one of them is damaged."""
+
+GROUPS: Final = {
+    "input": "The videos.",
+    "output": "The files to write. At least one is needed.",
+    "finding faces": "",
+    "drawing": "",
+    "degradation": "Applied to each frame before its faces are found.",
+}
+"""Order and description of the groups of flags in `--help`."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
-    """How to draw and to save.
+class FindingOptions:
+    """How faces are found. Each field is a flag."""
 
-    Attributes:
-      kinds: reconstructions beside the source, of compose.RECONSTRUCTIONS; () = none.
-      overlay: what is drawn over the source.
-      scale: picture pixels per source pixel; None = by SMALLEST_HEIGHT.
-      stills_every: seconds between stills.
-      mesh_format: "ply" or "obj".
-      degradation: applied to each frame before the model.
-    """
-
-    kinds: tuple[str, ...] = ("restored", "depth")
-    overlay: OverlayOptions = dataclasses.field(default_factory=OverlayOptions)
-    scale: float | None = None
-    stills_every: float = 1.0
-    mesh_format: str = "ply"
-    degradation: VideoDegradation = dataclasses.field(default_factory=VideoDegradation)
+    model: str | None = options.option(
+        None,
+        "Directory of an exported model (default: the model shipped with ETHOS)",
+        group="finding faces",
+        metavar="DIR",
+        local=True,
+    )
+    detector: str = options.option(
+        "mtcnn", 'Face detector: "mtcnn", or a YuNet .onnx file', group="finding faces"
+    )
+    smoothing: bool = options.option(
+        True, "Smooth the landmarks over time", group="finding faces"
+    )
 
 
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What a video held.
-
-    Attributes:
-      frames: decoded.
-      with_face: frames in which a face was reported.
-      seconds: that it took.
-    """
-
-    frames: int
-    with_face: int
-    seconds: float
-
-
-def annotate(
-    job: Job,
-    tracker: FaceTracker,
-    options: Options | None = None,
-    *,
-    model_name: str = "",
-    progress: bool = True,
-) -> Result:
-    """Annotates one video; a camera until Ctrl-C.
-
-    Raises:
-      EthosError: the video cannot be read or an output not be written.
-    """
-    options = options or Options()
-    tracker.reset()
-    started = time.monotonic()
-    frames = with_face = 0
-    table = LandmarkTable(job.video, model_name)
-    with contextlib.ExitStack() as outer, contextlib.ExitStack() as stack:
-        source = stack.enter_context(reader.open_video(job.video))
-        # Begun now: hours later it would be late to learn of a place that is not there.
-        tables = [outer.enter_context(replacing_table(path)) for path in job.tables]
-        info = source.info
-        recorder = None
-        if job.output is not None:
-            recorder = stack.enter_context(VideoRecorder(job.output, info.fps))
-        stills = None
-        if job.stills is not None:
-            facts = {"video": job.video, "model": model_name}
-            stills = stack.enter_context(export.replacing_stills(job.stills, facts))
-        scale = options.scale or max(1.0, SMALLEST_HEIGHT / info.size[1])
-        bar = Progress(info.name, info.frame_count) if progress else None
-        next_still = 0.0
-        for frame in _frames(source):
-            image = options.degradation.apply(frame.image, frame.index)
-            faces = tracker.update(image, frame.timestamp)
-            frames += 1
-            with_face += bool(faces)
-            if job.tables:
-                table.add(frame.index, frame.timestamp, faces)
-            picture = None
-            is_still = stills is not None and frame.timestamp >= next_still
-            if recorder is not None or is_still:
-                picture = compose.annotated_frame(
-                    image,
-                    faces,
-                    scale=scale,
-                    options=options.overlay,
-                    kinds=options.kinds,
-                )
-            if recorder is not None and picture is not None:
-                recorder.write(picture, frame.timestamp)
-            if stills is not None and is_still and picture is not None:
-                next_still = frame.timestamp + options.stills_every
-                stem = os.path.join(stills, f"{frame.index:06d}")
-                export.save_png(f"{stem}.png", picture)
-                for face in faces:
-                    export.save_depth_png(f"{stem}_face{face.id}_depth.png", face.face)
-                    mesh = f"{stem}_face{face.id}.{options.mesh_format}"
-                    export.save_mesh(mesh, face.face, image)
-            if bar is not None:
-                bar.update(frames, with_face)
-        if bar is not None:
-            bar.close()
-        stack.close()  # a table that cannot be written takes no video with it
-        for path in tables:
-            table.write(path)
-    return Result(frames, with_face, time.monotonic() - started)
-
-
-def _frames(source: reader.Source) -> Iterator[reader.Frame]:
-    """All frames; a camera's end with Ctrl-C, and what came before is kept."""
-    hears = threading.current_thread() is threading.main_thread()  # of signals
-    if not (source.info.live and hears):
-        yield from iter(source.read, None)
-        return
-    stopped = threading.Event()
-
-    def stop(*_: object) -> None:
-        if stopped.is_set():  # it hangs
-            raise KeyboardInterrupt
-        stopped.set()
-
-    before = signal.signal(signal.SIGINT, stop)
-    print(f"{source.info.name}: Ctrl-C ends the recording", file=sys.stderr)
-    try:
-        while not stopped.is_set() and (frame := source.read()) is not None:
-            yield frame
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def run(
-    jobs: Sequence[Job],
-    make_tracker: Callable[[], FaceTracker],
-    options: Options | None = None,
-    *,
-    model_name: str = "",
-    overwrite: bool = False,
-) -> int:
-    """Works through jobs; a video that fails is named and does not stop the others.
-
-    Returns:
-      How many failed.
-    """
-    todo = [job for job in jobs if overwrite or not job.is_done]
-    if len(todo) < len(jobs):
-        print(f"{len(jobs) - len(todo)} of {len(jobs)} videos are done already")
-    failed = 0
-    tracker = make_tracker() if todo else None
-    for job in todo:
-        assert tracker is not None
-        try:
-            result = annotate(job, tracker, options, model_name=model_name)
-        except EthosError as error:
-            if len(jobs) == 1:
-                raise
-            failed += 1
-            print(f"error: {error}", file=sys.stderr)
-            continue
-        rate = result.frames / max(result.seconds, 1e-6)
-        print(
-            f"{job.video}: {result.frames} frames, {result.with_face} with a face, "
-            f"{rate:.1f} frames/s"
-        )
-        for path in job.outputs:
-            print(f"  wrote {path}")
-    if failed:
-        print(f"error: {failed} of {len(jobs)} videos failed", file=sys.stderr)
-    return failed
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnnotateFlags(
+    VideoDegradation, FindingOptions, AnnotateOptions, OutputOptions, InputOptions
+):
+    """All flags of the command."""
 
 
 def parser() -> argparse.ArgumentParser:
-    arguments = argparse.ArgumentParser(
-        prog="ethos-annotate",
-        description="Landmarks and reconstruction over a video, without a window.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    """Returns the parser of the command line."""
+    result = options.make_parser("ethos-annotate", __doc__)
+    options.add_flags(result, AnnotateFlags, groups=GROUPS)
+    return result
+
+
+def run(
+    jobs: Sequence[AnnotationJob],
+    annotate_job: Callable[[AnnotationJob], AnnotateResult],
+    *,
+    overwrite: bool = False,
+) -> int:
+    """Annotates videos one after the other. A failure does not stop the others.
+
+    Args:
+      jobs: The videos and the files to write.
+      annotate_job: Annotates one video.
+      overwrite: Whether to annotate videos again whose outputs exist.
+
+    Returns:
+      The exit status of the command.
+
+    Raises:
+      EthosError: The only video failed.
+    """
+    pending = [job for job in jobs if overwrite or not job.is_done]
+    if len(pending) < len(jobs):
+        print(f"{len(jobs) - len(pending)} of {len(jobs)} videos were annotated before")
+    failures = damaged = 0
+    for job in pending:
+        try:
+            result = annotate_job(job)
+        except EthosError as error:
+            if len(jobs) == 1:
+                raise
+            failures += 1
+            print(f"error: {error}", file=sys.stderr)
+            continue
+        _print_result(job, result)
+        damaged += result.damage is not None
+    if failures:
+        print(f"error: {failures} of {len(jobs)} videos failed", file=sys.stderr)
+        return 1
+    return DAMAGED if damaged else 0
+
+
+def _print_result(job: AnnotationJob, result: AnnotateResult) -> None:
+    rate = result.frames / max(result.seconds, 1e-6)
+    print(
+        f"{job.video}: {result.frames} frames, {result.with_face} with a face, "
+        f"{rate:.1f} frames/s"
     )
-    add = arguments.add_argument
-    add("videos", nargs="+", metavar="VIDEO", help="video, folder, or .txt list")
-    add("--model", help="folder of an exported model; without: the one that ships")
-    add("--output", help="annotated video (.mp4, .mov, .mkv, .avi), or folder")
-    add("--csv", help="landmarks as CSV: file, or folder for several videos")
-    add("--json", help="landmarks as JSON")
-    add("--npz", help="landmarks as NPZ")
-    add("--stills", help="folder for pictures, 16-bit depth and meshes")
-    add("--stills_every", type=float, default=1.0, help="seconds between stills")
-    add("--mesh_format", choices=("ply", "obj"), default="ply")
-    add("--detector", default="mtcnn", help='"mtcnn", or a YuNet .onnx file')
-    add("--no_smoothing", action="store_true", help="raw landmarks, frame by frame")
-    add(
-        "--beside",
-        nargs="*",
-        default=["restored", "depth"],
-        choices=compose.RECONSTRUCTIONS,
-        help="reconstructions beside the source; none for the source alone",
-    )
-    add(
-        "--draw",
-        nargs="*",
-        default=list(DRAWN),
-        choices=DRAWN,
-        help="what is drawn over the source; none for the source as it is",
-    )
-    add(
-        "--uncertainty",
-        choices=("color", "size", "none"),
-        default="color",
-        help="how the points show it",
-    )
-    add_flags(arguments, VideoDegradation)
-    add("--overwrite", action="store_true", help="do again what is done already")
-    return arguments
+    for path in job.outputs:
+        print(f"  wrote {path}")
+    if result.damage is not None:
+        print(f"warning: {job.video}: {result.damage}", file=sys.stderr)
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(argv)
-    tables = {"csv": args.csv, "json": args.json, "npz": args.npz}
-    if not any((args.output, args.stills, *tables.values())):
+    """Runs the command."""
+    flags = parser().parse_args(argv)
+    inputs = options.from_flags(InputOptions, flags)
+    outputs = options.from_flags(OutputOptions, flags)
+    drawing = options.from_flags(AnnotateOptions, flags)
+    finding = options.from_flags(FindingOptions, flags)
+    degradation = options.from_flags(VideoDegradation, flags)
+    if outputs.is_empty:
         raise EthosError(
-            "Nothing to write: give --output, --csv, --json, --npz, --stills"
+            "nothing to write: give --output, --csv, --json, --npz or --stills"
         )
-    degradation = from_flags(VideoDegradation, args)
-    videos = expand(args.videos, output=args.output)
-    several = len(args.videos) > 1 or [one.path for one in videos] != args.videos
-    jobs = plan_jobs(
-        videos, several=several, output=args.output, tables=tables, stills=args.stills
-    )
-    options = Options(
-        kinds=tuple(args.beside),
-        overlay=OverlayOptions(
-            **{name: name in args.draw for name in DRAWN}, uncertainty=args.uncertainty
-        ),
-        stills_every=args.stills_every,
-        mesh_format=args.mesh_format,
-        degradation=degradation,
-    )
-    if len(jobs) == 1:  # a name that is no video should not wait for TensorFlow
-        reader.open_video(jobs[0].video).close()
+    videos = expand(inputs.videos, output=outputs.output)
+    several = len(inputs.videos) > 1 or [v.path for v in videos] != [*inputs.videos]
+    jobs = plan_jobs(videos, outputs, several=several)
+    if len(jobs) == 1:
+        # A file that is not a video is reported before the model is loaded.
+        reader.open_video(jobs[0].video, fields=inputs.fields).close()
+    tracker: FaceTracker | None = None
 
-    def make_tracker() -> FaceTracker:
-        loaded = load(Setup(args.model, args.detector))
-        smoothing = None if args.no_smoothing else OneEuroOptions()
-        options = TrackerOptions(smoothing=smoothing)
-        return FaceTracker(loaded.predictor, loaded.detector, options)
+    def annotate_job(job: AnnotationJob) -> AnnotateResult:
+        nonlocal tracker
+        if tracker is None:
+            tracker = _make_tracker(finding)
+        return annotate(
+            job,
+            tracker,
+            drawing,
+            degradation=degradation,
+            fields=inputs.fields,
+            model=finding.model or "shipped",
+        )
 
-    # Stopped by a signal, no half-written file must stay: leave by the way of Ctrl-C.
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):  # the second is unknown to Windows
-            number = getattr(signal, name, None)
-            if number and signal.getsignal(number) != signal.SIG_IGN:  # as nohup does
-                signal.signal(number, signal.default_int_handler)
-    failed = run(
-        jobs,
-        make_tracker,
-        options,
-        model_name=args.model or "shipped",
-        overwrite=args.overwrite,
-    )
-    if not failed and not several:
+    _clean_up_when_terminated()
+    status = run(jobs, annotate_job, overwrite=inputs.overwrite)
+    if status != 1 and not several:
         print(next_step.line("ethos-view", jobs[0].output or jobs[0].video))
-    return 1 if failed else 0
+    return status
+
+
+def _make_tracker(finding: FindingOptions) -> FaceTracker:
+    loaded = load(Setup(finding.model, finding.detector))
+    smoothing = OneEuroOptions() if finding.smoothing else None
+    tracker_options = TrackerOptions(smoothing=smoothing)
+    return FaceTracker(loaded.predictor, loaded.detector, tracker_options)
+
+
+def _clean_up_when_terminated() -> None:
+    """Makes termination signals remove unfinished files, like Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        number = getattr(signal, name, None)
+        # `nohup` ignores SIGHUP.
+        if number and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which videos to annotate and which files to write for each: a pure plan."""
+"""Plans which videos to annotate and which files to write for each of them."""
 
 from __future__ import annotations
 
@@ -7,33 +7,113 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
+from ethos_data import options
 from ethos_data.errors import EthosError
 from ethos_model.footage import reader
 from gui.drawing.export import STILLS
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InputOptions:
+    """Which videos to annotate. Each field is a flag."""
+
+    videos: tuple[str, ...] = options.required(
+        'Video file, image, directory, text file with one path per line, "camera:0", '
+        "or URL (rtsp, http, https, tcp, udp)",
+        group="input",
+        positional=True,
+        metavar="VIDEO",
+    )
+    fields: bool = options.option(
+        False,
+        "Process both fields of each frame of interlaced video, at twice the frame "
+        "rate",
+        group="input",
+    )
+    overwrite: bool = options.option(
+        False, "Annotate videos again whose outputs exist", group="input"
+    )
+
+
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """A video that was asked for.
+class OutputOptions:
+    """Which files to write. Each field is a flag.
+
+    With more than one video, each value is a directory that receives one file (for
+    stills, one directory) per video.
+    """
+
+    output: str | None = options.option(
+        None,
+        "Annotated video (.mp4, .mov, .mkv or .avi), or directory",
+        group="output",
+        metavar="PATH",
+        local=True,
+    )
+    csv: str | None = options.option(
+        None,
+        "Landmarks as CSV: file, or directory",
+        group="output",
+        metavar="PATH",
+        local=True,
+    )
+    json: str | None = options.option(
+        None,
+        "Landmarks as JSON: file, or directory",
+        group="output",
+        metavar="PATH",
+        local=True,
+    )
+    npz: str | None = options.option(
+        None,
+        "Landmarks as NPZ: file, or directory",
+        group="output",
+        metavar="PATH",
+        local=True,
+    )
+    stills: str | None = options.option(
+        None,
+        "Directory for images of single frames with 16-bit depth maps and meshes",
+        group="output",
+        metavar="PATH",
+        local=True,
+    )
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """Path of each table of landmarks, by its suffix without the dot."""
+        tables = {"csv": self.csv, "json": self.json, "npz": self.npz}
+        return {suffix: path for suffix, path in tables.items() if path is not None}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would be written."""
+        return not (self.output or self.stills or self.tables)
+
+
+@dataclasses.dataclass(frozen=True)
+class InputVideo:
+    """A video to annotate.
 
     Attributes:
-      path: of the video, or a camera.
-      below: its path below the folder that was named; of a single one its name alone.
+      path: Path of the video, or the name of a camera or stream.
+      relative: Path below the directory that the user named. For a video that was
+        named itself: its file name.
     """
 
     path: str
-    below: str
+    relative: str
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-    """One video and what to write of it.
+class AnnotationJob:
+    """One video and the files to write for it.
 
     Attributes:
-      video: path, or camera.
-      output: annotated video.
-      tables: landmark tables, .csv, .json or .npz.
-      stills: folder for pictures, 16-bit depth and meshes.
+      video: Path of the video, or the name of a camera or stream.
+      output: Path of the annotated video; None for none.
+      tables: Paths of the tables of landmarks: .csv, .json or .npz.
+      stills: Directory of images, depth maps and meshes; None for none.
     """
 
     video: str
@@ -43,74 +123,80 @@ class Job:
 
     @property
     def files(self) -> list[str]:
+        """The files to write, without the stills."""
         return [p for p in (self.output, *self.tables) if p is not None]
 
     @property
     def outputs(self) -> list[str]:
+        """The files and directories to write."""
         return self.files + ([] if self.stills is None else [self.stills])
 
     @property
     def is_done(self) -> bool:
-        whole = list(self.files)
+        """Whether all outputs exist. Each appears only when it is complete."""
+        required = list(self.files)
         if self.stills is not None:
-            whole.append(os.path.join(self.stills, STILLS))
-        return all(os.path.exists(path) for path in whole)
+            required.append(os.path.join(self.stills, STILLS))
+        return all(os.path.exists(path) for path in required)
 
 
-def expand(specs: Sequence[str], *, output: str | None = None) -> list[Found]:
-    """Videos named one by one, by folder or in text files (one path on a line).
+def expand(specs: Sequence[str], *, output: str | None = None) -> list[InputVideo]:
+    """Finds the videos that the user named.
 
-    A folder of images counts as one video. Hidden files and folders are left out.
+    A directory stands for the videos in it and below it, except in hidden files and
+    directories. A directory of images is one video. A text file lists one video per
+    line.
 
     Args:
-      specs: as the user named them.
-      output: folder of annotated videos, whose contents are none to annotate.
+      specs: The names, as the user gave them.
+      output: Directory of annotated videos. Its contents are left out.
 
     Raises:
-      EthosError: nothing to read there.
+      EthosError: A directory or text file names no video, or the annotated videos
+        would be written among the videos.
     """
-    found: dict[str, Found] = {}
+    videos: dict[str, InputVideo] = {}
     for spec in specs:
         if os.path.isdir(spec):
-            every = _in_folder(spec, output)
+            named = _in_directory(spec, output)
         elif spec.lower().endswith(".txt") and os.path.isfile(spec):
-            every = [Found(path, os.path.basename(path)) for path in _listed(spec)]
+            named = [InputVideo(path, os.path.basename(path)) for path in _listed(spec)]
         else:
-            every = [Found(spec, os.path.basename(spec))]
-        for one in every:
-            found.setdefault(os.path.abspath(one.path), one)
-    return list(found.values())
+            named = [InputVideo(spec, os.path.basename(spec))]
+        for video in named:
+            videos.setdefault(os.path.abspath(video.path), video)
+    return list(videos.values())
 
 
-def _in_folder(folder: str, output: str | None) -> list[Found]:
-    written = os.path.realpath(output) if output else None
-    if written == os.path.realpath(folder):
+def _in_directory(directory: str, output: str | None) -> list[InputVideo]:
+    excluded = os.path.realpath(output) if output else None
+    if excluded == os.path.realpath(directory):
         raise EthosError(
-            f"{output}: annotated videos would lie among those that were not; "
-            "name another folder"
+            f"{output}: the annotated videos would be mixed with the videos; "
+            "name another directory"
         )
-    inside = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(
+    paths = []
+    for parent, directories, names in os.walk(directory):
+        directories[:] = sorted(
             name
-            for name in folders
+            for name in directories
             if not name.startswith(".")
-            and os.path.realpath(os.path.join(place, name)) != written
+            and os.path.realpath(os.path.join(parent, name)) != excluded
         )
-        inside += [
-            os.path.join(place, name)
+        paths += [
+            os.path.join(parent, name)
             for name in sorted(names)
             if name.lower().endswith(reader.VIDEO_SUFFIXES) and not name.startswith(".")
         ]
-    if inside:
-        return [Found(path, os.path.relpath(path, folder)) for path in inside]
-    if not reader.images_in(folder):
-        raise EthosError(f"{folder}: no videos or images in this folder")
-    return [Found(folder, os.path.basename(os.path.abspath(folder)))]
+    if paths:
+        return [InputVideo(path, os.path.relpath(path, directory)) for path in paths]
+    if not reader.images_in(directory):
+        raise EthosError(f"{directory}: no videos or images in this directory")
+    return [InputVideo(directory, os.path.basename(os.path.abspath(directory)))]
 
 
 def _listed(path: str) -> list[str]:
-    """Paths in a list, relative to it, so that both can be moved together."""
+    """The paths in a text file. They are relative to the directory of the file."""
     try:
         with open(path, encoding="utf-8-sig") as file:
             lines = [line.strip() for line in file]
@@ -120,97 +206,92 @@ def _listed(path: str) -> list[str]:
         raise EthosError(f"{path}: {error.strerror or error}") from None
     listed = [line for line in lines if line and not line.startswith("#")]
     if not listed:
-        raise EthosError(f"{path}: no video in this list")
-    return [os.path.join(os.path.dirname(path), line) for line in listed]
+        raise EthosError(f"{path}: this list names no video")
+    directory = os.path.dirname(path)
+    return [line if "://" in line else os.path.join(directory, line) for line in listed]
 
 
 def plan_jobs(
-    videos: Sequence[Found],
-    *,
-    several: bool,
-    output: str | None,
-    tables: dict[str, str | None],
-    stills: str | None,
-) -> list[Job]:
-    """Which files are written for which video.
+    videos: Sequence[InputVideo], outputs: OutputOptions, *, several: bool
+) -> list[AnnotationJob]:
+    """Decides which files are written for which video.
 
     Args:
-      videos: as `expand` returns them.
-      several: whether outputs are folders.
-      output: annotated video, or the folder of them.
-      tables: by suffix without dot: file or folder.
-      stills: folder, or folder of folders.
+      videos: Result of `expand`.
+      outputs: Files, or directories if `several` is true.
+      several: Whether each output is a directory.
 
     Raises:
-      EthosError: an output would replace a video, another output or a folder, or has
-        another suffix than it should.
+      EthosError: An output would replace a video, another output or a directory, or
+        its suffix does not fit its flag.
     """
     if several:
         jobs = [
-            Job(
-                one.path,
-                os.path.join(output, f"{name}.mp4") if output else None,
+            AnnotationJob(
+                video.path,
+                os.path.join(outputs.output, f"{name}.mp4") if outputs.output else None,
                 tuple(
-                    os.path.join(folder, f"{name}.{suffix}")
-                    for suffix, folder in tables.items()
-                    if folder
+                    os.path.join(directory, f"{name}.{suffix}")
+                    for suffix, directory in outputs.tables.items()
                 ),
-                os.path.join(stills, name) if stills else None,
+                os.path.join(outputs.stills, name) if outputs.stills else None,
             )
-            for one, name in zip(videos, _names(videos), strict=True)
+            for video, name in zip(videos, _names(videos), strict=True)
         ]
     else:
-        for suffix, path in tables.items():
-            if path is not None and not path.lower().endswith(f".{suffix}"):
+        for suffix, path in outputs.tables.items():
+            if not path.lower().endswith(f".{suffix}"):
                 raise EthosError(f"{path}: --{suffix} writes a file named *.{suffix}")
-        paths = tuple(path for path in tables.values() if path is not None)
-        jobs = [Job(videos[0].path, output, paths, stills)]
+        tables = tuple(outputs.tables.values())
+        jobs = [AnnotationJob(videos[0].path, outputs.output, tables, outputs.stills)]
     _check(jobs)
     return jobs
 
 
-def _names(videos: Sequence[Found]) -> list[str]:
-    """What the outputs of each video are called, below their folder, without suffix.
+def _names(videos: Sequence[InputVideo]) -> list[str]:
+    """The name of each video's outputs, without a suffix.
 
-    A video that is added later leaves the names of the others, or changes them to new
-    ones: no name ever passes to another video.
+    When videos are added later, an existing name either stays with its video or is not
+    used any more. It never passes to another video.
     """
-    names = [os.path.splitext(one.below)[0] for one in videos]
-    # a.mp4 beside a.mov: the suffix too. a.mp4 of two folders: from where they part.
-    names = _told_apart(names, [one.below for one in videos])
-    paths = [os.path.abspath(one.path) for one in videos]
+    names = [os.path.splitext(video.relative)[0] for video in videos]
+    # Beside a.mov, a.mp4 keeps its suffix. Two files a.mp4 get the names of their
+    # directories.
+    names = _distinguished(names, [video.relative for video in videos])
+    paths = [os.path.abspath(video.path) for video in videos]
     if len(set(names)) < len(names):
         top = os.path.commonpath([os.path.dirname(path) for path in paths])
-        names = _told_apart(names, [os.path.relpath(path, top) for path in paths])
+        names = _distinguished(names, [os.path.relpath(path, top) for path in paths])
     return names
 
 
-def _told_apart(names: Sequence[str], longer: Sequence[str]) -> list[str]:
+def _distinguished(names: Sequence[str], longer: Sequence[str]) -> list[str]:
+    """Replaces the names that occur more than once by longer names."""
     counts = collections.Counter(names)
     return [b if counts[a] > 1 else a for a, b in zip(names, longer, strict=True)]
 
 
-def _check(jobs: Sequence[Job]) -> None:
+def _check(jobs: Sequence[AnnotationJob]) -> None:
     sources = {os.path.realpath(job.video): job.video for job in jobs}
-    taken: dict[str, str] = {}
+    written: dict[str, str] = {}
     for job in jobs:
         for path in job.outputs:
             real = os.path.realpath(path)
             if real in sources:
-                raise EthosError(f"{path}: is the video itself; name another file")
-            if real in taken:
-                raise EthosError(f"{path}: two outputs of this name")
-            taken[real] = path
+                raise EthosError(f"{path}: this is the video itself; name another file")
+            if real in written:
+                raise EthosError(f"{path}: two outputs would have this name")
+            written[real] = path
         for path in job.files:
             if os.path.isdir(path):
-                raise EthosError(f"{path}: is a folder; name a file in it")
+                raise EthosError(f"{path}: is a directory; name a file in it")
     for job in jobs:
         if job.stills is None:
             continue
         inside = os.path.join(os.path.realpath(job.stills), "")
-        for real, path in {**sources, **taken}.items():
+        for real, path in {**sources, **written}.items():
             if real.startswith(inside):
                 raise EthosError(
-                    f"{job.stills}: the folder of stills is replaced as a whole, and "
-                    f"{path} lies in it; name another one"
+                    f"{job.stills}: this directory of stills would be replaced, and "
+                    f"{path} is in it; name another directory"
                 )

@@ -272,7 +272,7 @@ def _annotate(corpus_dir: str, options: DemoOptions) -> tuple[str, str]:
     """Annotates a video. Returns the paths of the video and of the annotated video."""
     from ethos_model.footage import finder, tracker
     from ethos_model.predict import FacePredictor
-    from gui import annotate
+    from gui import annotation, jobs
 
     video = options.video
     if video is None:
@@ -283,8 +283,9 @@ def _annotate(corpus_dir: str, options: DemoOptions) -> tuple[str, str]:
             showcase.copy_corpus_video(video, corpus_dir, options.path("data"))
     annotated = options.path("annotated.mp4")
     predictor = FacePredictor(options.path("model"))
-    result = annotate.annotate(
-        annotate.Job(video, annotated, tables=(options.path("landmarks.csv"),)),
+    tables = (options.path("landmarks.csv"),)
+    result = annotation.annotate(
+        jobs.AnnotationJob(video, annotated, tables),
         tracker.FaceTracker(predictor, finder.make_detector()),
     )
     print(f"  {result.with_face} of {result.frames} frames with a face")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from ethos_data.errors import EthosError
+from ethos_model.footage.reader import Damage
 from ethos_model.footage.tracker import TrackedFace
 from gui.drawing.export import replacing
 
@@ -66,16 +68,24 @@ class LandmarkTable:
         """
         self._rows += [(index, timestamp, _Row(face)) for face in faces]
 
-    def write(self, path: str) -> None:
-        """Writes the table to a name from `replacing_table`."""
-        writers = {".csv": self._csv, ".json": self._json, ".npz": self._npz}
-        writers[os.path.splitext(path)[1].lower()](path)
+    def write(self, path: str, damage: Damage | None = None) -> None:
+        """Writes the table to a name from `replacing_table`.
 
-    def _csv(self, path: str) -> None:
+        Args:
+          path: File to write.
+          damage: What could not be read of the video. A CSV file then starts with a
+            line that begins with "#". In JSON and NPZ files it is the entry "damage".
+        """
+        writers = {".csv": self._csv, ".json": self._json, ".npz": self._npz}
+        writers[os.path.splitext(path)[1].lower()](path, damage)
+
+    def _csv(self, path: str, damage: Damage | None) -> None:
         header = ["frame", "time_s", "face", "unsure", "score"]
         header += [f"{c}{i}" for i in range(68) for c in ("x", "y", "z", "sigma")]
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
+            if damage is not None:
+                file.write(f"# {damage}\r\n")
             writer.writerow(header)
             for index, timestamp, row in self._rows:
                 values = np.column_stack([row.landmarks, row.sigma])
@@ -85,7 +95,7 @@ class LandmarkTable:
                     + [f"{v:.3f}" for v in values.ravel()]
                 )
 
-    def _json(self, path: str) -> None:
+    def _json(self, path: str, damage: Damage | None) -> None:
         frames: dict[int, dict[str, Any]] = {}
         for index, timestamp, row in self._rows:
             frame = frames.setdefault(
@@ -104,15 +114,17 @@ class LandmarkTable:
             "video": self._video,
             "model": self._model,
             "units": "source pixels; z relative to the eyes' mean, larger = nearer",
+            "damage": None if damage is None else dataclasses.asdict(damage),
             "frames": list(frames.values()),
         }
         with open(path, "w", encoding="utf-8") as file:
             json.dump(document, file, allow_nan=True)
 
-    def _npz(self, path: str) -> None:
+    def _npz(self, path: str, damage: Damage | None) -> None:
         rows = [row for _, _, row in self._rows]
         np.savez_compressed(
             path,
+            damage=np.array("" if damage is None else str(damage)),
             frame=np.array([index for index, _, _ in self._rows], np.int64),
             time_s=np.array([time for _, time, _ in self._rows], np.float64),
             face=np.array([row.face for row in rows], np.int64),

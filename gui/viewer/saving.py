@@ -25,6 +25,9 @@ ANNOTATE: Final = (sys.executable, "-P", "-m", "gui.annotate")
 """Command of ethos-annotate. With -P, Python ignores a directory `gui` in the current
 directory."""
 
+DAMAGED: Final = 3
+"""Exit status of ethos-annotate if it finished, but the video is damaged."""
+
 STOP_SECONDS: Final = 5.0
 """Time for ethos-annotate to remove unfinished files when the viewer is closed."""
 
@@ -105,7 +108,7 @@ def annotate_flags(
     flags += ["--beside", *kinds, "--draw", *drawn]
     flags += ["--uncertainty", overlay.uncertainty]
     if not smoothing:
-        flags.append("--no_smoothing")
+        flags.append("--no-smoothing")
     return flags + degradation.flags()
 
 
@@ -200,6 +203,8 @@ class AnnotateProcess:
         status = self._process.wait()
         if status == 0:
             return f"Saved {self.path}"
+        if status == DAMAGED:
+            return f"Saved {self.path} ({self._line.removeprefix('warning: ')})"
         if self._cancelled.is_set():
             return f"Saving {self._name} was stopped."
         if self._line.startswith("error: "):

@@ -1,4 +1,4 @@
-"""ethos-annotate with the fake model: `python -m tests.gui.fake_annotate ...`."""
+"""Runs ethos-annotate with the fake model: `python -m tests.gui.fake_annotate ...`."""
 
 from gui import annotate
 from tests.gui import fakes

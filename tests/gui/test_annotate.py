@@ -1,7 +1,11 @@
+"""The command ethos-annotate and the annotation of one video."""
+
 import dataclasses
+import json
 import os
 import signal
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +13,11 @@ import pytest
 from ethos_data.errors import EthosError
 from ethos_model.footage.reader import open_video
 from ethos_model.footage.sources.images import ImageSequence, Page
-from gui import annotate, jobs
+from ethos_model.footage.tracker import FaceTracker
+from gui import annotate, annotation, jobs
+from gui.drawing import compose, tables
+from gui.viewer.session import Setup
+from tests.ethos_model.footage import clips
 from tests.gui import fakes
 
 
@@ -23,19 +31,18 @@ def clip(tmp_path):
     return fakes.write_video(str(tmp_path / "clip.avi"), 30, faceless=range(20, 30))
 
 
-def test_one_video_with_everything(clip, tmp_path, capsys):
+def test_one_video_with_all_outputs(clip, tmp_path, capsys):
     out = tmp_path / "out"
     flags = f"--output {out}/v.mp4 --csv {out}/t.csv --json {out}/t.json"
     flags += f" --npz {out}/t.npz --stills {out}/stills --stills_every 0.4"
     status = annotate.main([clip, *flags.split(), "--mesh_format", "obj"])
     assert status == 0
-    said = capsys.readouterr().out
-    assert "30 frames, 20 with a face" in said
-    assert f"wrote {out}/v.mp4" in said
-    assert "ethos-view" in said
+    printed = capsys.readouterr().out
+    assert "30 frames, 20 with a face" in printed
+    assert f"wrote {out}/v.mp4" in printed
+    assert "next: " in printed
     with np.load(out / "t.npz") as table:
         assert table["frame"].tolist() == list(range(20))
-        # The landmarks' boxes are where the faces were drawn.
         low, high = table["landmarks"].min(axis=1), table["landmarks"].max(axis=1)
         boxes = np.concatenate([low[:, :2], high[:, :2]], axis=1)
     expected = [fakes.face_box_at(index) for index in range(20)]
@@ -54,20 +61,19 @@ def test_one_video_with_everything(clip, tmp_path, capsys):
     ]
     with open_video(f"{out}/v.mp4") as source:
         assert sum(1 for _ in iter(source.read, None)) == 30
-        width, height = source.info.size
-    assert (width, height) == (720 + 240, 480)  # three times as large, and two tiles
+        # Enlarged three times, with two reconstructions beside the video.
+        assert source.info.size == (720 + 240, 480)
 
 
-def test_points_are_drawn_where_there_is_a_face_and_nowhere_else(clip, tmp_path):
-    out = str(tmp_path / "v.avi")
+def test_landmarks_are_drawn_on_the_face_only(clip, tmp_path):
+    out = str(tmp_path / "v.mp4")
     assert annotate.main([clip, "--output", out, "--beside"]) == 0
-    plain = annotate.compose.resized
     with open_video(clip) as source, open_video(out) as result:
         for index in range(30):
             before, after = source.read().image, result.read().image
-            large = plain(before, 3.0)
-            changed = np.abs(large.astype(int) - after).max(axis=-1) > 60
-            rows, columns = np.nonzero(changed[:-60])  # below it may say "no face"
+            enlarged = compose.resized(before, 3.0)
+            changed = np.abs(enlarged.astype(int) - after).max(axis=-1) > 60
+            rows, columns = np.nonzero(changed[:-60])  # "no face" is written below
             if index >= 20:
                 assert len(rows) < 20
                 continue
@@ -77,61 +83,62 @@ def test_points_are_drawn_where_there_is_a_face_and_nowhere_else(clip, tmp_path)
             assert y0 - 60 < rows.min() < rows.max() < y1 + 40
 
 
-def test_a_folder_goes_on_where_it_was_stopped(tmp_path, capsys):
-    folder, out = tmp_path / "in", tmp_path / "out"
-    (folder / "deep").mkdir(parents=True)
+def test_a_directory_continues_where_it_was_stopped(tmp_path, capsys):
+    directory, out = tmp_path / "in", tmp_path / "out"
+    (directory / "deep").mkdir(parents=True)
     for name in ("a.avi", "b.avi", "deep/a.avi"):
-        fakes.write_video(str(folder / name), 5)
-    (folder / "broken.mp4").write_text("no video")
-    flags = [str(folder), "--output", str(out), "--csv", str(out)]
+        fakes.write_video(str(directory / name), 5)
+    (directory / "broken.mp4").write_text("no video")
+    flags = [str(directory), "--output", str(out), "--csv", str(out)]
     assert annotate.main(flags) == 1
-    said = capsys.readouterr()
-    assert "broken.mp4: not a video" in said.err
-    assert "1 of 4 videos failed" in said.err
+    printed = capsys.readouterr().err
+    assert "broken.mp4: not a video" in printed
+    assert "1 of 4 videos failed" in printed
     assert sorted(os.listdir(out)) == [*("a.csv", "a.mp4", "b.csv", "b.mp4", "deep")]
     assert sorted(os.listdir(out / "deep")) == ["a.csv", "a.mp4"]
-    (folder / "broken.mp4").unlink()
+    (directory / "broken.mp4").unlink()
     (out / "b.csv").unlink()
-    # One that sorts before the others does not take their names.
-    (folder / "another").mkdir()
-    fakes.write_video(str(folder / "another/a.avi"), 5)
+    # A video that sorts before the others does not take their names.
+    (directory / "another").mkdir()
+    fakes.write_video(str(directory / "another/a.avi"), 5)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.*")}
     assert annotate.main(flags) == 0
-    assert "2 of 4 videos are done already" in capsys.readouterr().out
+    assert "2 of 4 videos were annotated before" in capsys.readouterr().out
     assert (out / "another/a.csv").exists()
     for path, time in before.items():
         assert (path.stat().st_mtime_ns != time) == path.name.startswith("b"), path
     assert annotate.main([*flags, "--overwrite"]) == 0
-    assert "done already" not in capsys.readouterr().out
+    assert "annotated before" not in capsys.readouterr().out
 
 
-def test_lists_of_videos(tmp_path):
+def test_a_text_file_lists_videos(tmp_path):
     for name in ("a.avi", "b.avi"):
         fakes.write_video(str(tmp_path / name), 3)
     listing = tmp_path / "videos.txt"
-    listing.write_text(f"# mine\na.avi\n\n{tmp_path}/b.avi\n")
-    listed = [one.path for one in jobs.expand([str(listing)])]
-    assert listed == [f"{tmp_path}/a.avi", f"{tmp_path}/b.avi"]
+    listing.write_text(f"# mine\na.avi\n\n{tmp_path}/b.avi\nrtsp://host/live\n")
+    listed = [video.path for video in jobs.expand([str(listing)])]
+    assert listed == [f"{tmp_path}/a.avi", f"{tmp_path}/b.avi", "rtsp://host/live"]
+    listing.write_text("a.avi\nb.avi\n")
     assert annotate.main([str(listing), "--npz", str(tmp_path / "out")]) == 0
     assert sorted(os.listdir(tmp_path / "out")) == ["a.npz", "b.npz"]
 
 
-def test_a_folder_of_images_is_one_video(tmp_path):
-    folder = tmp_path / "frames"
-    folder.mkdir()
+def test_a_directory_of_images_is_one_video(tmp_path):
+    directory = tmp_path / "frames"
+    directory.mkdir()
     for index in range(4):
         image = np.full((160, 240, 3), (90, 60, 40), np.uint8)
         fakes.draw_face(image, fakes.face_box_at(index))
         bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(folder / f"{index}.png"), bgr)
+        cv2.imwrite(str(directory / f"{index}.png"), bgr)
     out = str(tmp_path / "t.npz")
-    assert annotate.main([str(folder), "--npz", out]) == 0
+    assert annotate.main([str(directory), "--npz", out]) == 0
     with np.load(out) as table:
         assert table["frame"].tolist() == [0, 1, 2, 3]
 
 
-def test_the_video_can_be_degraded_first(clip, tmp_path):
-    out = str(tmp_path / "v.avi")
+def test_the_degradation_is_applied_before_the_model(clip, tmp_path):
+    out = str(tmp_path / "v.mp4")
     flags = [clip, "--output", out, "--beside", "--darkness", "0.75"]
     assert annotate.main(flags) == 0
     with open_video(clip) as source, open_video(out) as result:
@@ -143,22 +150,20 @@ def test_the_video_can_be_degraded_first(clip, tmp_path):
     ("flags", "reason"),
     [
         (["missing.mp4", "--csv", "t.csv"], "missing.mp4: no such file"),
-        (["CLIP"], "Nothing to write"),
-        (
-            ["CLIP", "--csv", "t.csv", "--darkness", "2"],
-            "--darkness must be at most",
-        ),
+        (["CLIP"], "nothing to write"),
+        (["CLIP", "--csv", "t.csv", "--darkness", "2"], "--darkness must be at most"),
         (["CLIP", "--output", "v.xyz"], "v.xyz: the suffix of a video must be"),
         (["CLIP", "--csv", "CLIP/t.csv"], "cannot be written"),
         (["CLIP", "--csv", "t.csv", "--model", "."], "not an exported ETHOS model"),
-        ([".", "--csv", "t"], "no videos or images in this folder"),
+        ([".", "--csv", "t"], "no videos or images in this directory"),
         (["CLIP", "--csv", "t.txt"], "t.txt: --csv writes a file named *.csv"),
         (["CLIP", "--json", "t.npz"], "t.npz: --json writes a file named *.json"),
-        (["CLIP", "--output", "CLIP"], "clip.avi: is the video itself"),
-        (["CLIP", "--output", "FOLDER"], "is a folder; name a file in it"),
-        (["CLIP", "--stills", "FOLDER"], "clip.avi lies in it; name another one"),
-        (["FOLDER", "--output", "FOLDER"], "name another folder"),
+        (["CLIP", "--output", "CLIP"], "clip.avi: this is the video itself"),
+        (["CLIP", "--output", "DIR"], "is a directory; name a file in it"),
+        (["CLIP", "--stills", "DIR"], "clip.avi is in it; name another directory"),
+        (["DIR", "--output", "DIR"], "name another directory"),
         (["caf\udce9.avi", "--csv", "t.csv"], "caf\\udce9.avi: no such file"),
+        (["tcp://127.0.0.1:9", "--csv", "t.csv"], "connection refused"),
     ],
 )
 def test_expected_failures_are_one_line(
@@ -167,50 +172,49 @@ def test_expected_failures_are_one_line(
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
-    places = {"CLIP": clip, "FOLDER": str(tmp_path)}
+    places = {"CLIP": clip, "DIR": str(tmp_path)}
     for word, place in places.items():
         flags = [flag.replace(word, place) for flag in flags]
     before = sorted(tmp_path.rglob("*"))
     assert annotate.main(flags) == 1
     assert sorted(tmp_path.rglob("*")) == before
-    said = capsys.readouterr().err.splitlines()
-    errors = [line for line in said if line.startswith("error: ")]
+    lines = capsys.readouterr().err.splitlines()
+    errors = [line for line in lines if line.startswith("error: ")]
     assert len(errors) == 1
     assert reason in errors[0]
     assert os.listdir(empty) == []
 
 
-def test_a_folder_that_is_none_of_stills_is_not_replaced(clip, tmp_path, capsys):
-    folder = tmp_path / "papers"
-    folder.mkdir()
-    (folder / "000000.png").write_text("a drawing of mine")
-    flags = [clip, "--stills", str(folder)]
+def test_only_directories_of_stills_are_replaced(clip, tmp_path, capsys):
+    directory = tmp_path / "papers"
+    directory.mkdir()
+    (directory / "000000.png").write_text("a drawing of mine")
+    flags = [clip, "--stills", str(directory)]
     assert annotate.main([*flags, "--overwrite"]) == 1
-    assert "papers: is not replaced, because" in capsys.readouterr().err
-    assert os.listdir(folder) == ["000000.png"]
-    (folder / "000000.png").unlink()
-    assert annotate.main(flags) == 0  # an empty one is
+    assert "papers: is not replaced" in capsys.readouterr().err
+    assert os.listdir(directory) == ["000000.png"]
+    (directory / "000000.png").unlink()
+    assert annotate.main(flags) == 0  # an empty directory is replaced
     assert annotate.main(flags) == 0
-    assert "1 of 1 videos are done already" in capsys.readouterr().out
-    (folder / "000000.png").unlink()
+    assert "1 of 1 videos were annotated before" in capsys.readouterr().out
+    (directory / "000000.png").unlink()
     assert annotate.main([*flags, "--overwrite"]) == 0
-    assert {"000000.png", "stills.json"} <= set(os.listdir(folder))
+    assert {"000000.png", "stills.json"} <= set(os.listdir(directory))
     assert sorted(os.listdir(tmp_path)) == ["clip.avi", "papers"]
 
 
 def test_names_never_pass_to_another_video(tmp_path):
     def names(*specs):
-        found = jobs.expand([str(tmp_path / spec) for spec in specs])
-        plan = {"several": True, "output": None, "stills": None}
-        every = jobs.plan_jobs(found, tables={"csv": "out"}, **plan)
+        videos = jobs.expand([str(tmp_path / spec) for spec in specs])
+        plan = jobs.plan_jobs(videos, jobs.OutputOptions(csv="out"), several=True)
         return {
-            os.path.relpath(job.video, tmp_path): job.tables[0][4:-4] for job in every
+            os.path.relpath(job.video, tmp_path): job.tables[0][4:-4] for job in plan
         }
 
     for name in ("x/a.mp4", "x/a.mov", "y/a.mp4", "y/b.avi", ".hidden/c.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
-    (tmp_path / "x/.a.1234.mp4").write_text("left by a killed run")
+    (tmp_path / "x/.a.1234.mp4").write_text("left behind by a killed run")
     assert names(".") == {
         "x/a.mp4": "x/a.mp4",
         "x/a.mov": "x/a.mov",
@@ -222,73 +226,190 @@ def test_names_never_pass_to_another_video(tmp_path):
     assert names("y/b.avi", "y/b.avi") == {"y/b.avi": "b"}
 
 
-def test_annotated_videos_are_none_to_annotate(clip, tmp_path, capsys):
+def test_annotated_videos_are_not_annotated_again(clip, tmp_path, capsys):
     flags = [str(tmp_path), "--output", str(tmp_path / "annotated")]
     assert annotate.main(flags) == 0
     assert annotate.main(flags) == 0
-    assert "1 of 1 videos are done already" in capsys.readouterr().out
+    assert "1 of 1 videos were annotated before" in capsys.readouterr().out
     assert os.listdir(tmp_path / "annotated") == ["clip.mp4"]
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (b"", "no video in this list"),
+        (b"", "this list names no video"),
         ("caf\xe9.mp4".encode("latin-1"), "not UTF-8 text"),
     ],
 )
-def test_a_list_that_lists_nothing_is_named(tmp_path, text, reason):
+def test_an_unusable_list_is_named(tmp_path, text, reason):
     listing = tmp_path / "videos.txt"
     listing.write_bytes(text)
     with pytest.raises(EthosError, match=rf"videos\.txt: .*{reason}"):
         jobs.expand([str(listing)])
 
 
-def test_a_list_may_begin_with_a_byte_order_mark(tmp_path):
+def test_a_list_may_start_with_a_byte_order_mark(tmp_path):
     listing = tmp_path / "videos.txt"
     listing.write_text("a.avi\n", encoding="utf-8-sig")
-    assert [one.path for one in jobs.expand([str(listing)])] == [f"{tmp_path}/a.avi"]
+    assert [v.path for v in jobs.expand([str(listing)])] == [f"{tmp_path}/a.avi"]
 
 
-def test_ctrl_c_ends_a_camera_and_keeps_what_came(tmp_path, monkeypatch, capsys):
+def test_ctrl_c_ends_a_recording_and_keeps_it(tmp_path, monkeypatch, capsys):
     class Camera(ImageSequence):
         def read(self):
             if self.position == 3:
-                signal.raise_signal(signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)
             return super().read()
 
     image = np.full((160, 240, 3), (40, 60, 90), np.uint8)
     fakes.draw_face(image, fakes.face_box_at(0))
     path = str(tmp_path / "frame.png")
     cv2.imwrite(path, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    camera = Camera("camera 0", [Page(path)] * 99)
+    camera = Camera("camera 0", [Page(path)] * 5000)
     camera.info = dataclasses.replace(camera.info, live=True)
-    monkeypatch.setattr(annotate.reader, "open_video", lambda spec: camera)
+    monkeypatch.setattr(annotate.reader, "open_video", lambda *_, **__: camera)
     handler = signal.getsignal(signal.SIGINT)
-    out = str(tmp_path / "t.npz")
-    assert annotate.main(["camera:0", "--npz", out]) == 0
+    out = tmp_path / "out"
+    flags = ["--npz", f"{out}/t.npz", "--output", f"{out}/v.mp4"]
+    assert annotate.main(["camera:0", *flags]) == 0
     assert signal.getsignal(signal.SIGINT) is handler
     assert "Ctrl-C ends the recording" in capsys.readouterr().err
-    with np.load(out) as table:
-        assert table["frame"].tolist() == [0, 1, 2, 3]
+    with np.load(out / "t.npz") as table:
+        count = len(table["frame"])
+        assert 4 <= count < 5000
+    assert len(clips.read_all(f"{out}/v.mp4")) == count
 
 
-def test_what_is_drawn_can_be_chosen(clip, tmp_path):
-    out = str(tmp_path / "v.avi")
+def test_an_interrupted_annotation_leaves_no_outputs(clip, tmp_path, monkeypatch):
+    class Interrupting(fakes.FakePredictor):
+        def predict(self, *arguments):
+            if self.calls == 6:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().predict(*arguments)
+
+    def load(setup):
+        return dataclasses.replace(fakes.load(setup), predictor=Interrupting())
+
+    monkeypatch.setattr(annotate, "load", load)
+    out = tmp_path / "out"
+    flags = f"--output {out}/v.mp4 --csv {out}/t.csv --stills {out}/s".split()
+    assert annotate.main([clip, *flags]) == 130
+    assert os.listdir(out) == []
+
+
+def test_the_drawing_can_be_left_out(clip, tmp_path):
+    out = str(tmp_path / "v.mp4")
     assert annotate.main([clip, "--output", out, "--beside", "--draw"]) == 0
     with open_video(clip) as source, open_video(out) as result:
-        large = annotate.compose.resized(source.read().image, 3.0)
-        assert np.abs(large.astype(int) - result.read().image).mean() < 3
+        enlarged = compose.resized(source.read().image, 3.0)
+        assert np.abs(enlarged.astype(int) - result.read().image).mean() < 3
 
 
-def test_a_table_that_cannot_be_written_takes_no_video_with_it(
+def test_the_video_is_kept_if_a_table_cannot_be_written(
     clip, tmp_path, monkeypatch, capsys
 ):
-    def full(*args):
+    def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(annotate.LandmarkTable, "_csv", full)
-    flags = ["--output", str(tmp_path / "v.avi"), "--csv", str(tmp_path / "t.csv")]
+    monkeypatch.setattr(tables.LandmarkTable, "_csv", fail)
+    flags = ["--output", str(tmp_path / "v.mp4"), "--csv", str(tmp_path / "t.csv")]
     assert annotate.main([clip, *flags]) == 1
     assert "t.csv: cannot be written (No space left" in capsys.readouterr().err
-    assert sorted(os.listdir(tmp_path)) == ["clip.avi", "v.avi"]
+    assert sorted(os.listdir(tmp_path)) == ["clip.avi", "v.mp4"]
+
+
+def face_clip(path, **options):
+    """A video of 30 frames whose face moves to the right."""
+    images = []
+    for index in range(30):
+        image = np.full((160, 240, 3), (40, 60, 90), np.uint8)
+        fakes.draw_face(image, fakes.face_box_at(index))
+        images.append(image)
+    return clips.write(str(path), images, **options)
+
+
+def test_timestamps_and_sound_of_the_video_are_kept(tmp_path):
+    ticks = np.cumsum([0, *np.random.default_rng(0).integers(10, 90, 29)]).tolist()
+    video = face_clip(
+        tmp_path / "v.mp4",
+        ticks=ticks,
+        tick=clips.fractions.Fraction(1, 1000),
+        sound_seconds=1.0,
+    )
+    out = str(tmp_path / "annotated.mp4")
+    table = str(tmp_path / "t.npz")
+    assert annotate.main([video, "--output", out, "--npz", table]) == 0
+    times = [frame.timestamp for frame in clips.read_all(out)]
+    np.testing.assert_allclose(times, np.array(ticks) / 1000, atol=1e-4)
+    with np.load(table) as columns:
+        np.testing.assert_allclose(columns["time_s"], times, atol=1e-4)
+    with av.open(out) as container:
+        assert container.streams.audio[0].codec_context.name == "aac"
+
+
+def test_damage_is_reported_in_the_tables_and_by_the_exit_status(tmp_path, capsys):
+    path = tmp_path / "v.avi"
+    face_clip(path, codec="mjpeg", pixel_format="yuvj420p")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    out = tmp_path / "out"
+    flags = f"--output {out}/v.mp4 --csv {out}/t.csv --json {out}/t.json".split()
+    assert annotate.main([str(path), *flags]) == annotate.DAMAGED == 3
+    warnings = [
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if line.startswith("warning: ")
+    ]
+    assert len(warnings) == 1
+    assert "v.avi: damaged: " in warnings[0]
+    first, header = (out / "t.csv").read_text().splitlines()[:2]
+    assert first.startswith("# damaged: ")
+    assert header.startswith("frame,time_s")
+    damage = json.loads((out / "t.json").read_text())["damage"]
+    assert damage["missing_seconds"] > 0.3
+    assert damage["frames"] < 20
+    intact = face_clip(tmp_path / "intact.mp4")
+    assert annotate.main([intact, "--json", f"{out}/intact.json"]) == 0
+    assert json.loads((out / "intact.json").read_text())["damage"] is None
+
+
+def test_several_runs_give_the_same_files(clip, tmp_path):
+    contents = []
+    for number in range(2):
+        out = tmp_path / str(number)
+        flags = f"--output {out}/v.mp4 --csv {out}/t.csv --stills {out}/s".split()
+        assert annotate.main([clip, *flags, "--noise", "20"]) == 0
+        files = sorted(path for path in out.rglob("*") if path.is_file())
+        contents.append({str(f.relative_to(out)): f.read_bytes() for f in files})
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize("beside", [(), ("restored", "depth")])
+def test_two_passes_improve_the_tracks_before_drawing(clip, tmp_path, beside):
+    loaded = fakes.load(Setup())
+    tracker = FaceTracker(loaded.predictor, loaded.detector)
+    seen = []
+
+    def refine(tracks):
+        seen.append(tracks)
+        # Frames 20 to 29 have no face. The face of frame 19 is put into frame 20.
+        filled = dataclasses.replace(tracks[20], faces=tracks[19].faces)
+        return [*tracks[:20], filled, *tracks[21:]]
+
+    job = jobs.AnnotationJob(clip, str(tmp_path / "v.mp4"), (str(tmp_path / "t.npz"),))
+    result = annotation.annotate(
+        job,
+        tracker,
+        annotation.AnnotateOptions(beside=beside),
+        refine=refine,
+        predictor=loaded.predictor,
+        show_progress=False,
+    )
+    assert (result.frames, result.with_face) == (30, 21)
+    (tracks,) = seen
+    assert [entry.index for entry in tracks] == list(range(30))
+    assert tracks[5].faces[0].face.depth.size == 0  # images are not kept in memory
+    with np.load(tmp_path / "t.npz") as table:
+        assert table["frame"].tolist() == list(range(21))
+        np.testing.assert_array_equal(table["landmarks"][20], table["landmarks"][19])
+    assert len(clips.read_all(str(tmp_path / "v.mp4"))) == 30

@@ -1,0 +1,138 @@
+"""The files that are written for one annotated video."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from types import TracebackType
+
+import numpy as np
+
+from ethos_model.footage.reader import Damage, Frame, Info
+from ethos_model.footage.tracker import TrackedFace
+from ethos_model.footage.writer import VideoRecorder
+from gui.drawing import export
+from gui.drawing.tables import LandmarkTable, replacing_table
+from gui.jobs import AnnotationJob
+
+
+class Outputs:
+    """The annotated video, the stills and the tables of one job.
+
+    Example:
+      with Outputs(job, source.info, model="mine") as outputs:
+          outputs.write(frame, faces, picture, is_still=False)
+          outputs.finish(source.damage)
+    """
+
+    def __init__(
+        self,
+        job: AnnotationJob,
+        info: Info,
+        *,
+        model: str = "",
+        mesh_format: str = "ply",
+    ) -> None:
+        """Prepares the outputs; entering the context opens them.
+
+        Args:
+          job: The files to write.
+          info: Properties of the video.
+          model: Name of the model, for the tables and stills.
+          mesh_format: "ply" or "obj".
+        """
+        self._job, self._info = job, info
+        self._model, self._mesh_format = model, mesh_format
+        self._table = LandmarkTable(job.video, model)
+        self._table_paths: list[str] = []
+        self._recorder: VideoRecorder | None = None
+        self._stills: str | None = None
+
+    def __enter__(self) -> Outputs:
+        # All outputs are opened before the first frame: a place that cannot be written
+        # is reported now and not after hours.
+        with contextlib.ExitStack() as stack:
+            self._table_paths = [
+                stack.enter_context(replacing_table(path)) for path in self._job.tables
+            ]
+            self._pictures = stack.enter_context(contextlib.ExitStack())
+            if self._job.output is not None:
+                has_sound = not self._info.live and os.path.isfile(self._info.path)
+                recorder = VideoRecorder(
+                    self._job.output,
+                    self._info.fps,
+                    sound_of=self._info if has_sound else None,
+                )
+                self._recorder = self._pictures.enter_context(recorder)
+            if self._job.stills is not None:
+                facts = {"video": self._job.video, "model": self._model}
+                stills = export.replacing_stills(self._job.stills, facts)
+                self._stills = self._pictures.enter_context(stills)
+            self._stack = stack.pop_all()
+        return self
+
+    @property
+    def has_video(self) -> bool:
+        """Whether each frame needs a picture."""
+        return self._recorder is not None
+
+    @property
+    def has_stills(self) -> bool:
+        """Whether some frames need a picture and the reconstructions of the faces."""
+        return self._stills is not None
+
+    def write(
+        self,
+        frame: Frame,
+        faces: Sequence[TrackedFace],
+        picture: np.ndarray | None,
+        *,
+        is_still: bool,
+    ) -> None:
+        """Takes the next frame.
+
+        Args:
+          frame: The frame as the model received it.
+          faces: The faces in it.
+          picture: uint8 (H, W, 3) RGB, the annotated frame, if it is needed.
+          is_still: Whether to save the frame as a still.
+
+        Raises:
+          EthosError: An output cannot be written.
+        """
+        if self._table_paths:
+            self._table.add(frame.index, frame.timestamp, faces)
+        if picture is None:
+            return
+        if self._recorder is not None:
+            self._recorder.write(picture, frame.timestamp)
+        if self._stills is not None and is_still:
+            stem = os.path.join(self._stills, f"{frame.index:06d}")
+            export.save_png(f"{stem}.png", picture)
+            for face in faces:
+                export.save_depth_png(f"{stem}_face{face.id}_depth.png", face.face)
+                mesh = f"{stem}_face{face.id}.{self._mesh_format}"
+                export.save_mesh(mesh, face.face, frame.image)
+
+    def finish(self, damage: Damage | None) -> None:
+        """Completes the outputs after the last frame.
+
+        Args:
+          damage: What could not be read of the video, for the tables.
+
+        Raises:
+          EthosError: An output cannot be written. If it is a table, the video and the
+            stills are kept.
+        """
+        self._pictures.close()
+        for path in self._table_paths:
+            self._table.write(path, damage)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return self._stack.__exit__(kind, error, trace)
