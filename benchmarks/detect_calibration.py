@@ -21,7 +21,7 @@ from benchmarks import measure
 from ethos_data import options
 from ethos_data.corpora import npz_video
 from ethos_data.corpora.video import person_id_of, video_id_of
-from ethos_data.errors import cli
+from ethos_data.errors import EthosError, cli
 from ethos_data.topology import face_box, iou
 from ethos_model.footage import finder
 
@@ -59,6 +59,8 @@ def pairs(
     raw, true, to_fit, frames = [], [], [], 0
     videos = npz_video.list_videos(corpus_dir)[:max_videos]
     people = sorted({person_id_of(video_id_of(path)) for path in videos})
+    if len(people) < 2:
+        raise EthosError(f"{corpus_dir}: the videos must show at least two people")
     fitted_on = set(people[: len(people) // 2])
     for path in videos:
         video = npz_video.read_video(path)
