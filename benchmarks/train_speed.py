@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     batch = random_batch(chosen.batch_size, chosen.image_size)
     strategy = tf.distribute.get_strategy()
     clean = loop.Trainer(config, strategy, None)
-    degraded = loop.Trainer(config, strategy, inputs.training_mix(config.mix))
+    degraded = loop.Trainer(config, strategy, inputs.training_mix())
     landmarks = landmarks_only(config, batch)
     calls: dict[str, Callable[[], object]] = {
         LANDMARKS_ONLY: lambda: np.asarray(landmarks()),

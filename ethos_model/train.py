@@ -1,17 +1,17 @@
-"""ethos-train: trains the network on a converted corpus.
+"""Trains the network on a data set that ethos-convert wrote.
 
     ethos-train --data_dir data --workdir runs/first
 
-The same command again resumes after the last finished epoch (or the step at which
-Ctrl-C stopped it). With TF_CONFIG in the environment of several machines the same
-command trains on all of them together; several GPUs of one machine are used by
-themselves. The run's workdir holds
+The same command again resumes the run after its last epoch, or at the step at which
+Ctrl-C or SIGTERM stopped it. Several GPUs of a machine are used automatically. Several
+machines train together if each runs this command with its TF_CONFIG. The directory of
+the run contains
 
-    run.json       the configuration: ethos-train --config run.json repeats the run
-    history.csv    one line an epoch, training and validation
-    last.npz       the checkpoint that a resumed run continues from
+    run.json       the configuration; ethos-train --config run.json repeats the run
+    history.csv    one line for each epoch, for training and validation
+    last.npz       the checkpoint from which the run is resumed
     best.npz       the epoch with the lowest validation error
-    pictures/      predictions on validation faces as training goes
+    pictures/      predictions on validation faces
 """
 
 from __future__ import annotations
@@ -20,29 +20,30 @@ import argparse
 import dataclasses
 import math
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from ethos_data import next_step
-from ethos_data.errors import cli
+from ethos_data import dataset_files, next_step, options
+from ethos_data.errors import INTERRUPTED, cli
 from ethos_data.quiet import import_tensorflow
-from ethos_model.training import checkpoint
-from ethos_model.training import config as configuration
-from ethos_model.training import progress as following
+from ethos_model.training import checkpoint, cluster, flags, preflight, progress
 from ethos_model.training.config import TrainConfig
+from ethos_model.training.stopping import Stopper, Terminated, end_process
 
 
 @dataclasses.dataclass(frozen=True)
 class FitResult:
-    """What a run ended with.
+    """The result of a run.
 
     Attributes:
-      history: one row an epoch, as in history.csv.
-      best: path of the best checkpoint.
-      best_nme: its validation error: mean of clean and degraded NME_box, %.
-      seconds: wall time of this call.
+      history: One row for each epoch, as in history.csv.
+      best: Path of the best checkpoint.
+      best_nme: Validation error of the best checkpoint, the mean of NME_box on clean
+        and on degraded images in %. NaN without validation.
+      seconds: Duration of this call.
     """
 
     history: list[dict[str, float]]
@@ -54,82 +55,168 @@ class FitResult:
 def fit(
     config: TrainConfig,
     *,
-    progress: following.Progress | None = None,
+    report: progress.Progress | None = None,
     degradation: Any = None,
 ) -> FitResult:
-    """Trains, or resumes, a run.
+    """Trains a run, or resumes it.
+
+    Example:
+      result = fit(TrainConfig(data_dir="data", workdir="runs/first", epochs=10))
+      print(result.best_nme)
 
     Args:
-      config: the run; `config.workdir` is created.
-      progress: is told of each step and epoch; None for Keras' progress bar.
-      degradation: images float32 (N, S, S, 3) in 0..255, face_size (N,), seed (2,)
-        to images; None for the library's training mix. Unused unless config.degrade.
+      config: The run. The directory `config.workdir` is created.
+      report: Receives the progress; None shows Keras' progress bar.
+      degradation: Function that degrades the training images, see `loop.Degradation`;
+        None for the degradations of ETHOS. It is not used if `config.degrade` is off.
 
     Raises:
-      EthosError: what a user can mend: data, weights, disk, a diverged loss.
-      KeyboardInterrupt: after the state was saved.
+      EthosError: A problem that the user can correct: data, weights, disk space or a
+        diverged loss.
+      KeyboardInterrupt: SIGINT or SIGTERM arrived. The state was saved.
     """
-    import_tensorflow()
-    from ethos_data import dataset_files
-    from ethos_model.training import inputs, loop
-    from ethos_model.training import run as runs
+    with Stopper() as stopper:
+        report = report or progress.ProgressBar()
+        return _fit(config, report, degradation, cluster.read(), stopper)
 
+
+def _fit(
+    config: TrainConfig,
+    report: progress.Progress,
+    degradation: Any,
+    workers: cluster.Cluster,
+    stopper: Stopper,
+) -> FitResult:
+    """See `fit`."""
     began = time.monotonic()
-    config.validate()
-    strategy = inputs.strategy()
+    data, meta = preflight.check(config, workers)
+    if meta and len(meta["history"]) >= config.epochs and not config.profile_steps:
+        return _finished(config, meta, report, workers)
+    if len(workers.addresses) > 1:
+        cluster.connect(workers, config.connect_timeout)
+    import_tensorflow()
+    from ethos_model.training import inputs, loop
+    from ethos_model.training.run import Run
+
+    message = f"the other workers did not answer within {config.connect_timeout:g} s"
+    with stopper.time_limit(config.connect_timeout, message):
+        strategy = inputs.strategy(workers)
+    if len(workers.addresses) > 1:
+        stopper.set_handlers()
     inputs.check_devices(config, strategy)
     if config.deterministic:
         inputs.be_deterministic()
-    data = inputs.describe(config)  # before anything that takes time
-    _seed(config)
+    _set_seed(config)
     if config.degrade and degradation is None:
-        degradation = inputs.training_mix(config.mix)
+        degradation = inputs.training_mix()
     trainer = loop.Trainer(config, strategy, degradation if config.degrade else None)
-    run = runs.Run(config, trainer, data, progress or following.ProgressBar())
-    places = [place for place in (config.data_dir, config.extra_data_dir) if place]
-    with dataset_files.locate_damage(*places):
+    run = Run(config, trainer, data, report, workers=workers, stopper=stopper)
+    with dataset_files.locate_damage(*_data_dirs(config)):
         run.start()
         if config.profile_steps:
             from ethos_model.training import profiling
 
-            times = profiling.measure(config, trainer, config.profile_steps)
-            print(profiling.report(times))
+            profile = profiling.measure(config, trainer, config.profile_steps)
+            print(profiling.table(profile))
             return FitResult([], "", math.nan, time.monotonic() - began)
-        with runs.between_steps(run):
+        with stopper.deferred(run):
             run.train()
-    seconds = time.monotonic() - began
-    return FitResult(run.history, run.path(checkpoint.BEST), run.best_nme, seconds)
+    return _result(config, run.history, run.best_nme, time.monotonic() - began)
 
 
-def _seed(config: TrainConfig) -> None:
+def _finished(
+    config: TrainConfig,
+    meta: dict[str, Any],
+    report: progress.Progress,
+    workers: cluster.Cluster,
+) -> FitResult:
+    """The result of a run whose last checkpoint is that of its last epoch."""
+    history = meta["history"]
+    report.message(
+        f"{config.workdir} is finished: {len(history)} of {config.epochs} epochs. A "
+        "larger --epochs continues it"
+    )
+    if workers.is_chief:  # the process may have been killed before it wrote the file
+        progress.write_history(os.path.join(config.workdir, "history.csv"), history)
+    best_nme = meta["best_nme"]
+    return _result(config, history, math.inf if best_nme is None else best_nme, 0.0)
+
+
+def _result(
+    config: TrainConfig,
+    history: list[dict[str, float]],
+    best_nme: float,
+    seconds: float,
+) -> FitResult:
+    best = os.path.join(config.workdir, checkpoint.BEST)
+    nme = best_nme if math.isfinite(best_nme) else math.nan
+    return FitResult(history, best, nme, seconds)
+
+
+def _data_dirs(config: TrainConfig) -> list[str]:
+    return [path for path in (config.data_dir, config.extra_data_dir) if path]
+
+
+def _set_seed(config: TrainConfig) -> None:
     import keras
 
-    keras.utils.set_random_seed(config.seed)  # initial weights
+    keras.utils.set_random_seed(config.seed)  # for the initial weights
     policy = "mixed_float16" if config.mixed_precision else "float32"
     keras.mixed_precision.set_dtype_policy(policy)
 
 
+def parser() -> argparse.ArgumentParser:
+    """The parser of ethos-train."""
+    names = ", ".join(f"--{name}" for name in flags.resumable())
+    parser = options.make_parser(
+        "ethos-train",
+        __doc__,
+        epilog=f"When a run is resumed, only these settings may change: {names}.",
+    )
+    flags.add_flags(parser)
+    return parser
+
+
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command. Returns its exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    configuration.add_flags(parser)
-    config = configuration.from_flags(parser.parse_args(argv))
-    # TensorFlow's own lines would hide the progress; TF_CPP_MIN_LOG_LEVEL=0 has them.
+    """Runs the command and returns its exit status."""
+    config = flags.from_flags(parser().parse_args(argv))
+    # TensorFlow's messages would hide the progress. TF_CPP_MIN_LOG_LEVEL=0 shows them.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    result = fit(config)
-    if config.profile_steps:
-        return 0
+    workers = cluster.read()
+    has_peers = len(workers.addresses) > 1
+    try:
+        with Stopper(force=True) as stopper:
+            result = _fit(config, progress.ProgressBar(), None, workers, stopper)
+    except KeyboardInterrupt as error:
+        is_terminated = isinstance(error, Terminated)
+        print("terminated" if is_terminated else "interrupted", file=sys.stderr)
+        status = 128 + signal.SIGTERM if is_terminated else INTERRUPTED
+        if has_peers:  # TensorFlow would wait for the other workers
+            end_process(status)
+        return status
+    if has_peers:
+        # Everything is saved. A signal while TensorFlow waits for the other workers
+        # ends the process at once.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if not config.profile_steps:
+        _print_result(config, result)
+    return 0
+
+
+def _print_result(config: TrainConfig, result: FitResult) -> None:
+    error = ""
+    if math.isfinite(result.best_nme):
+        error = (
+            f"; best validation NME_box {result.best_nme:.2f} % "
+            "(mean of clean and degraded)"
+        )
     print(
-        f"trained {len(result.history)} epochs in {result.seconds:.0f} s; best "
-        f"validation NME_box {result.best_nme:.2f} % (mean of clean and degraded)\n"
+        f"trained {len(result.history)} epochs in {result.seconds:.0f} s{error}\n"
         f"wrote {result.best}, {os.path.join(config.workdir, 'history.csv')}"
     )
     output = next_step.unused_path("model", result.best)
     print(next_step.line("ethos-export", workdir=config.workdir, output=output))
-    return 0
 
 
 if __name__ == "__main__":

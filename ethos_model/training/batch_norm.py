@@ -1,8 +1,4 @@
-"""Batch norm as part of the kernels before it, and taken out of them again.
-
-Folded, it costs nothing when a model is used. Training needs it whole: `unfold`
-measures it on images, and the function stays what it was.
-"""
+"""Batch normalisation of the network: folded into the kernels, or measured again."""
 
 from __future__ import annotations
 
@@ -11,115 +7,84 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import layers
 
 
-def norms(model: keras.Model) -> list[Any]:
-    """Every batch norm layer, those of networks within it too."""
-    found = []
+def batch_norm_layers(model: keras.Model) -> list[Any]:
+    """All batch normalisation layers of a model and of the models inside it."""
+    norms = []
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            found += norms(layer)
+            norms += batch_norm_layers(layer)
         elif isinstance(layer, layers.BatchNormalization):
-            found.append(layer)
-    return found
+            norms.append(layer)
+    return norms
 
 
 def fold(model: keras.Model) -> None:
-    """Multiplies what batch norm multiplies by into the convolution before it.
+    """Multiplies the factor of each batch norm into the convolution before it.
 
-    The function stays the same. What is left of batch norm is a factor, 1 wherever a
-    convolution could take it, and a summand.
+    The function of the model stays the same. Afterwards a batch norm only adds a bias.
+    It also multiplies by a factor if its input is a sum of several convolutions.
 
     Args:
-      model: of `network.build`.
+      model: Network from `network.build`. It is changed in place.
     """
-    for layer in norms(model):
-        deviation = np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
-        scale = layer.gamma.numpy() / deviation
-        layer.beta.assign(layer.beta.numpy() - layer.moving_mean.numpy() * scale)
-        layer.moving_mean.assign(np.zeros_like(scale))
-        layer.moving_variance.assign(np.full_like(scale, 1 - layer.epsilon))
-        kernel = _kernel(layer)
+    for norm in batch_norm_layers(model):
+        deviation = np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
+        scale = norm.gamma.numpy() / deviation
+        norm.beta.assign(norm.beta.numpy() - norm.moving_mean.numpy() * scale)
+        norm.moving_mean.assign(np.zeros_like(scale))
+        norm.moving_variance.assign(np.full_like(scale, 1 - norm.epsilon))
+        kernel = _kernel_before(norm)
         if kernel is None:
-            layer.gamma.assign(scale)
+            norm.gamma.assign(scale)
         else:
-            _multiply(kernel, scale)
-            layer.gamma.assign(np.ones_like(scale))
+            _multiply_channels(kernel, scale)
+            norm.gamma.assign(np.ones_like(scale))
 
 
-def normalize_kernels(model: keras.Model, images: Iterable[Any]) -> None:
-    """Gives kernels the size that makes variances one; the function stays.
+def measure(model: keras.Model, images: Iterable[Any]) -> None:
+    """Replaces the moving statistics by those of some images.
 
-    A step of an optimizer then moves all of them alike. Runs whose kernels were sized
-    on the same images can be averaged.
-
-    Args:
-      model: of `network.build`, folded.
-      images: batches (N, S, S, 3), uint8 or float32 in 0 to 255.
-    """
-    for layer, _, variance in _moments(model, images):
-        kernel = _kernel(layer)
-        if kernel is not None:
-            size = np.sqrt(variance + layer.epsilon)
-            _multiply(kernel, 1 / size)
-            layer.moving_mean.assign(layer.moving_mean.numpy() / size)
-            layer.gamma.assign(layer.gamma.numpy() * size)
-
-
-def unfold(model: keras.Model, images: Iterable[Any]) -> None:
-    """Gives batch norm the statistics of what goes into it; the function stays.
+    An average of the weights of several networks needs this: the statistics of its
+    features are not the average of their statistics (Izmailov et al., "Averaging
+    weights leads to wider optima", UAI 2018, section 3.2).
 
     Args:
-      model: of `network.build`.
-      images: batches (N, S, S, 3), uint8 or float32 in 0 to 255.
+      model: Network from `network.build`. It is changed in place.
+      images: Batches (N, S, S, 3), uint8 or float32 in [0, 255].
     """
-    for layer, mean, variance in _moments(model, images):
-        old = np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
-        gain = layer.gamma.numpy() / old
-        summand = layer.beta.numpy() - gain * layer.moving_mean.numpy()
-        layer.moving_mean.assign(mean)
-        layer.moving_variance.assign(variance)
-        layer.gamma.assign(gain * np.sqrt(variance + layer.epsilon))
-        layer.beta.assign(summand + gain * mean)
+    norms = batch_norm_layers(model)
+    for norm in norms:
+        for statistic in (norm.moving_mean, norm.moving_variance):
+            statistic.assign(np.zeros(statistic.shape, np.float32))
+    count = 0
+    for batch in images:
+        model(batch, training=True)
+        count += 1
+    for norm in norms:
+        # The statistics started at zero: this is the weight that they have gathered.
+        weight = 1 - norm.momentum**count
+        for statistic in (norm.moving_mean, norm.moving_variance):
+            statistic.assign(statistic.numpy() / weight)
 
 
-def _moments(
-    model: keras.Model, images: Iterable[Any]
-) -> list[tuple[Any, np.ndarray, np.ndarray]]:
-    """Every batch norm with mean and variance (C,) of what goes into it."""
-    backbone = model.get_layer("backbone")
-    inner = norms(backbone)
-    outer = [layer for layer in norms(model) if layer not in inner]
-    # What goes into the backbone's layers is a tensor of its own graph.
-    probe = keras.Model(backbone.input, [layer.input for layer in inner])
-    scaled = model.get_layer("scale").output
-    tensors = [*probe(scaled), *(layer.input for layer in outer)]
-    moments = [ops.moments(ops.cast(t, "float32"), axes=(0, 1, 2)) for t in tensors]
-    measure = keras.Model(model.input, moments)
-    batches = [measure(batch, training=False) for batch in images]
-    found = []
-    for index, layer in enumerate((*inner, *outer)):
-        means, variances = (
-            np.stack([ops.convert_to_numpy(batch[index][k]) for batch in batches])
-            for k in (0, 1)
-        )
-        variance = variances.mean(axis=0) + means.var(axis=0)
-        found.append((layer, means.mean(axis=0), variance))
-    return found
+def _kernel_before(norm: Any) -> Any:
+    """Kernel of the convolution whose output a batch norm receives.
 
-
-def _kernel(norm: Any) -> Any:
-    """That of the convolution before batch norm, the channels last: (K, K, I, C), or
-    (K, K, C, 1) of a depthwise one. None if a sum of several is what goes in."""
+    Returns:
+      A variable with the output channels last: (K, K, I, C), or (K, K, C, 1) of a
+      depthwise convolution. None if the input is a sum of several convolutions.
+    """
     before = norm.input._keras_history.operation
     if isinstance(before, layers.Conv2D | layers.DepthwiseConv2D):
         return before.kernel
     return None
 
 
-def _multiply(kernel: Any, factor: np.ndarray) -> None:
-    """Multiplies each channel of a kernel, factor (C,)."""
+def _multiply_channels(kernel: Any, factor: np.ndarray) -> None:
+    """Multiplies each output channel of a kernel by its factor (C,)."""
     values = kernel.numpy()
     scaled = values.reshape(-1, len(factor)) * factor
     kernel.assign(scaled.reshape(values.shape))

@@ -1,101 +1,153 @@
-"""Checkpoints: one npz file that holds all of a run, replaced as a whole or not at all.
+"""Checkpoints: one npz file that contains a run, or that is not there.
 
-A checkpoint is every variable by name and a JSON text (configuration, position in the
-data, history so far). It is written beside and renamed, so that a killed job or a full
-disk leaves the one before untouched, and read without pickle.
+A checkpoint holds every variable under its name and a JSON text: the configuration, the
+position in the data and the history. It is written to a temporary file and renamed, so
+a killed process or a full disk leaves the previous checkpoint unchanged. It is read
+without pickle.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from ethos_data.errors import EthosError
+from ethos_data.storage import files
 
-_META: Final = "meta.json"  # no variable is called so: theirs begin with their group
+_META: Final = "meta.json"  # the names of all arrays start with a group and a slash
 
 LAST: Final = "last.npz"
+"""Name of the checkpoint that a resumed run continues from."""
+
 BEST: Final = "best.npz"
+"""Name of the checkpoint of the epoch with the lowest validation error."""
+
+Values = Mapping[str, np.ndarray]
+"""Values of variables by name, for example "Conv1/kernel"."""
 
 
-def write(
-    path: str, groups: Mapping[str, list[np.ndarray]], meta: dict[str, Any]
-) -> None:
-    """Writes a checkpoint; an earlier one of this name stays until this is whole.
+def values(variables: Iterable[Any]) -> dict[str, np.ndarray]:
+    """Values of Keras variables by name.
 
     Args:
-      path: ends in .npz.
-      groups: variables in their model's order, by group, for instance "weights".
-      meta: what JSON can hold.
+      variables: Keras variables with different names.
+    """
+    variables = list(variables)
+    by_name = {variable.path: variable.numpy() for variable in variables}
+    if len(by_name) != len(variables):
+        raise ValueError("The names of the variables must differ")
+    return by_name
+
+
+def write(path: str, groups: Mapping[str, Values], meta: dict[str, Any]) -> None:
+    """Writes a checkpoint. The previous one stays until the new one is complete.
+
+    Args:
+      path: File to write, with the suffix .npz.
+      groups: Values of variables by group, for example "weights", and name.
+      meta: Anything that JSON can represent.
 
     Raises:
-      EthosError: the disk is full or not writable; nothing has changed then.
+      EthosError: The file cannot be written. The previous checkpoint is unchanged.
     """
     arrays = {
-        f"{group}/{index:04d}": np.asarray(value)
-        for group, values in groups.items()
-        for index, value in enumerate(values)
+        f"{group}/{name}": np.asarray(value)
+        for group, named in groups.items()
+        for name, value in named.items()
     }
     arrays[_META] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    partial = f"{path}.partial"  # one of a killed run is written over
     try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(partial, "wb") as file:
+        with files.replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
     except OSError as error:
-        kept = "the one before it is kept" if os.path.exists(path) else "none was there"
-        reason = error.strerror or error
-        raise EthosError(f"{path}: checkpoint not written: {reason}; {kept}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            os.remove(partial)
+        state = "is unchanged" if os.path.exists(path) else "does not exist"
+        raise EthosError(
+            f"{path}: the checkpoint cannot be written: {error.strerror or error}. "
+            f"The previous checkpoint {state}"
+        ) from None
 
 
-def read(path: str) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]]:
-    """Reads what `write` wrote: the groups and the meta.
+def read(path: str) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
+    """Reads a checkpoint.
+
+    Args:
+      path: File that `write` wrote.
+
+    Returns:
+      The values of the variables by group and name, and the meta data.
 
     Raises:
-      EthosError: not a checkpoint, or a damaged one.
+      EthosError: The file is missing, damaged or not a checkpoint.
     """
-    groups: dict[str, list[np.ndarray]] = {}
+    groups: dict[str, dict[str, np.ndarray]] = {}
     try:
-        if os.path.exists(path) and not zipfile.is_zipfile(path):
-            raise ValueError("it is no whole npz file")
-        with np.load(path, allow_pickle=False) as file:
-            meta = json.loads(file[_META].tobytes().decode())
-            for name in sorted(set(file.files) - {_META}):
-                group, _ = name.rsplit("/", 1)
-                groups.setdefault(group, []).append(file[name])
+        with _opened(path) as file:
+            meta = _meta(file)
+            for key in file.files:
+                if key != _META:
+                    group, name = key.split("/", 1)
+                    groups.setdefault(group, {})[name] = file[key]
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        text = getattr(error, "strerror", None) or str(error)
-        reason = " ".join(text.split()) or type(error).__name__
-        raise EthosError(f"{path}: not a readable checkpoint: {reason}") from None
+        raise _unreadable(path, error) from None
     return groups, meta
 
 
-def assign(variables: list[Any], values: list[np.ndarray], path: str) -> None:
-    """Gives variables the values of a checkpoint's group.
+def read_meta(path: str) -> dict[str, Any]:
+    """Reads only the meta data of a checkpoint; see `read`."""
+    try:
+        with _opened(path) as file:
+            return _meta(file)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _opened(path: str) -> Any:
+    if os.path.exists(path) and not zipfile.is_zipfile(path):
+        raise ValueError("it is not a complete npz file")
+    return np.load(path, allow_pickle=False)
+
+
+def _meta(file: Any) -> dict[str, Any]:
+    return json.loads(file[_META].tobytes().decode())
+
+
+def _unreadable(path: str, error: Exception) -> EthosError:
+    text = getattr(error, "strerror", None) or str(error)
+    reason = " ".join(text.split()) or type(error).__name__
+    return EthosError(f"{path}: not a readable checkpoint: {reason}")
+
+
+def assign(variables: Iterable[Any], saved: Values, path: str) -> None:
+    """Sets variables to the values of a checkpoint.
+
+    Args:
+      variables: Keras variables.
+      saved: Values by name: one group of a checkpoint.
+      path: Path of the checkpoint, for error messages.
 
     Raises:
-      EthosError: their number or shapes differ: a checkpoint of another network.
+      EthosError: A name or a shape differs: it is a checkpoint of another network. No
+        variable has changed then.
     """
-    if len(variables) != len(values):
-        raise EthosError(
-            f"{path}: holds {len(values)} arrays, this network has {len(variables)}"
-        )
-    for variable, value in zip(variables, values, strict=True):
-        if tuple(variable.shape) != value.shape:
+    by_name = {variable.path: variable for variable in variables}
+    problem = f"{path}: checkpoint of another network"
+    for name, variable in by_name.items():
+        if name not in saved:
+            raise EthosError(f"{problem}: {name} is missing")
+        if tuple(variable.shape) != saved[name].shape:
             raise EthosError(
-                f"{path}: {variable.path} has shape {value.shape} there and "
-                f"{tuple(variable.shape)} in this network"
+                f"{problem}: the shape of {name} is {saved[name].shape}, "
+                f"not {tuple(variable.shape)}"
             )
-        variable.assign(value)
+    for name in saved:
+        if name not in by_name:
+            raise EthosError(f"{problem}: this network has no {name}")
+    for name, variable in by_name.items():
+        variable.assign(saved[name])

@@ -1,304 +1,312 @@
-"""The configuration of a training run: one frozen dataclass whose fields are the flags.
+"""The configuration of a training run: one frozen dataclass.
 
-It is saved beside the run as run.json, and `ethos-train --config run.json` repeats the
-run. A checkpoint remembers it too: the fields that decide what is learnt must be the
-same when a run is resumed, the others may change.
+The fields are settings. Most are also flags of ethos-train; settings of a particular
+recipe are given in a configuration file. A run saves its configuration as run.json, and
+`ethos-train --config run.json` repeats the run.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
-import math
-import os
-import typing
 from typing import Any, Final
 
+from ethos_data import options
 from ethos_data.errors import EthosError
+from ethos_data.options import option
 
 LANDMARK_LOSSES: Final = ("gaussian", "laplace", "mse", "wing")
 
-MIXES: Final = ("standard", "motion_blur", "sparse")
-"""Names of `ethos_data.degrade.training_mix`."""
-
-_HIGHEST_FLOOR: Final = 100.0  # dB: equal pictures, see metrics.psnr
-
 PRETRAINED: Final = "pretrained"
-"""--initial_weights of the model that ships."""
+"""Value of --initial_weights for the shipped model."""
+
+NO_WEIGHTS: Final = "none"
+"""Value of --backbone_weights for random weights."""
+
+IMAGENET: Final = "imagenet"
+"""Value of --backbone_weights for the weights that Keras downloads."""
+
+_MAX_PSNR: Final = 100.0  # dB; the value of `metrics.psnr` for equal images
 
 
-def _flag(default: Any, text: str, *, resumable: bool = False, **kwargs: Any) -> Any:
-    """A field that is a flag. resumable: may differ when a run is resumed."""
-    metadata = {"help": text, "resumable": resumable, "argparse": kwargs}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that decides a run. Each field's help text is its documentation."""
+    """Settings of a training run. The help text of each field documents it.
 
-    data_dir: str = _flag(
-        "", "what ethos-convert wrote, or its version directory", resumable=True
-    )
-    workdir: str = _flag(
+    Example:
+      train.fit(TrainConfig(data_dir="data", workdir="runs/first", epochs=10))
+    """
+
+    data_dir: str = option(
         "",
-        "where checkpoints, history.csv and pictures go; with several workers a place "
-        "that all of them see",
+        "Data set that ethos-convert wrote, or the directory of one of its versions",
+        group="data",
+        metavar="DIR",
         resumable=True,
     )
-    extra_data_dir: str = _flag(
+    extra_data_dir: str = option(
         "",
-        "a second data set that a share of every batch is drawn from",
+        "Second data set, from which a share of every batch is drawn",
+        group="data",
+        metavar="DIR",
         resumable=True,
     )
-    extra_share: float = _flag(
-        0.25, "share of the images that come from --extra_data_dir, if there is one"
+    extra_share: float = option(
+        0.25,
+        "Share of the images of a batch that come from --extra_data_dir",
+        group="data",
+        minimum=0,
+        below=1,
     )
-    cache_dir: str = _flag(
+    cache_dir: str = option(
         "",
-        "folder of this machine where a data set that memory does not hold is decoded "
-        "to, once for all runs; without it, it is decoded anew in every epoch",
+        "Local directory for decoded images of data sets larger than 2 GiB; without it "
+        "they are decoded again in every epoch",
+        group="data",
+        metavar="DIR",
         resumable=True,
     )
-    batch_size: int = _flag(16, "images a step, over all devices and workers")
-    epochs: int = _flag(50, "epochs to train")
-    steps_per_epoch: int = _flag(100, "training steps of an epoch")
-    image_size: int = _flag(112, "side of the network's input, pixels, even")
-    alpha: float = _flag(1.0, "width of MobileNetV2")
-    backbone_weights: str = _flag(
-        "imagenet",
-        "where the backbone starts: 'none', 'imagenet' (downloaded) or the path of a "
-        "MobileNetV2 .h5 file without its top",
+    degrade: bool = option(True, "Degrade the training images", group="data")
+    validation_images: int = option(
+        256,
+        "Maximum number of validation images after each epoch; 0 trains without "
+        "validation",
+        group="data",
+        minimum=0,
+        resumable=True,
     )
-    initial_weights: str = _flag(
+    graded_share: float = option(
+        0.0,
+        "Share of the training images whose light and colours are changed before they "
+        "are degraded",
+        minimum=0,
+        maximum=1,
+        flag=False,
+    )
+    label_shift: float = option(
+        0.0,
+        "Offset of the labels of data_dir to the right, in % of the face size. Labels "
+        "of mirrored images get the same offset, and the predictor removes it. "
+        "ethos-evaluate measures it",
+        flag=False,
+    )
+    extra_label_shift: float = option(
+        0.0,
+        "Offset of the labels of extra_data_dir, in % of the face size. These labels "
+        "are moved to the offset label_shift",
+        flag=False,
+    )
+
+    image_size: int = option(
+        112,
+        "Side of the network's input in pixels, an even number",
+        group="model",
+        minimum=32,
+    )
+    alpha: float = option(
+        1.0, "Width of MobileNetV2, as a factor of its channels", group="model", above=0
+    )
+    backbone_weights: str = option(
+        IMAGENET,
+        "First weights of MobileNetV2: 'none' for random weights, 'imagenet' to "
+        "download them, or an .h5 file of MobileNetV2 without its top",
+        group="model",
+        metavar="NAME|FILE",
+    )
+    initial_weights: str = option(
         "",
-        "start from another network instead of from --backbone_weights: 'pretrained' "
-        "for the model that ships, the directory of an exported one, or the averaged "
-        "weights of another run's checkpoint (.npz)",
+        "First weights of the whole network instead: 'pretrained' for the shipped "
+        "model, the directory of an exported model, or a checkpoint (.npz) of another "
+        "run",
+        group="model",
+        metavar="NAME|PATH",
     )
-    landmark_loss: str = _flag(
+
+    batch_size: int = option(
+        16,
+        "Number of images in a step, over all devices and workers",
+        group="optimisation",
+        minimum=1,
+    )
+    epochs: int = option(
+        50, "Number of epochs", group="optimisation", minimum=1, resumable=True
+    )
+    steps_per_epoch: int = option(
+        100, "Number of steps in an epoch", group="optimisation", minimum=1
+    )
+    learning_rate: float = option(
+        1e-3,
+        "Highest learning rate of AdamW, before it decays along a cosine",
+        group="optimisation",
+        minimum=0,
+    )
+    warmup_steps: int = option(
+        200,
+        "Number of steps in which the learning rate rises from zero",
+        group="optimisation",
+        minimum=0,
+    )
+    landmark_loss: str = option(
         "gaussian",
-        "loss of the landmarks: a likelihood, or a plain error",
+        "Loss of the landmarks: a likelihood (gaussian, laplace) or a plain error",
+        group="optimisation",
         choices=LANDMARK_LOSSES,
     )
-    depth_weight: float = _flag(1.0, "weight of the depth loss")
-    restored_weight: float = _flag(0.3, "weight of the restored image's loss")
-    restored_floor: float = _flag(
-        30.0,
-        "PSNR beyond which a restored image gains little by being nearer still, dB; 40 "
-        "for a network that restores already",
+    mixed_precision: bool = option(
+        False, "Compute in float16, on a GPU", group="optimisation"
     )
-    spoilt_weight: float = _flag(
-        0.0,
-        "weight of what a restored image is farther from the clean one than the input "
-        "is; 5 for a network that restores already, from scratch it keeps one from "
-        "learning to",
-    )
-    graded_share: float = _flag(
-        0.0,
-        "share of the training images that are lit and coloured otherwise before they "
-        "are degraded, so that what is dark on purpose stays dark; 0.5 for a network "
-        "that restores already",
-    )
-    label_shift: float = _flag(
-        0.0,
-        "by how much the labels of --data_dir lie too far right, % of the face size: "
-        "mirrored images get labels that lie there too, and the predictor takes it "
-        "away again. ethos-evaluate measures what is missing",
-    )
-    extra_label_shift: float = _flag(
-        0.0, "the same of --extra_data_dir, whose labels are moved to --label_shift"
-    )
-    degrade: bool = _flag(True, "degrade the training images")
-    mix: str = _flag(
-        "standard",
-        "of degradations: motion_blur for a short last stage, to be averaged with the "
-        "stage before it (ethos-average); sparse, fewer at a time, for a last stage of "
-        "the restored image (--freeze_landmarks)",
-        choices=MIXES,
-    )
-    freeze_landmarks: bool = _flag(
+    deterministic: bool = option(
         False,
-        "train depth and restored image alone, what finds the landmarks stays as it "
-        "is: for a last stage after ethos-average",
+        "Repeat the same numbers to the last digit; training is slower",
+        group="optimisation",
     )
-    learning_rate: float = _flag(1e-3, "highest learning rate (AdamW, cosine decay)")
-    warmup_steps: int = _flag(200, "steps over which the learning rate rises from zero")
-    weight_decay: float = _flag(1e-3, "decoupled weight decay of kernels")
-    clip_norm: float = _flag(5.0, "largest norm of the whole gradient; 0 = no limit")
-    ema_decay: float = _flag(
-        0.998, "decay a step of the averaged weights that are evaluated and exported"
-    )
-    batch_norm_momentum: float = _flag(
-        0.99, "momentum of the batch statistics, a step (Keras' 0.999 is too slow here)"
-    )
-    sync_batch_norm: bool = _flag(
-        True, "batch statistics over all devices, so that their number does not matter"
-    )
-    mixed_precision: bool = _flag(False, "compute in float16 on a GPU")
-    deterministic: bool = _flag(
-        False, "the same numbers to the last digit on each run (slower)"
-    )
-    seed: int = _flag(0, "seed of weights, order, augmentation and degradation")
-    validation_images: int = _flag(
-        256, "images of the validation split that judge each epoch", resumable=True
-    )
-    pictures: int = _flag(
-        6, "validation faces drawn into workdir/pictures; 0 = none", resumable=True
-    )
-    picture_epochs: int = _flag(
-        5, "epochs from one picture to the next", resumable=True
-    )
-    tensorboard: bool = _flag(
-        False,
-        "also write TensorBoard summaries (pip install tensorboard)",
-        resumable=True,
-    )
-    profile_steps: int = _flag(
+    seed: int = option(
         0,
-        "measure where the time of so many steps goes, print it and stop; 0 = train",
+        "Random seed of weights, order, augmentation and degradation",
+        group="optimisation",
+        minimum=0,
+        maximum=2**31 - 1,
+    )
+    depth_weight: float = option(1.0, "Weight of the depth loss", minimum=0, flag=False)
+    restored_weight: float = option(
+        0.3, "Weight of the loss of the restored image", minimum=0, flag=False
+    )
+    restored_floor: float = option(
+        30.0,
+        "PSNR in dB above which the loss of a restored image decreases only slightly. "
+        "40 suits a network that already restores images",
+        minimum=0,
+        maximum=_MAX_PSNR,
+        flag=False,
+    )
+    spoilt_weight: float = option(
+        0.0,
+        "Weight of the amount by which a restored image is farther from the clean "
+        "image than the input is. 5 suits a network that already restores images; it "
+        "keeps other networks from learning to restore",
+        minimum=0,
+        flag=False,
+    )
+    weight_decay: float = option(
+        1e-3, "Decoupled weight decay of the kernels", minimum=0, flag=False
+    )
+    clip_norm: float = option(
+        5.0, "Maximum norm of the gradient; 0 for no limit", minimum=0, flag=False
+    )
+    ema_decay: float = option(
+        0.998,
+        "Decay per step of the averaged weights, which are evaluated and exported",
+        minimum=0,
+        below=1,
+        flag=False,
+    )
+    batch_norm_momentum: float = option(
+        0.99,
+        "Momentum per step of the batch statistics. Keras' default of 0.999 is too "
+        "slow for runs of a few thousand steps",
+        minimum=0,
+        below=1,
+        flag=False,
+    )
+    sync_batch_norm: bool = option(
+        True,
+        "Compute batch statistics over all devices, so that their number does not "
+        "influence the result",
+        flag=False,
+    )
+
+    workdir: str = option(
+        "",
+        "Directory of the run, for checkpoints, history.csv and pictures. All workers "
+        "must see the same directory",
+        group="output",
+        metavar="DIR",
+        resumable=True,
+    )
+    pictures: int = option(
+        6,
+        "Number of validation faces drawn into WORKDIR/pictures; 0 for no pictures",
+        group="output",
+        minimum=0,
+        resumable=True,
+    )
+    picture_epochs: int = option(
+        5,
+        "Number of epochs between two pictures",
+        minimum=1,
+        flag=False,
+        resumable=True,
+    )
+    tensorboard: bool = option(
+        False,
+        "Also write TensorBoard summaries (pip install 'ethos-faces[tensorboard]')",
+        group="output",
+        resumable=True,
+    )
+    profile_steps: int = option(
+        0,
+        "Measure the time of this many steps, print a table and stop; 0 trains",
+        group="output",
+        minimum=0,
+        resumable=True,
+    )
+    connect_timeout: float = option(
+        600.0,
+        "Maximum time to wait for the other workers of TF_CONFIG, in seconds",
+        group="output",
+        above=0,
         resumable=True,
     )
 
-    def validate(self) -> None:
-        """Raises EthosError for values that cannot be meant."""
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, float) and not math.isfinite(value):
-                raise EthosError(f"--{field.name} must be finite, not {value}")
-        for name in (
-            "batch_size",
-            "epochs",
-            "steps_per_epoch",
-            "validation_images",
-            "picture_epochs",
-        ):
-            if getattr(self, name) < 1:
-                raise EthosError(
-                    f"--{name} must be at least 1, not {getattr(self, name)}"
-                )
-        for name in (
-            "learning_rate",
-            "warmup_steps",
-            "weight_decay",
-            "clip_norm",
-            "depth_weight",
-            "restored_weight",
-            "restored_floor",
-            "spoilt_weight",
-            "profile_steps",
-            "pictures",
-        ):
-            if getattr(self, name) < 0:
-                raise EthosError(
-                    f"--{name} must not be negative: {getattr(self, name)}"
-                )
-        if self.image_size < 32 or self.image_size % 2:
-            raise EthosError(
-                f"--image_size must be even and at least 32, not {self.image_size}"
-            )
-        if not 0 <= self.extra_share < 1:
-            raise EthosError(f"--extra_share must be in [0, 1), not {self.extra_share}")
-        if not 0 <= self.graded_share <= 1:
-            raise EthosError(f"--graded_share must be in [0, 1]: {self.graded_share}")
-        if self.freeze_landmarks and not self.initial_weights:
-            raise EthosError("--freeze_landmarks wants --initial_weights to keep")
-        for name in ("ema_decay", "batch_norm_momentum"):
-            if not 0 <= getattr(self, name) < 1:
-                raise EthosError(
-                    f"--{name} must be in [0, 1), not {getattr(self, name)}"
-                )
-        if self.alpha <= 0:
-            raise EthosError(f"--alpha must be positive, not {self.alpha}")
-        if self.restored_floor > _HIGHEST_FLOOR:
-            raise EthosError(
-                f"--restored_floor is at most {_HIGHEST_FLOOR:g} dB, not "
-                f"{self.restored_floor:g}"
-            )
-        if not 0 <= self.seed < 2**31:
-            raise EthosError(f"--seed must be in [0, 2**31), not {self.seed}")
-        if self.landmark_loss not in LANDMARK_LOSSES:
-            raise EthosError(
-                f"--landmark_loss must be one of {', '.join(LANDMARK_LOSSES)}, "
-                f"not {self.landmark_loss!r}"
-            )
-        if self.mix not in MIXES:
-            raise EthosError(
-                f"--mix must be one of {', '.join(MIXES)}, not {self.mix!r}"
-            )
+    def check(self) -> None:
+        """Checks all values.
 
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        Raises:
+          EthosError: Names the setting, its limit and its value.
+        """
+        options.check(self)
+        for name in ("data_dir", "workdir"):
+            if not getattr(self, name):
+                raise EthosError(f"--{name} is missing")
+        if self.image_size % 2:
+            raise EthosError(f"--image_size must be even. Received: {self.image_size}")
+        self.check_share(self.batch_size)
+
+    def extra_images(self, images: int) -> int:
+        """Number of images of a batch that come from the second data set.
+
+        Args:
+          images: Number of images in the batch of one device.
+        """
+        return round(images * self.extra_share) if self.extra_data_dir else 0
+
+    def check_share(self, images: int) -> None:
+        """Checks that each data set gives at least one image of a batch.
+
+        Args:
+          images: Number of images in the batch of one device.
+
+        Raises:
+          EthosError: `extra_share` gives no image or all images.
+        """
+        if self.extra_data_dir and not 0 < self.extra_images(images) < images:
+            raise EthosError(
+                "--extra_share must take at least one image of each data set for the "
+                f"{images} images of a device. Received: {self.extra_share:g}"
+            )
 
     def differences(self, other: dict[str, Any]) -> list[str]:
-        """What keeps a checkpoint of configuration `other` from being resumed."""
-        found = []
-        for field in dataclasses.fields(self):
-            if field.metadata["resumable"] or field.name not in other:
-                continue
-            mine = getattr(self, field.name)
-            if mine != other[field.name]:
-                found.append(f"--{field.name} is {mine!r}, was {other[field.name]!r}")
-        return found
+        """The settings that must not change when a run is resumed, but did.
 
+        Args:
+          other: Configuration of the checkpoint.
 
-def load(path: str) -> dict[str, Any]:
-    """The fields of a run.json, to be the defaults of the flags."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            values = json.load(file)
-    except (OSError, ValueError) as error:
-        raise EthosError(f"{path}: not a run's configuration: {error}") from None
-    known = {field.name for field in dataclasses.fields(TrainConfig)}
-    if not isinstance(values, dict) or not set(values) <= known:
-        unknown = sorted(set(values) - known) if isinstance(values, dict) else values
-        raise EthosError(f"{path}: unknown settings: {unknown}")
-    types = typing.get_type_hints(TrainConfig)
-    for name, value in values.items():
-        wanted = types[name]
-        # A whole number is a float too, and True no number.
-        fits = type(value) is wanted or (wanted is float and type(value) is int)
-        if not fits:
-            raise EthosError(f"{path}: {name} must be {wanted.__name__}, not {value!r}")
-        values[name] = wanted(value)
-    return values
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds --config and one flag for each field of TrainConfig."""
-    parser.add_argument(
-        "--config", default=None, help="run.json of a run to repeat; flags override it"
-    )
-    types = typing.get_type_hints(TrainConfig)
-    for field in dataclasses.fields(TrainConfig):
-        kwargs = dict(field.metadata["argparse"])
-        if types[field.name] is bool:
-            kwargs["action"] = argparse.BooleanOptionalAction
-        else:
-            kwargs["type"] = types[field.name]
-        parser.add_argument(
-            f"--{field.name}",
-            default=argparse.SUPPRESS,  # so that --config is only overridden on purpose
-            help=f"{field.metadata['help']} (default: {field.default!r})".replace(
-                "%", "%%"
-            ),
-            **kwargs,
-        )
-
-
-def from_flags(flags: argparse.Namespace) -> TrainConfig:
-    """The configuration that parsed flags mean.
-
-    Raises:
-      EthosError: an impossible value, or no --data_dir or --workdir.
-    """
-    values = vars(flags).copy()
-    path = values.pop("config", None)
-    config = TrainConfig(**{**(load(path) if path else {}), **values})
-    for name in ("data_dir", "workdir"):
-        if not getattr(config, name):
-            raise EthosError(f"--{name} is missing")
-    config = dataclasses.replace(config, workdir=os.path.expanduser(config.workdir))
-    config.validate()
-    return config
+        Returns:
+          Texts such as "--seed is 1, was 2".
+        """
+        return [
+            f"--{name} is {getattr(self, name)!r}, was {other[name]!r}"
+            for name, (_, details, _) in options.describe(TrainConfig).items()
+            if not details.resumable
+            and name in other
+            and getattr(self, name) != other[name]
+        ]

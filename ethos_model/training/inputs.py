@@ -1,18 +1,17 @@
-"""Batches and devices of a run: which machines, which images, from where on."""
+"""The devices and the batches of a run."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 import tensorflow as tf
 
-from ethos_data import dataset, dataset_files
+from ethos_data import dataset
 from ethos_data.batches import augment
 from ethos_data.errors import EthosError
+from ethos_model.training.cluster import Cluster
 from ethos_model.training.config import TrainConfig
 
 _KEYS: Final = ("image", "landmarks", "depth", "depth_mask", "face_size")
@@ -20,54 +19,46 @@ _MEAN_FACE_IMAGES: Final = 256
 _EVALUATION_BATCH: Final = 64
 
 
-def strategy() -> tf.distribute.Strategy:
-    """The workers of TF_CONFIG if there are several, else all GPUs, else one device."""
-    try:
-        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
-    except (ValueError, AttributeError) as error:
-        raise EthosError(f"TF_CONFIG is not valid JSON: {error}") from None
-    if len(cluster.get("worker", [])) + len(cluster.get("chief", [])) > 1:
+def strategy(workers: Cluster | None = None) -> tf.distribute.Strategy:
+    """The distribution strategy of a run.
+
+    Args:
+      workers: Result of `cluster.read`; None for a process that trains alone.
+
+    Returns:
+      A strategy for all workers if there are several, else for all GPUs, else for one
+      device.
+    """
+    if workers is not None and len(workers.addresses) > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
     if len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
 
 
-def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process writes the run's files. True outside of a cluster."""
-    resolver = strategy.cluster_resolver
-    if resolver is None or not resolver.cluster_spec():
-        return True
-    if "chief" in resolver.cluster_spec().jobs:
-        return resolver.task_type == "chief"
-    return resolver.task_type == "worker" and resolver.task_id == 0
-
-
 def check_devices(config: TrainConfig, strategy: tf.distribute.Strategy) -> None:
-    """Raises EthosError if the devices cannot do what the configuration wants."""
+    """Checks the settings that depend on the devices.
+
+    Raises:
+      EthosError: The devices do not allow a setting.
+    """
     if config.mixed_precision and not tf.config.list_logical_devices("GPU"):
-        raise EthosError("--mixed_precision needs a GPU; none was found")
+        raise EthosError("--mixed_precision needs a GPU, but none was found")
     count = strategy.num_replicas_in_sync
     if config.batch_size % count:
         raise EthosError(
-            f"--batch_size must be a multiple of the {count} devices, "
-            f"not {config.batch_size}"
+            f"--batch_size must be a multiple of the {count} devices. "
+            f"Received: {config.batch_size}"
         )
-    each = config.batch_size // count
-    if config.extra_data_dir and not 0 < _extra(config, each) < each:
-        raise EthosError(
-            f"--extra_share {config.extra_share:g} is no whole image, or all, of the "
-            f"{each} that a device gets of each batch"
-        )
-
-
-def _extra(config: TrainConfig, images: int) -> int:
-    """How many of a device's images come from the second data set."""
-    return round(images * config.extra_share) if config.extra_data_dir else 0
+    config.check_share(config.batch_size // count)
 
 
 def check_agreement(strategy: tf.distribute.Strategy, step: int) -> None:
-    """Raises EthosError unless every worker resumes at the same step."""
+    """Checks that all workers resume at the same step.
+
+    Raises:
+      EthosError: The workers do not see the same checkpoint.
+    """
     count = strategy.num_replicas_in_sync
     if count == 1:
         return
@@ -81,20 +72,20 @@ def check_agreement(strategy: tf.distribute.Strategy, step: int) -> None:
     if mean != step:
         raise EthosError(
             f"the workers found different checkpoints (step {step} here, {mean:.0f} on "
-            "average): --workdir must be a place that all of them see"
+            "average). All workers must see the same --workdir"
         )
 
 
 def be_deterministic() -> None:
-    """The same sums in the same order on each run."""
+    """Makes TensorFlow add numbers in the same order in every run."""
     tf.config.experimental.enable_op_determinism()
 
 
-def training_mix(name: str) -> Any:
-    """A mix of degradations of the library's, as the training step calls it."""
+def training_mix() -> Any:
+    """The degradations of training, as a function that `loop.Trainer` calls."""
     from ethos_data import degrade
 
-    mix = degrade.training_mix(name)
+    mix = degrade.training_mix()
     return lambda images, face_size, seed: mix(images, face_size=face_size, seed=seed)
 
 
@@ -109,23 +100,23 @@ def _joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 def training_batches(
     config: TrainConfig, strategy: tf.distribute.Strategy, *, start_step: int = 0
 ) -> Iterator[dict[str, Any]]:
-    """Endless global batches, the same sequence for the same seed.
+    """Training batches without end. The same seed gives the same batches.
 
-    However many replicas there are, together they see the images that one would.
+    All replicas together get the images that a single replica would get.
 
     Args:
-      config: data_dir, batch_size, image_size, seed.
-      strategy: where the batches go.
-      start_step: steps already taken.
+      config: The run.
+      strategy: Distribution strategy that receives the batches.
+      start_step: Number of batches to skip, for a run that is resumed.
     """
     replicas = strategy.num_replicas_in_sync
 
     def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        # One pipeline a machine feeds its devices in turn, a smaller batch for each.
+        # Each machine has one pipeline. Its devices take batches from it in turn.
         count = context.num_input_pipelines
-        turns = replicas // count
-        each = config.batch_size // turns // count
-        extra = _extra(config, each)
+        devices = replicas // count
+        each = config.batch_size // devices // count
+        extra = config.extra_images(each)
 
         def load(data_dir: str, images: int, label_shift: float) -> tf.data.Dataset:
             return dataset.load(
@@ -138,7 +129,7 @@ def training_batches(
                 augmentation=augment.Augmentation(
                     label_shift=label_shift, wanted_shift=config.label_shift
                 ),
-                start_step=start_step * turns,
+                start_step=start_step * devices,
                 worker=(context.input_pipeline_id, count),
                 cache_dir=config.cache_dir or None,
                 device="",
@@ -156,58 +147,48 @@ def training_batches(
     return iter(strategy.distribute_datasets_from_function(pipeline))
 
 
-def describe(config: TrainConfig) -> dict[str, Any]:
-    """What a run was trained on: for its checkpoints and the exported model's card.
+def validation_batches(config: TrainConfig) -> list[dict[str, Any]]:
+    """The first images of the validation split, in memory.
+
+    Every worker of a distributed run has all of them.
 
     Returns:
-      `fingerprint`, see `dataset_files`; `examples` by split; `extra`, the same
-      of the second data set, if there is one.
-    """
-    described = _describe(config.data_dir)
-    if config.extra_data_dir:
-        described["extra"] = _describe(config.extra_data_dir)
-    return described
-
-
-def _describe(data_dir: str) -> dict[str, Any]:
-    folder = dataset_files.version_dir(data_dir)
-    return {
-        "fingerprint": f"sha256:{dataset_files.fingerprint(folder)}",
-        "examples": dataset_files.counts(folder),
-    }
-
-
-def validation_batches(config: TrainConfig) -> list[dict[str, Any]]:
-    """The first images of the validation split, kept in memory; every worker has all.
+      The batches; none if `validation_images` is 0.
 
     Raises:
-      EthosError: the split is empty.
+      EthosError: The split contains no images.
     """
+    if not config.validation_images:
+        return []
     size = min(_EVALUATION_BATCH, config.validation_images)
-    batches = dataset.load(
+    ds = dataset.load(
         config.data_dir, "validation", image_size=config.image_size, batch_size=size
     )
-    left, kept = config.validation_images, []
-    for batch in batches.map(_select).take(-(-config.validation_images // size)):
-        kept.append({name: value[:left] for name, value in batch.items()})
-        left -= size
-    if not kept:
+    remaining, batches = config.validation_images, []
+    for batch in ds.map(_select).take(-(-config.validation_images // size)):
+        batches.append({name: value[:remaining] for name, value in batch.items()})
+        remaining -= size
+    if not batches:
         raise EthosError(f"{config.data_dir}: the validation split has no images")
-    return kept
+    return batches
 
 
 def mean_face(config: TrainConfig) -> np.ndarray:
-    """float32 (68, 3): mean landmarks of some training images, normalised."""
-    batches = dataset.load(
+    """Mean landmarks of the first training images.
+
+    Returns:
+      float32 (68, 3), normalised in the network's window.
+    """
+    ds = dataset.load(
         config.data_dir,
         "train",
         image_size=config.image_size,
         batch_size=_EVALUATION_BATCH,
     )
-    found = [
+    landmarks = [
         batch["landmarks"].numpy()
-        for batch in batches.take(_MEAN_FACE_IMAGES // _EVALUATION_BATCH)
+        for batch in ds.take(_MEAN_FACE_IMAGES // _EVALUATION_BATCH)
     ]
-    if not found:
+    if not landmarks:
         raise EthosError(f"{config.data_dir}: the training split has no images")
-    return np.concatenate(found).mean(axis=0)
+    return np.concatenate(landmarks).mean(axis=0)

@@ -1,14 +1,15 @@
-"""The training step and its state, the same code on one device and on many workers.
+"""The training step and its state, for one device and for many workers.
 
-Keras' `fit` cannot run under MultiWorkerMirroredStrategy in this version, so the loop
-is written out: `strategy.run` of one compiled step. Images come clean from the host and
-are degraded here, where the model runs; `restored` is trained on the clean ones.
+Keras' `fit` does not work under MultiWorkerMirroredStrategy in Keras 3.15, so the loop
+calls `strategy.run` with one compiled step. The host delivers clean images. They are
+degraded in the step, on the device of the model; `restored` is compared with the clean
+images.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import keras
@@ -19,7 +20,7 @@ from ethos_data import degrade
 from ethos_data.grey import LUMA
 from ethos_model import network
 from ethos_model.metrics import SIGMA_RATIO
-from ethos_model.training import batch_norm, losses
+from ethos_model.training import batch_norm, losses, optimizers
 from ethos_model.training.config import TrainConfig
 
 METRICS: Final = (
@@ -33,28 +34,28 @@ METRICS: Final = (
     "depth_mse",
     "nme",
 )
+"""Figures of a step and of an evaluation; see `losses.errors` for the units."""
 
-_ONE_SIGMA: Final = math.erf(math.sqrt(0.5))  # of a normal variable lie within: 68.3 %
+_WITHIN_ONE_SIGMA: Final = math.erf(math.sqrt(0.5))  # 68.3 % of a normal variable
 
-_STREAMS: Final = {
-    "train": 1,
-    "validation": 2,
-    "grading": 3,
-}  # salts: none shares a draw
+_STREAMS: Final = {"train": 1, "validation": 2, "grading": 3}
+"""Part of the seed that separates the random streams."""
 
 Degradation = Callable[[Any, Any, Any], Any]
+"""Function from images float32 (N, S, S, 3) in [0, 255], face_size (N,) and seed (2,)
+to images of the same shape and range."""
 
 
 class Trainer:
-    """The network that learns, its averaged twin, the optimizer and the compiled steps.
+    """The network, its average, the optimizer and the compiled steps.
 
     Attributes:
-      model: the weights that gradients change.
-      average: a second network with their exponential average, which is what is
+      model: Network whose weights the gradients change.
+      average: Network with the exponential moving average of these weights. It is
         evaluated and exported.
       optimizer: AdamW.
-      step: training steps taken so far. Not the optimizer's own count, which leaves out
-        the steps that mixed precision had to skip.
+      step: Number of training steps taken. The count of the optimizer is lower with
+        mixed precision, which skips steps whose gradients overflow.
     """
 
     def __init__(
@@ -63,45 +64,49 @@ class Trainer:
         strategy: tf.distribute.Strategy,
         degradation: Degradation | None,
     ):
+        """Builds the networks.
+
+        Args:
+          config: The run.
+          strategy: Distribution strategy in which variables are created.
+          degradation: Degrades the images of a batch; None for clean images.
+        """
         self.config = config
         self.strategy = strategy
         self._degradation = degradation
         self._grading = degrade.Grading(share=config.graded_share)
         with strategy.scope():
-            # Nothing is downloaded that other weights are about to replace.
+            # Initial weights replace the backbone's, so those are not downloaded.
             backbone = None if config.initial_weights else config.backbone_weights
             self.model = _network(config, backbone)
             self.average = _network(config, None)
-            if config.freeze_landmarks:
-                network.freeze_landmarks(self.model)
-                network.freeze_landmarks(self.average)
-            self.optimizer = _optimizer(config)
+            self.optimizer = optimizers.make(config)
             self.optimizer.build(self.model.trainable_variables)
         # Both networks list their variables in the same order.
         networks = (self.average, self.model)
         self._averaged = list(
-            zip(*(one.trainable_variables for one in networks), strict=True)
+            zip(*(model.trainable_variables for model in networks), strict=True)
         )
-        self._statistics = list(zip(*map(_moving, networks), strict=True))
+        self._statistics = list(zip(*map(_statistics, networks), strict=True))
         self.step = 0
         self.start()
         self._compiled = tf.function(self._train_step)
         self.evaluation_step = tf.function(self._evaluation_step)
 
     def start(self) -> None:
-        """Starts the average at the weights as they are."""
+        """Sets the average to the current weights."""
         for average, value in zip(
             self.average.variables, self.model.variables, strict=True
         ):
             average.assign(value.numpy())
-        # From zero, moving statistics can be divided by the weight they have gathered,
-        # and hold nothing of ImageNet's from the first step on. Otherwise those still
-        # weigh 30 % after 120 steps and evaluation looks broken (116 % NME_box).
+        # Moving statistics that start at zero can be divided by the weight that they
+        # have gathered. They then contain nothing of the initial statistics, which
+        # would have a weight of 30 % after 120 steps (116 % NME_box in an evaluation).
         for _, value in self._statistics:
             value.assign(np.zeros(value.shape, np.float32))
 
     def variables(self) -> dict[str, list[keras.Variable]]:
-        """All that a checkpoint must hold, by group, each in a fixed order."""
+        """All variables that a checkpoint must contain, by group."""
         return {
             "weights": self.model.variables,
             "average": self.average.variables,
@@ -109,12 +114,15 @@ class Trainer:
         }
 
     def degrade(self, batch: dict[str, Any], stream: str, step: Any) -> Any:
-        """The batch's images as the network sees them, float32 or uint8.
+        """Degrades the images of a batch.
 
         Args:
           batch: `image` (N, S, S, 3) and `face_size` (N,).
-          stream: "train" or "validation".
-          step: int scalar; the same step draws the same parameters.
+          stream: Random stream, "train" or "validation".
+          step: int scalar. The same step draws the same parameters.
+
+        Returns:
+          The images that the network sees, float32 or uint8 (N, S, S, 3).
         """
         if self._degradation is None:
             return batch["image"]
@@ -122,18 +130,24 @@ class Trainer:
         return self._degradation(images, batch["face_size"], self._seed(stream, step))
 
     def shown(self, batch: dict[str, Any], step: Any) -> tuple[dict[str, Any], Any]:
-        """What a training step compares with, and the images that the network sees.
+        """Prepares a batch of training.
 
         Args:
-          batch, step: see `degrade`.
+          batch: Batch of `dataset.load`.
+          step: int scalar. The same step draws the same parameters.
+
+        Returns:
+          The batch that the outputs are compared with, and the images that the network
+          sees, (N, S, S, 3).
         """
         batch = self._graded(batch, step)
         return batch, self.degrade(batch, "train", step)
 
     def _graded(self, batch: dict[str, Any], step: Any) -> dict[str, Any]:
-        """The batch with some images lit otherwise, restored ones to compare with too.
+        """The batch with other light and colours in some images.
 
-        Otherwise whatever is dark gets light, were it meant to be dark or not.
+        The restored image is compared with the changed image. Without this a network
+        learns to brighten every dark image, even if the scene itself is dark.
         """
         if self._degradation is None or not self.config.graded_share:
             return batch
@@ -141,7 +155,7 @@ class Trainer:
         return {**batch, "image": self._grading(batch["image"], seed=seed)}
 
     def _seed(self, stream: str, step: Any) -> Any:
-        """int32 (2,), another one for each stream, step and replica."""
+        """Seed int32 (2,) that differs for each stream, step and replica."""
         context = tf.distribute.get_replica_context()
         replica = 0 if context is None else context.replica_id_in_sync_group
         seed = tf.random.experimental.stateless_fold_in(
@@ -152,21 +166,37 @@ class Trainer:
             seed, tf.cast(replica, tf.int32)
         )
 
-    def train(self, batch: Any) -> tf.Tensor:
-        """Takes one step. Returns the sums of METRICS over the batch's images, (9,)."""
-        sums = self._compiled(batch, tf.constant(self.step))
+    def train(self, batch: Any, *, stop: bool = False) -> tf.Tensor:
+        """Takes one training step.
+
+        Args:
+          batch: Batch of `inputs.training_batches`.
+          stop: Whether this process wants to stop.
+
+        Returns:
+          float32 (10,): the sum of each of METRICS over the images of the batch, and
+          the number of replicas that want to stop. All workers receive the same values,
+          so they can stop after the same step.
+        """
+        sums = self._compiled(
+            batch, tf.constant(self.step), tf.constant(stop, tf.float32)
+        )
         self.step += 1
         return sums
 
-    def _train_step(self, batch: Any, step: tf.Tensor) -> tf.Tensor:
-        sums = self.strategy.run(self._replica_step, args=(batch, step))
+    def _train_step(self, batch: Any, step: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+        sums = self.strategy.run(self._replica_step, args=(batch, step, stop))
         self._update_average(tf.cast(step + 1, tf.float32))
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
 
     def _update_average(self, age: tf.Tensor) -> None:
-        """Moves the averaged network; age counts the steps that have been taken."""
+        """Updates the averaged network.
+
+        Args:
+          age: float32 scalar, the number of steps taken.
+        """
         config = self.config
-        # A young average follows closely, else it would stay at the start.
+        # The decay starts at 0, so that the average does not stay at the first weights.
         keep = tf.minimum(config.ema_decay, (age - 1) / (age + 9))
         gathered = 1 - tf.pow(config.batch_norm_momentum, age)
 
@@ -179,7 +209,9 @@ class Trainer:
                     average.value, update, args=(value.value, weight)
                 )
 
-    def _replica_step(self, batch: dict[str, Any], step: tf.Tensor) -> tf.Tensor:
+    def _replica_step(
+        self, batch: dict[str, Any], step: tf.Tensor, stop: tf.Tensor
+    ) -> tf.Tensor:
         config, optimizer = self.config, self.optimizer
         batch, images = self.shown(batch, step)
         with tf.GradientTape() as tape:
@@ -192,26 +224,25 @@ class Trainer:
         if config.clip_norm and not config.mixed_precision:
             gradients = self._clip(gradients)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        # One tensor: each that is fetched from a GPU costs a wait of its own.
-        return tf.stack([tf.reduce_sum(per_image[name]) for name in METRICS])
+        # One tensor, because each tensor that is fetched from a GPU costs a wait.
+        return tf.stack([*(tf.reduce_sum(per_image[name]) for name in METRICS), stop])
 
     def _clip(self, gradients: list[Any]) -> list[Any]:
-        """Limits the norm of the whole batch's gradient, not of a replica's share."""
+        """Limits the norm of the gradient of the whole batch, over all replicas."""
         count = self.strategy.num_replicas_in_sync
         if count == 1:
             return tf.clip_by_global_norm(gradients, self.config.clip_norm)[0]
         context = tf.distribute.get_replica_context()
         summed = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         clipped = tf.clip_by_global_norm(summed, self.config.clip_norm)[0]
-        return [
-            gradient / count for gradient in clipped
-        ]  # apply_gradients adds them up
+        # apply_gradients adds the gradients of the replicas.
+        return [gradient / count for gradient in clipped]
 
     def _per_image(
         self, batch: dict[str, Any], outputs: dict[str, Any], images: Any
-    ) -> Any:
+    ) -> dict[str, Any]:
+        """METRICS of each image, (N,)."""
         config = self.config
-        grey = _grey(batch["image"])
         landmarks = losses.landmark_loss(
             config.landmark_loss,
             batch["landmarks"],
@@ -220,7 +251,7 @@ class Trainer:
         )
         depth = losses.depth_loss(batch["depth"], outputs["depth"], batch["depth_mask"])
         restored = losses.restored_loss(
-            grey,
+            _grey(batch["image"]),
             outputs["restored"],
             _grey(images),
             floor=config.restored_floor,
@@ -236,8 +267,8 @@ class Trainer:
         }
 
     def _evaluation_step(self, batch: dict[str, Any], step: Any, degraded: bool) -> Any:
-        """Per-image METRICS of the averaged network, and each coordinate's error in
-        stated sigmas, (N, 68, 2); the draw depends on step alone."""
+        """METRICS of each image for the averaged network, (N,), and SIGMA_RATIO, the
+        absolute error of each coordinate in stated sigmas, (N, 68, 2)."""
         images = self.degrade(batch, "validation", step) if degraded else batch["image"]
         outputs = self.average(images, training=False)
         error = tf.abs(outputs["landmarks"] - batch["landmarks"])[..., :2]
@@ -245,42 +276,58 @@ class Trainer:
         return self._per_image(batch, outputs, images) | {SIGMA_RATIO: sigmas}
 
     def evaluate(
-        self, batches: list[dict[str, Any]], *, degraded: bool
+        self, batches: Iterable[dict[str, Any]], *, degraded: bool
     ) -> dict[str, float]:
-        """Means of METRICS over batches, of the averaged network, and SIGMA_RATIO: so
-        many stated sigmas hold 68.3 % of the errors in x and y."""
+        """Evaluates the averaged network.
+
+        Args:
+          batches: Batches of `inputs.validation_batches`.
+          degraded: Whether to degrade the images. The parameters depend only on the
+            position of the batch.
+
+        Returns:
+          The mean of each of METRICS, and SIGMA_RATIO: the number of stated sigmas that
+          contain 68.3 % of the errors in x and y.
+        """
         parts: dict[str, list[np.ndarray]] = {}
         for index, batch in enumerate(batches):
             values = self.evaluation_step(batch, tf.constant(index), degraded)
             for name, value in values.items():
                 parts.setdefault(name, []).append(value.numpy())
-        whole = {name: np.concatenate(part) for name, part in parts.items()}
-        ratio = np.quantile(whole[SIGMA_RATIO], _ONE_SIGMA)
-        means = {name: float(whole[name].mean()) for name in METRICS}
+        joined = {name: np.concatenate(arrays) for name, arrays in parts.items()}
+        ratio = np.quantile(joined[SIGMA_RATIO], _WITHIN_ONE_SIGMA)
+        means = {name: float(joined[name].mean()) for name in METRICS}
         return means | {SIGMA_RATIO: float(ratio)}
 
-    def validate(self, batches: list[dict[str, Any]]) -> dict[str, float]:
-        """What `evaluate` says of the validation faces, clean (`val_...`) and degraded
-        (`val_degraded_...`): the names of history.csv."""
-        found: dict[str, float] = {}
+    def validate(self, batches: Iterable[dict[str, Any]]) -> dict[str, float]:
+        """Evaluates the averaged network on clean and on degraded images.
+
+        Args:
+          batches: Batches of `inputs.validation_batches`. They are read twice.
+
+        Returns:
+          The results of `evaluate` with the names of history.csv: "val_..." for clean
+          and "val_degraded_..." for degraded images.
+        """
+        errors: dict[str, float] = {}
         for kind, degraded in (("val", False), ("val_degraded", True)):
             values = self.evaluate(batches, degraded=degraded)
-            found |= {f"{kind}_{name}": value for name, value in values.items()}
-        return found
+            errors |= {f"{kind}_{name}": value for name, value in values.items()}
+        return errors
 
 
 def _grey(images: Any) -> Any:
-    """uint8 or float32 (N, S, S, 3) in 0..255 to (N, S, S, 1) in [0, 1]."""
+    """Converts RGB, uint8 or float32 (N, S, S, 3) in [0, 255], to grey values (N, S, S,
+    1) in [0, 1]."""
     scaled = tf.cast(images, tf.float32) / 255
     return tf.reduce_sum(scaled * tf.constant(LUMA), axis=-1, keepdims=True)
 
 
-def _moving(model: keras.Model) -> list[Any]:
-    """The statistics that training moves: those of batch norm that is not frozen."""
+def _statistics(model: keras.Model) -> list[Any]:
+    """The moving statistics of all batch norm layers."""
     return [
         variable
-        for layer in batch_norm.norms(model)
-        if layer.trainable
+        for layer in batch_norm.batch_norm_layers(model)
         for variable in (layer.moving_mean, layer.moving_variance)
     ]
 
@@ -294,25 +341,3 @@ def _network(config: TrainConfig, weights: str | None) -> keras.Model:
         batch_norm_momentum=config.batch_norm_momentum,
         sync_batch_norm=config.sync_batch_norm and replicas > 1,
     )
-
-
-def _optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
-    steps = config.epochs * config.steps_per_epoch
-    warmup = min(config.warmup_steps, steps // 4)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else config.learning_rate,
-        warmup_target=config.learning_rate if warmup else None,
-        warmup_steps=warmup,
-        decay_steps=max(1, steps - warmup),
-        alpha=0.01,  # of the highest rate is left at the end
-    )
-    # Under mixed precision only the optimizer sees gradients without the loss's scale.
-    clip = config.clip_norm if config.mixed_precision and config.clip_norm else None
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=config.weight_decay, global_clipnorm=clip
-    )
-    # Decay would only pull the mean face to the origin.
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    if config.mixed_precision:
-        return keras.optimizers.LossScaleOptimizer(optimizer)
-    return optimizer

@@ -1,8 +1,7 @@
-"""What training minimises, and the errors reported beside it whatever it minimises.
+"""The losses of training, and the errors that every run reports.
 
-All terms are means over their elements, float32, in the units of the network's window.
-Everything is returned per image, so that a batch which is split over any number of
-devices has the same loss.
+All losses are float32 means over elements, in the units of the network's window. They
+are returned per image, so that a batch has the same loss on any number of devices.
 """
 
 from __future__ import annotations
@@ -15,30 +14,37 @@ from keras import ops
 from ethos_model.metrics import SSIM_CONSTANTS
 
 Z_SIGMA: Final = 2.0
-"""Standard deviation of z over that of x and y. z of the corpora is an estimate and far
-noisier; its own error must not blow up the uncertainty that a drawing shows."""
+"""Ratio of the standard deviation of z to that of x and y.
 
-_WING_WIDTH: Final = 0.05
-_WING_CURVE: Final = 0.01
-_POINT_SCALE: Final = 0.02  # window sides: brings plain errors to the likelihood's size
-_DEPTH_SCALE: Final = 0.05  # window sides: a typical error of the depth map
+z of the corpora is an estimate with much more noise. Its error must not increase the
+uncertainty that a drawing shows."""
+
+_WING_WIDTH: Final = 0.05  # window sides
+_WING_CURVE: Final = 0.01  # window sides
+_POINT_SCALE: Final = 0.02  # window sides; gives plain errors the size of a likelihood
+_DEPTH_SCALE: Final = 0.05  # window sides; a typical error of the depth map
 _RESTORED_SCALE: Final = 0.1  # of the grey range
-_SPOILT_FLOOR: Final = 1e-5
-"""Mean squared error of 50 dB, below which nobody sees that a picture was spoilt."""
 
-_SSIM_SIDE: Final = 8  # pixels of a uniform window, the other form in Wang et al. 2004
+_SPOILT_FLOOR: Final = 1e-5
+"""Mean squared error of 50 dB. Smaller differences between images are not visible."""
+
+_SSIM_SIDE: Final = 8
+"""Side of the uniform window of SSIM, in pixels (Wang et al. 2004, section III.B)."""
 
 
 def landmark_loss(kind: str, true: Any, predicted: Any, sigma: Any) -> Any:
-    """Loss of the landmarks, (N,).
+    """Loss of the landmarks.
 
     Args:
-      kind: "gaussian" or "laplace", the negative log likelihood under the predicted
-        uncertainty; "mse"; or "wing" (Feng et al., CVPR 2018).
-      true: (N, 68, 3) normalised.
-      predicted: (N, 68, 3) normalised.
-      sigma: (N, 68) standard deviation of x and of y. mse and wing leave the points
-        alone and fit it by likelihood beside.
+      kind: "gaussian" or "laplace" for the negative log likelihood under the predicted
+        uncertainty, "mse", or "wing" (Feng et al., CVPR 2018).
+      true: (N, 68, 3), normalised.
+      predicted: (N, 68, 3), normalised.
+      sigma: Standard deviation of x and of y, (N, 68), normalised. With "mse" and
+        "wing" it is fitted by likelihood and does not influence the landmarks.
+
+    Returns:
+      The loss of each image, (N,).
     """
     error = predicted - true
     if kind in ("gaussian", "laplace"):
@@ -60,10 +66,16 @@ def landmark_loss(kind: str, true: Any, predicted: Any, sigma: Any) -> Any:
 
 
 def _likelihood(kind: str, error: Any, sigma: Any) -> Any:
-    """Mean over points of the negative log likelihood a coordinate, less constants."""
+    """Mean negative log likelihood of a coordinate without its constants, (N,).
+
+    Args:
+      kind: "gaussian" or "laplace".
+      error: (N, 68, 3), normalised.
+      sigma: Standard deviation of x and of y, (N, 68), normalised.
+    """
     sigma = sigma[..., None]
     plane = error[..., :2] / sigma
-    # z is weighed by the uncertainty but does not shape it.
+    # z is divided by the uncertainty, but its error does not change the uncertainty.
     z = error[..., 2:] / (Z_SIGMA * ops.stop_gradient(sigma))
     if kind == "gaussian":
         plane, z = 0.5 * ops.square(plane), 0.5 * ops.square(z)
@@ -74,14 +86,18 @@ def _likelihood(kind: str, error: Any, sigma: Any) -> Any:
 
 
 def depth_loss(true: Any, predicted: Any, mask: Any) -> Any:
-    """Huber loss of the depth inside the mask, (N,).
+    """Huber loss of the depth inside the mask.
 
-    The absolute depth is fitted: its zero, the eyes' mean, is as visible as its shape.
+    The mean of the depth is not removed: an image shows where the depth is zero (at the
+    mean of the eyes) as clearly as it shows the shape.
 
     Args:
-      true: (N, D, D, 1) window sides, larger = nearer.
-      predicted: (N, D, D, 1).
-      mask: (N, D, D, 1) 1 where true depth is known, else 0.
+      true: (N, D, D, 1) in sides of the window, larger is nearer.
+      predicted: (N, D, D, 1), in the same unit.
+      mask: (N, D, D, 1), 1 where the true depth is known, else 0.
+
+    Returns:
+      The loss of each image, (N,). 0 where the mask is empty.
     """
     error = ops.abs(predicted - true) / _DEPTH_SCALE
     huber = ops.where(error < 1, 0.5 * ops.square(error), error - 0.5)
@@ -97,22 +113,27 @@ def restored_loss(
     floor: float,
     spoilt_weight: float,
 ) -> Any:
-    """What keeps the restored picture from being as near as possible to the true one.
+    """Loss of the restored image.
 
-    The sum of four terms, (N,): the absolute error of the grey values and of their
-    gradients, which brings light into the dark and keeps edges; the logarithm of the
-    mean squared error, which is the PSNR up to a factor and minds a slightly degraded
-    face as much as a bad one; what the structural similarity lacks to 1; and by how
-    much the picture is farther from the true one than what was given, again in units of
-    10 dB, and less similar. Without the first, clean faces outweigh dark ones: a
-    network from scratch changed nothing.
+    It is the sum of four terms:
+    - the absolute error of the grey values and of their gradients. It brightens dark
+      images and preserves edges. Without it a network that starts from random weights
+      changes nothing, because clean faces outweigh dark faces in the next term.
+    - the logarithm of the mean squared error, which is the PSNR up to a factor. A
+      slightly degraded face contributes as much as a strongly degraded face.
+    - 1 - structural similarity.
+    - how much farther from the true image, in units of 10 dB, and less similar to it
+      the restored image is than the input image.
 
     Args:
-      true: (N, D, D, 1) in [0, 1].
-      predicted: (N, D, D, 1) in [0, 1].
-      given: (N, D, D, 1) in [0, 1], the grey image that was to be restored.
-      floor: PSNR in dB; what is nearer to the truth gains little more by it.
-      spoilt_weight: of the fourth term.
+      true: Clean grey image, (N, D, D, 1) in [0, 1].
+      predicted: Restored grey image, (N, D, D, 1) in [0, 1].
+      given: Grey image of the input, (N, D, D, 1) in [0, 1].
+      floor: PSNR in dB above which the second term decreases only slightly.
+      spoilt_weight: Weight of the fourth term.
+
+    Returns:
+      The loss of each image, (N,).
     """
     error = predicted - true
     across = error[:, :, 1:] - error[:, :, :-1]
@@ -121,7 +142,7 @@ def restored_loss(
         ops.mean(ops.abs(term), axis=(1, 2, 3)) for term in (error, across, down)
     )
     square = ops.mean(ops.square(error), axis=(1, 2, 3))
-    # One for each 10 dB that are missing to the floor.
+    # Increases by 1 for each 10 dB below the floor.
     nearness = ops.log(square * 10 ** (floor / 10) + 1) / math.log(10)
     unlike = 1 - ssim(true, predicted)
     loss = absolute / _RESTORED_SCALE + nearness + unlike
@@ -134,14 +155,14 @@ def restored_loss(
 
 
 def ssim(true: Any, predicted: Any) -> Any:
-    """Structural similarity (Wang et al. 2004) in uniform windows of 8 pixels, (N,).
+    """Structural similarity (Wang et al. 2004) in uniform windows of 8 pixels.
 
     Args:
       true: float32 (N, D, D, 1) in [0, 1], D at least 8.
       predicted: float32 (N, D, D, 1) in [0, 1].
 
     Returns:
-      (N,), 1 for equal pictures.
+      The similarity of each pair, (N,). 1 for equal images.
     """
 
     def local_mean(values: Any) -> Any:
@@ -158,16 +179,17 @@ def ssim(true: Any, predicted: Any) -> Any:
 
 
 def errors(batch: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
-    """The errors that every run reports, each (N,).
+    """The errors that every run reports, whatever its losses are.
 
     Args:
-      batch: landmarks, depth, depth_mask of the dataset.
-      outputs: of the network.
+      batch: landmarks, depth and depth_mask of a batch of `dataset.load`.
+      outputs: Outputs of the network.
 
     Returns:
-      landmarks_mae, landmarks_mse: of all coordinates, window sides;
-      depth_mae, depth_mse: inside the mask, window sides;
-      nme: NME_box, mean distance in x and y over sqrt(w * h) of the true box, %.
+      One value for each image, (N,):
+      landmarks_mae, landmarks_mse: mean over all coordinates, in window sides;
+      depth_mae, depth_mse: mean inside the mask, in window sides;
+      nme: NME_box, mean distance in x and y / sqrt(w * h) of the true box, in %.
     """
     true, predicted = batch["landmarks"], outputs["landmarks"]
     error = predicted - true

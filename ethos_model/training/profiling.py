@@ -1,4 +1,4 @@
-"""Where the time of training goes: the table of `ethos-train --profile_steps N`."""
+"""The time that each part of a training step takes, for `--profile_steps`."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from typing import Any, Final
 import tensorflow as tf
 
 from ethos_model.training import inputs, loop
-from ethos_model.training.config import TrainConfig
+from ethos_model.training.config import NO_WEIGHTS, TrainConfig
 
 _WARM_UP: Final = 5
-"""Steps before the clock starts: they compile, and fill the pipeline."""
+"""Number of steps before the measurement, in which functions are compiled and buffers
+are filled."""
 
 _HOST_ROUNDS: Final = 5
-"""So many times the steps are read, for batches that lay ready not to count."""
+"""Number of times that the host reads the batches of all steps, so that batches which
+were prepared before have little weight."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """Seconds a step (of `batch_size` images).
+    """Seconds per step.
 
     Attributes:
-      batch_size: images a step.
-      host: reading, decoding and augmenting a batch with nothing else running, mean.
-      bare_step: forward, backward and update on a batch that is at hand, median.
-      degraded_step: the same with the degradations in it, median.
-      training: a step of steady training, input and all, mean.
-      wait: of that, the time in which the step waits for its batch, mean.
+      batch_size: Number of images in a step.
+      host: Mean time to read, decode and augment a batch while nothing else runs.
+      bare_step: Median time of forward pass, backward pass and update.
+      degraded_step: Median time of the same with degradations.
+      training: Mean time of a step of training, including its input.
+      wait: Mean time of `training` in which the step waits for its batch.
     """
 
     batch_size: int
@@ -41,17 +43,23 @@ class Profile:
 
     @property
     def stall(self) -> float:
-        """Share of training's time that is spent waiting for input, 0-1."""
+        """Share of the training time that is spent waiting for input, 0 to 1."""
         return self.wait / self.training
 
     @property
     def degradation(self) -> float:
-        """Cost of the degradations over the bare step: 0.1 is 10 % slower."""
+        """Cost of the degradations relative to the bare step; 0.1 is 10 % slower."""
         return self.degraded_step / self.bare_step - 1
 
 
 def measure(config: TrainConfig, trainer: loop.Trainer, steps: int) -> Profile:
-    """Measures `steps` steps of each kind; the trainer is of no use afterwards."""
+    """Measures `steps` steps of each kind.
+
+    Args:
+      config: The run.
+      trainer: The networks. Their weights are not usable afterwards.
+      steps: Number of steps.
+    """
     strategy = trainer.strategy
     batches = inputs.training_batches(config, strategy)
     for _ in range(_WARM_UP):
@@ -61,13 +69,14 @@ def measure(config: TrainConfig, trainer: loop.Trainer, steps: int) -> Profile:
         batch = next(batches)
     host = (time.perf_counter() - began) / (_HOST_ROUNDS * steps)
 
-    def step(stepped: loop.Trainer) -> Callable[[], Any]:
-        return lambda: stepped.train(batch).numpy()  # to the host: the step has ended
+    def step_of(trainer: loop.Trainer) -> Callable[[], Any]:
+        # numpy() waits until the step has ended.
+        return lambda: trainer.train(batch).numpy()
 
-    kinds = [step(trainer)]
+    kinds = [step_of(trainer)]
     if config.degrade:
-        clean = dataclasses.replace(config, degrade=False, backbone_weights="none")
-        kinds.append(step(loop.Trainer(clean, strategy, None)))
+        clean = dataclasses.replace(config, degrade=False, backbone_weights=NO_WEIGHTS)
+        kinds.append(step_of(loop.Trainer(clean, strategy, None)))
     degraded, bare = (_medians(kinds, steps) * 2)[:2]
 
     waits, began = 0.0, time.perf_counter()
@@ -82,33 +91,33 @@ def measure(config: TrainConfig, trainer: loop.Trainer, steps: int) -> Profile:
     return Profile(config.batch_size, host, bare, degraded, training, waits / steps)
 
 
-def _medians(runs: list[Callable[[], Any]], steps: int) -> list[float]:
-    """Median seconds of each call. They take turns: other work disturbs all alike."""
-    seconds: list[list[float]] = [[] for _ in runs]
-    for _ in range(_WARM_UP + steps):
-        for run, found in zip(runs, seconds, strict=True):
+def _medians(functions: list[Callable[[], Any]], calls: int) -> list[float]:
+    """Median seconds of a call of each function.
+
+    The functions are called in turn, so that other work on the machine affects all of
+    them alike.
+    """
+    durations: list[list[float]] = [[] for _ in functions]
+    for _ in range(_WARM_UP + calls):
+        for function, seconds in zip(functions, durations, strict=True):
             began = time.perf_counter()
-            run()
-            found.append(time.perf_counter() - began)
-    return [sorted(found[_WARM_UP:])[steps // 2] for found in seconds]
+            function()
+            seconds.append(time.perf_counter() - began)
+    return [sorted(seconds[_WARM_UP:])[calls // 2] for seconds in durations]
 
 
-def report(profile: Profile) -> str:
-    """The table, one line a stage."""
-    devices = tf.config.list_logical_devices("GPU") or ["CPU"]
-    where = "CPU" if devices == ["CPU"] else f"{len(devices)} GPU"
+def table(profile: Profile) -> str:
+    """A profile as text, one line for each stage."""
+    gpus = len(tf.config.list_logical_devices("GPU"))
+    title = f"batch of {profile.batch_size} on {f'{gpus} GPU' if gpus else 'CPU'}"
     rows = (
         ("host input alone", profile.host, ""),
         ("forward, backward, update", profile.bare_step, ""),
-        (
-            "the same with degradation",
-            profile.degraded_step,
-            f"{profile.degradation:+.1%}",
-        ),
-        ("training, all together", profile.training, ""),
+        ("the same, degraded", profile.degraded_step, f"{profile.degradation:+.1%}"),
+        ("training with input", profile.training, ""),
         ("  of which waiting for input", profile.wait, f"{profile.stall:.1%}"),
     )
-    lines = [f"{f'batch of {profile.batch_size} on {where}':30} ms/step  images/s"]
+    lines = [f"{title:30} ms/step  images/s"]
     for name, seconds, remark in rows:
         rate = "" if name.startswith("  ") else f"{profile.batch_size / seconds:9.0f}"
         lines.append(f"{name:30} {seconds * 1e3:7.1f} {rate:9} {remark}".rstrip())

@@ -1,50 +1,70 @@
-"""What a run says while it goes: Keras' progress bar, history.csv, TensorBoard."""
+"""What a run reports while it trains: Keras' progress bar, history.csv, TensorBoard."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import os
 import sys
 from typing import Any, Protocol
 
 from ethos_data.errors import EthosError
+from ethos_data.storage import files
 
 _SHOWN = ("loss", "landmarks_mae", "landmarks_mse", "depth_mae", "depth_mse", "nme")
 
 
 class Progress(Protocol):
-    """Who wants to follow a run: the command's bar, or a program of your own."""
+    """Receives the progress of a run: the command's bar, or your own program."""
+
+    def message(self, text: str) -> None:
+        """Called with a line for the user, for example that a run is resumed."""
 
     def epoch_begin(self, epoch: int, epochs: int, steps: int) -> None:
-        """Epochs count from 1; `steps` is the number of steps in it."""
+        """Called before an epoch.
+
+        Args:
+          epoch: Number of the epoch, from 1.
+          epochs: Number of epochs in the run.
+          steps: Number of steps in the epoch.
+        """
 
     def step_end(self, step: int, means: dict[str, float]) -> None:
-        """`means` are of the epoch so far; steps count from 1 within the epoch."""
+        """Called after a step.
+
+        Args:
+          step: Number of the step in the epoch, from 1.
+          means: Means of the figures over the epoch so far.
+        """
 
     def break_off(self) -> None:
-        """The epoch ends before its last step; somebody is about to say why."""
+        """Called if the epoch ends before its last step, before an error is shown."""
 
     def epoch_end(self, row: dict[str, float]) -> None:
-        """`row` is the epoch's line of history.csv."""
+        """Called after an epoch.
+
+        Args:
+          row: The row of history.csv.
+        """
 
 
 class ProgressBar:
-    """Keras' progress bar: loss and the errors of both outputs at each step.
+    """Keras' progress bar, with the loss and the errors at each step.
 
-    In a log, where nothing can be written over, one line an epoch.
+    Where the output is not a terminal, it prints one line for each epoch.
     """
 
     def __init__(self) -> None:
         self._bar: Any = None
-        self._moving = sys.stdout.isatty()
+        self._terminal = sys.stdout.isatty()
+
+    def message(self, text: str) -> None:
+        print(text, flush=True)
 
     def epoch_begin(self, epoch: int, epochs: int, steps: int) -> None:
         import keras
 
         print(f"Epoch {epoch}/{epochs}", flush=True)
         self._bar = keras.utils.Progbar(
-            steps, verbose=1 if self._moving else 2, stateful_metrics=_SHOWN
+            steps, verbose=1 if self._terminal else 2, stateful_metrics=_SHOWN
         )
 
     def step_end(self, step: int, means: dict[str, float]) -> None:
@@ -52,10 +72,12 @@ class ProgressBar:
         self._bar.update(step, values, finalize=step == self._bar.target)
 
     def break_off(self) -> None:
-        if self._moving:
-            print(flush=True)  # off the bar's line
+        if self._terminal:
+            print(flush=True)  # starts a new line after the bar
 
     def epoch_end(self, row: dict[str, float]) -> None:
+        if "val_nme" not in row:
+            return
         print(
             f"  validation: NME_box {row['val_nme']:.2f} % clean, "
             f"{row['val_degraded_nme']:.2f} % degraded; loss {row['val_loss']:.4f}, "
@@ -67,7 +89,10 @@ class ProgressBar:
 
 
 class Silent:
-    """Follows nothing: for tests and experiments."""
+    """Reports nothing. For tests and experiments."""
+
+    def message(self, text: str) -> None:
+        pass
 
     def epoch_begin(self, epoch: int, epochs: int, steps: int) -> None:
         pass
@@ -83,38 +108,47 @@ class Silent:
 
 
 def write_history(path: str, rows: list[dict[str, float]]) -> None:
-    """Writes history.csv, one line an epoch, as a whole: a resumed run repeats none."""
+    """Writes history.csv, one line for each epoch.
+
+    Args:
+      path: File to write. It is replaced when the new file is complete.
+      rows: The epochs. An epoch without validation has fewer columns.
+
+    Raises:
+      EthosError: The file cannot be written.
+    """
     if not rows:
         return
-    partial = f"{path}.partial-{os.getpid()}"
+    names = list(dict.fromkeys(name for row in reversed(rows) for name in row))
     try:
-        with open(partial, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[-1]))
+        with (
+            files.replacing(path) as temporary,
+            open(temporary, "w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, fieldnames=names)
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(partial, path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.remove(partial)
-        raise EthosError(f"{path}: not written: {error.strerror or error}") from None
+        raise EthosError(
+            f"{path}: cannot be written: {error.strerror or error}"
+        ) from None
 
 
 class TensorBoard:
-    """Writes the same rows as TensorBoard summaries."""
+    """Writes the rows of history.csv as TensorBoard summaries."""
 
     def __init__(self, directory: str):
-        try:
-            import tensorboard  # noqa: F401
-        except ImportError:
-            raise EthosError(
-                "--tensorboard needs the package: pip install tensorboard"
-            ) from None
+        """
+        Args:
+          directory: Directory of the summaries.
+        """
         import tensorflow as tf
 
         self._tf = tf
         self._writer = tf.summary.create_file_writer(directory)
 
     def write(self, row: dict[str, Any]) -> None:
+        """Writes the row of an epoch."""
         with self._writer.as_default(step=int(row["epoch"])):
             for name, value in row.items():
                 self._tf.summary.scalar(name, value)

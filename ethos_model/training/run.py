@@ -1,7 +1,7 @@
-"""A run's life: where it begins, its epochs, its checkpoints, how it ends.
+"""The course of a run: its start, its epochs, its checkpoints and its end.
 
-Whatever ends it (kill -9, Ctrl-C, a full disk, a lost worker), the same command goes on
-from the last whole checkpoint and gives the curve that it would have given.
+Whatever ends a run (kill -9, Ctrl-C, a full disk, a lost worker), the same command
+continues from the last complete checkpoint and produces the same training curve.
 """
 
 from __future__ import annotations
@@ -10,92 +10,130 @@ import contextlib
 import dataclasses
 import math
 import os
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 import tensorflow as tf
 
+from ethos_data import options
 from ethos_data.errors import EthosError
-from ethos_model.training import checkpoint, initial, inputs, loop, pictures
-from ethos_model.training import progress as following
+from ethos_data.storage import files
+from ethos_model.training import checkpoint, initial, inputs, loop, pictures, progress
+from ethos_model.training.cluster import Cluster
 from ethos_model.training.config import TrainConfig
+from ethos_model.training.stopping import Stopper
+
+_QUICK_SECONDS: Final = 2.0
+_STEP_SECONDS: Final = 30.0
+"""Time that a run has to stop: when nothing is lost, and to finish a step."""
+
+_SAVING_SECONDS: Final = 60.0
+"""Maximum time to wait for a checkpoint that is being written."""
 
 
 class Run:
-    """A run's position: which step is next, the epoch so far, the history behind."""
+    """A training run.
+
+    Attributes:
+      config: Configuration of the run.
+      trainer: The networks and the training step.
+      history: One row for each finished epoch, as in history.csv.
+      best_nme: Lowest validation error so far: mean of NME_box on clean and on degraded
+        images, in %. Infinite before the first validation.
+    """
 
     def __init__(
         self,
         config: TrainConfig,
         trainer: loop.Trainer,
         data: dict[str, Any],
-        progress: following.Progress,
+        report: progress.Progress,
+        *,
+        workers: Cluster | None = None,
+        stopper: Stopper | None = None,
     ):
+        """
+        Args:
+          config: Configuration of the run.
+          trainer: The networks and the training step.
+          data: Description of the data sets from `preflight.check`.
+          report: Receives the progress.
+          workers: The workers of the run; None for a process that trains alone.
+          stopper: Receives signals.
+        """
+        workers = workers or Cluster((), 0)
         self.config = config
         self.trainer = trainer
-        self.progress = progress
         self.history: list[dict[str, float]] = []
         self.best_nme = math.inf
-        self.stopping = False
         self._data = data
+        self._report = report
+        self._is_chief = workers.is_chief
+        self._has_peers = len(workers.addresses) > 1
+        self._stopper = stopper or Stopper()
         self._sums = dict.fromkeys(loop.METRICS, 0.0)
-        self._chief = inputs.is_chief(trainer.strategy)
         self._validation: list[dict[str, Any]] = []
-        self._board: following.TensorBoard | None = None
+        self._board: progress.TensorBoard | None = None
+        self._workers_stop = False  # all workers know that one of them wants to stop
+        self._has_stepped = False
+        self._is_settled = False  # no step is in progress, the state is complete
+        self._saved_step: int | None = None
+        self._saving = threading.Lock()
 
     def path(self, name: str) -> str:
+        """Path of a file in the run's directory."""
         return os.path.join(self.config.workdir, name)
 
     def start(self) -> None:
-        """Begins at the last checkpoint, or else where the configuration says."""
+        """Continues from the last checkpoint, or sets the first weights."""
         config, trainer = self.config, self.trainer
-        if config.tensorboard and self._chief:
-            self._board = following.TensorBoard(self.path("tensorboard"))
+        if config.tensorboard and self._is_chief:
+            self._board = progress.TensorBoard(self.path("tensorboard"))
         last = self.path(checkpoint.LAST)
         if os.path.exists(last):
             self._resume(last)
         else:
             initial.start(trainer, config)
         inputs.check_agreement(trainer.strategy, trainer.step)
-        if self._chief and not config.profile_steps:
-            os.makedirs(config.workdir, exist_ok=True)
-            with open(self.path("run.json"), "w", encoding="utf-8") as file:
-                file.write(config.to_json())
+        if self._is_chief and not config.profile_steps:
+            with (
+                files.replacing(self.path("run.json")) as temporary,
+                open(temporary, "w", encoding="utf-8") as file,
+            ):
+                file.write(options.to_json(config))
 
     def _resume(self, path: str) -> None:
         groups, meta = checkpoint.read(path)
-        differences = self.config.differences(meta["config"])
-        was = meta.get("data", self._data)
-        if was["fingerprint"] != self._data["fingerprint"]:
-            differences.append(f"{self.config.data_dir} holds other data than then")
-        if was.get("extra") != self._data.get("extra"):
-            place = self.config.extra_data_dir or "--extra_data_dir"
-            differences.append(f"{place} holds other data than then")
-        if differences:
-            raise EthosError(
-                f"{path}: checkpoint of another configuration: "
-                f"{'; '.join(differences)}. Give the old values or another --workdir"
-            )
         for name, variables in self.trainer.variables().items():
-            checkpoint.assign(variables, groups.get(name, []), path)
+            checkpoint.assign(variables, groups.get(name, {}), path)
         self.history = meta["history"]
         self.best_nme = meta["best_nme"] if meta["best_nme"] is not None else math.inf
         self._sums = meta["sums"]
-        self.trainer.step = step = meta["step"]
-        epochs = self.config.epochs
-        print(
+        self.trainer.step = self._saved_step = step = meta["step"]
+        epochs, before = self.config.epochs, meta["config"]["epochs"]
+        self._report.message(
             f"resuming {path} at step {step} (epoch {len(self.history) + 1}/{epochs})"
         )
+        if epochs != before:
+            rate = float(self.trainer.optimizer.learning_rate.numpy())
+            self._report.message(
+                f"--epochs is {epochs}, was {before}: the learning rate now decays "
+                f"until step {epochs * self.config.steps_per_epoch}. It continues at "
+                f"{rate:.2g}"
+            )
 
     def save(self, name: str) -> None:
-        """Writes a checkpoint of this moment, if this is the chief of the workers."""
-        if not self._chief:
+        """Writes a checkpoint of the current state, if this process is the chief.
+
+        Args:
+          name: `checkpoint.LAST`, or `checkpoint.BEST` with only the average.
+        """
+        if not self._is_chief:
             return
         groups = {
-            group: [variable.numpy() for variable in variables]
+            group: checkpoint.values(variables)
             for group, variables in self.trainer.variables().items()
             if name == checkpoint.LAST or group == "average"
         }
@@ -107,12 +145,24 @@ class Run:
             "step": self.trainer.step,
             "data": self._data,
         }
-        checkpoint.write(self.path(name), groups, meta)
+        with self._saving:
+            checkpoint.write(self.path(name), groups, meta)
+            if name == checkpoint.LAST:
+                self._saved_step = self.trainer.step
 
     def train(self) -> None:
-        """Trains to the end. Ctrl-C saves the exact step and is raised again."""
+        """Trains until the last epoch.
+
+        Raises:
+          KeyboardInterrupt: A signal arrived. The step was saved.
+          EthosError: The loss is not finite, or another worker was lost.
+        """
         config, trainer = self.config, self.trainer
         self._validation = inputs.validation_batches(config)
+        if not self._validation:
+            self._report.message(
+                f"no validation images: {checkpoint.BEST} is the last epoch"
+            )
         batches = inputs.training_batches(
             config, trainer.strategy, start_step=trainer.step
         )
@@ -120,129 +170,185 @@ class Run:
             while len(self.history) < config.epochs:
                 self._epoch(batches)
         except tf.errors.OpError as error:
-            if trainer.strategy.num_replicas_in_sync == 1:
+            if not self._has_peers:
                 raise
             reason = (str(error).splitlines() or [""])[0][:200]
             raise EthosError(
-                f"training with the other workers broke off at step {trainer.step}, "
-                f"probably because one was lost ({reason}). The same command on all of "
-                f"them resumes from {self.path(checkpoint.LAST)}"
+                f"the connection to another worker was lost at step {trainer.step} "
+                f"({reason}). The same command on all workers resumes from "
+                f"{self.path(checkpoint.LAST)}"
             ) from None
 
     def _epoch(self, batches: Iterator[Any]) -> None:
         config, trainer = self.config, self.trainer
         epoch = len(self.history) + 1
-        done = trainer.step - (epoch - 1) * config.steps_per_epoch
-        self.progress.epoch_begin(epoch, config.epochs, config.steps_per_epoch)
+        first = trainer.step - (epoch - 1) * config.steps_per_epoch
+        self._report.epoch_begin(epoch, config.epochs, config.steps_per_epoch)
         began = time.monotonic()
-        first = done
         try:
-            self._steps(batches, done)
+            self._steps(batches, first)
         except BaseException:
-            self.progress.break_off()
+            self._report.break_off()
             raise
-        if self.stopping:
+        if self._is_stopping():
+            self._report.break_off()
             self._stop()
         seconds = time.monotonic() - began
         images = config.steps_per_epoch * config.batch_size
         row: dict[str, float] = {"epoch": epoch, "step": trainer.step}
         row |= {name: total / images for name, total in self._sums.items()}
-        row |= trainer.validate(self._validation)
+        row |= self._validate()
         row["learning_rate"] = float(trainer.optimizer.learning_rate.numpy())
         row["images_per_second"] = (
             (config.steps_per_epoch - first) * config.batch_size / max(seconds, 1e-9)
         )
-        self._finish(epoch, row)
+        self._finish_epoch(epoch, row)
 
     def _steps(self, batches: Iterator[Any], done: int) -> None:
-        """Takes the rest of an epoch's steps, of which `done` are taken."""
-        count, pending = self.config.steps_per_epoch, None
-        while done < count:
-            sums = self.trainer.train(next(batches))
-            # The figures of a step are fetched while the next one computes.
+        """Takes the remaining steps of an epoch.
+
+        Args:
+          batches: Training batches.
+          done: Number of steps of this epoch that were taken before.
+        """
+        pending = None
+        while done < self.config.steps_per_epoch and not self._is_stopping():
+            if not self._has_stepped:
+                self._report.message(
+                    "compiling the training step; the first step takes about a minute"
+                )
+            stop = bool(self._stopper.requested)
+            sums = self.trainer.train(next(batches), stop=stop)
+            self._has_stepped = True
+            # The figures of a step are fetched while the next step is computed.
             if pending is not None:
                 self._add(pending, done)
             pending = sums
             done += 1
-            if self.stopping or done == count:
-                self._add(pending, done)
-            if self.stopping:
-                return
-
-    def _stop(self) -> None:
-        self.progress.break_off()
-        path = self.path(checkpoint.LAST)
-        self.save(checkpoint.LAST)
-        print(f"saved step {self.trainer.step} to {path}; the same command resumes")
-        raise KeyboardInterrupt
+        if pending is not None:
+            self._add(pending, done)
 
     def _add(self, sums: Any, done: int) -> None:
+        """Adds the figures of a step to those of the epoch."""
         config = self.config
-        values = dict(zip(loop.METRICS, sums.numpy().tolist(), strict=True))
+        *totals, stop = sums.numpy().tolist()
+        self._workers_stop |= stop > 0
+        values = dict(zip(loop.METRICS, totals, strict=True))
         if not math.isfinite(values["loss"]):
             step = len(self.history) * config.steps_per_epoch + done
             raise EthosError(
-                f"the loss is {values['loss']} at step {step}: training "
-                "has diverged. Start again with a lower --learning_rate (now "
-                f"{config.learning_rate}), a longer --warmup_steps or a lower "
-                "--clip_norm; "
-                f"checkpoints in {config.workdir} are from before"
+                f"the loss is {values['loss']} at step {step}: the training has "
+                "diverged. Start again with a lower --learning_rate (now "
+                f"{config.learning_rate:g}) or more --warmup_steps. The checkpoints in "
+                f"{config.workdir} are older than this step"
             )
         for name, value in values.items():
             self._sums[name] += value
-        seen = done * config.batch_size
-        self.progress.step_end(
-            done, {n: total / seen for n, total in self._sums.items()}
-        )
+        images = done * config.batch_size
+        means = {name: total / images for name, total in self._sums.items()}
+        self._report.step_end(done, means)
 
-    def _finish(self, epoch: int, row: dict[str, float]) -> None:
+    def _validate(self) -> dict[str, float]:
+        """The validation errors of the averaged network; none without images."""
+        if not self._validation:
+            return {}
+        with self._settled():
+            return self.trainer.validate(_Checked(self._validation, self._stop_now))
+
+    def _finish_epoch(self, epoch: int, row: dict[str, float]) -> None:
         self.history.append(row)
         self._sums = dict.fromkeys(self._sums, 0.0)
-        nme = (row["val_nme"] + row["val_degraded_nme"]) / 2
-        if not math.isfinite(nme):
-            raise EthosError(
-                f"the validation error is {nme} after epoch {epoch}; checkpoints in "
-                f"{self.config.workdir} are from before"
-            )
-        better = nme < self.best_nme
-        self.best_nme = min(nme, self.best_nme)
-        if better:
+        is_best = True
+        if self._validation:
+            nme = (row["val_nme"] + row["val_degraded_nme"]) / 2
+            if not math.isfinite(nme):
+                raise EthosError(
+                    f"the validation error is {nme} after epoch {epoch}. The "
+                    f"checkpoints in {self.config.workdir} are older"
+                )
+            is_best = nme < self.best_nme
+            self.best_nme = min(nme, self.best_nme)
+        if is_best:
             self.save(checkpoint.BEST)
         self.save(checkpoint.LAST)
-        if self._chief:
-            following.write_history(self.path("history.csv"), self.history)
-            self._draw(epoch)
+        if self._is_chief:
+            progress.write_history(self.path("history.csv"), self.history)
+            with self._settled():
+                self._draw(epoch)
             if self._board is not None:
                 self._board.write(row)
-        self.progress.epoch_end(row)
+        self._report.epoch_end(row)
 
     def _draw(self, epoch: int) -> None:
         config = self.config
-        last = epoch == config.epochs
-        if config.pictures and (last or (epoch - 1) % config.picture_epochs == 0):
+        is_due = epoch == config.epochs or (epoch - 1) % config.picture_epochs == 0
+        if config.pictures and self._validation and is_due:
             path = self.path(os.path.join("pictures", f"epoch_{epoch:03d}.png"))
             pictures.write(path, self.trainer, self._validation[0], config.pictures)
 
+    @contextlib.contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Marks a block in which the state does not change and can be saved."""
+        self._is_settled = True
+        try:
+            yield
+        finally:
+            self._is_settled = False
 
-@contextlib.contextmanager
-def between_steps(run: Run) -> Iterator[None]:
-    """Lets Ctrl-C, and a scheduler's SIGTERM, stop the run after the step it is in.
+    def _is_stopping(self) -> bool:
+        """Whether to stop after this step. With several workers all give the same
+        answer, so that none waits for the others in the next step."""
+        return self._workers_stop if self._has_peers else bool(self._stopper.requested)
 
-    In the middle of one, weights and sums would not belong together. The second time
-    it stops at once.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals belong to the main thread
-        return
+    def _stop_now(self) -> None:
+        """Stops if a signal has arrived. Called while no step is in progress."""
+        if self._stopper.requested:
+            self._stop()
 
-    def stop(number: int, frame: Any) -> None:
-        if run.stopping:
-            raise KeyboardInterrupt
-        run.stopping = True
+    def _stop(self) -> None:
+        """Saves the state and ends the run.
 
-    before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        Raises:
+          KeyboardInterrupt: This process received the signal.
+          EthosError: Another worker received it.
+        """
+        self.save(checkpoint.LAST)
+        if not self._stopper.requested:
+            raise EthosError(
+                f"another worker was stopped. Step {self.trainer.step} was saved; the "
+                "same command on all workers resumes"
+            )
+        self._report.message(self._saved_text())
+        self._stopper.raise_requested()
+
+    def _saved_text(self) -> str:
+        if self._saved_step is None:
+            return "stopped before the first checkpoint; nothing was saved"
+        path = self.path(checkpoint.LAST)
+        return f"saved step {self._saved_step} to {path}; the same command resumes"
+
+    def patience(self) -> float:
+        """See `stopping.Stoppable`. Before the first step, nothing can be lost."""
+        is_quick = self._is_settled or not self._has_stepped
+        return _QUICK_SECONDS if is_quick else _STEP_SECONDS
+
+    def rescue(self) -> str:
+        """See `stopping.Stoppable`."""
+        if self._is_settled:
+            with contextlib.suppress(EthosError):  # the previous checkpoint remains
+                self.save(checkpoint.LAST)
+        self._saving.acquire(timeout=_SAVING_SECONDS)  # the process ends next
+        return self._saved_text()
+
+
+class _Checked:
+    """Batches that call a function before each batch."""
+
+    def __init__(self, batches: Iterable[dict[str, Any]], check: Any):
+        self._batches = batches
+        self._check = check
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for batch in self._batches:
+            self._check()
+            yield batch

@@ -1,4 +1,4 @@
-"""What the tests of training share."""
+"""Fixtures for the tests of training and export."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXPORTED_ALPHA = 0.35
 
 
 def changed(model, *changes):
-    """A copy of the network, changed in place as the export does it."""
+    """A copy of a network to which functions were applied that change it."""
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     for change in changes:
@@ -28,13 +28,13 @@ def changed(model, *changes):
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    """A converted data set of a few faces; see `tiny`."""
+    """Directory of a converted data set with a few faces; see `tiny`."""
     return tiny.write_data(str(tmp_path_factory.mktemp("data")))
 
 
 @pytest.fixture(scope="module")
 def tiny_network():
-    """The tiny network and its degradation stand in for the library's."""
+    """Replaces the network and the degradations by those of `tiny`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(network, "build", tiny.build)
         patch.setattr(inputs, "training_mix", tiny.darken)
@@ -43,7 +43,7 @@ def tiny_network():
 
 @pytest.fixture(scope="session")
 def model():
-    """The network with weights and batch statistics that are not the initial ones."""
+    """A network whose weights and batch statistics differ from the initial ones."""
     rng = np.random.default_rng(11)
     model = network.build(image_size=EXPORTED_SIZE, alpha=EXPORTED_ALPHA)
     for variable in model.variables:
@@ -59,14 +59,14 @@ def model():
 
 @pytest.fixture(scope="session")
 def workdir(model, tmp_path_factory):
-    """A run's directory with that network as its best checkpoint."""
+    """Directory of a run whose best checkpoint contains this network."""
     workdir = tmp_path_factory.mktemp("run")
     config = TrainConfig(
         image_size=EXPORTED_SIZE, alpha=EXPORTED_ALPHA, data_dir="d", workdir="w"
     )
     checkpoint.write(
         str(workdir / "best.npz"),
-        {"average": [v.numpy() for v in model.variables]},
+        {"average": checkpoint.values(model.variables)},
         {
             "config": dataclasses.asdict(config),
             "history": [
@@ -82,7 +82,7 @@ def workdir(model, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def exported(workdir):
-    """The directory of the model that this run's best checkpoint became."""
+    """Directory of the exported model of this run."""
     return export.export(str(workdir), str(workdir / "model"))
 
 

@@ -1,4 +1,4 @@
-"""A tiny data set and a tiny network: a whole training in a second or two.
+"""A tiny data set and a tiny network, with which a training takes two seconds.
 
 python -m tests.ethos_model.tiny FLAGS...     # ethos-train with the tiny network
 """
@@ -32,8 +32,10 @@ FLAGS = {
 
 
 def face(rng: np.random.Generator) -> np.ndarray:
-    """float32 (68, 3): a cloud that its mirror image equals, a little wider or
-    narrower each time; normalised in the stored window."""
+    """Random landmarks float32 (68, 3), normalised in the stored window.
+
+    They are symmetric, with a width that differs from face to face.
+    """
     points = np.random.default_rng(1).uniform(-0.25, 0.25, (topology.NUM_LANDMARKS, 3))
     points = (points + points[topology.MIRROR] * (-1, 1, 1)) / 2
     points[:, 2] -= points[topology.EYES, 2].mean()
@@ -42,7 +44,16 @@ def face(rng: np.random.Generator) -> np.ndarray:
 
 
 def write_data(data_dir: str, *, train: int = 24, validation: int = 6) -> str:
-    """Writes a converted data set of so many faces; returns data_dir."""
+    """Writes a converted data set.
+
+    Args:
+      data_dir: Directory to write.
+      train: Number of training faces.
+      validation: Number of validation faces.
+
+    Returns:
+      `data_dir`.
+    """
     rng = np.random.default_rng(7)
     folder = os.path.join(data_dir, records.NAME, records.VERSION)
     os.makedirs(folder)
@@ -90,7 +101,7 @@ def build(
     batch_norm_momentum: float = 0.99,
     sync_batch_norm: bool = False,
 ) -> Any:
-    """Stands in for `network.build`: a convolution, batch norm and the four outputs."""
+    """Replaces `network.build`: a convolution, batch norm and the four outputs."""
     import keras
     from keras import layers, ops
 
@@ -118,9 +129,8 @@ def build(
     )
 
 
-def darken(_: str = "standard") -> Any:
-    """Stands in for `inputs.training_mix`: some light for each image. The library's mix
-    takes seconds to compile."""
+def darken() -> Any:
+    """Replaces `inputs.training_mix`, whose compilation takes seconds."""
     import tensorflow as tf
 
     def degradation(images: Any, face_size: Any, seed: Any) -> Any:
@@ -131,9 +141,12 @@ def darken(_: str = "standard") -> Any:
 
 
 def _kill_at(moment: str) -> None:
-    """Arranges a SIGKILL: "step N" after that step, "evaluate N" before the Nth
-    evaluation (two an epoch), "save N" halfway through writing that epoch's last
-    checkpoint."""
+    """Sends SIGKILL to this process at a moment of the training.
+
+    Args:
+      moment: "step N" for after step N, "evaluate N" for before evaluation N (there are
+        two in an epoch), or "save N" for while last.npz is written for the Nth time.
+    """
     from ethos_model.training import checkpoint, loop, progress
 
     kind, number = moment.split()
@@ -152,27 +165,27 @@ def _kill_at(moment: str) -> None:
         strike()
 
     def save(file: Any, **arrays: Any) -> None:
-        if any(name.startswith("optimizer") for name in arrays):  # last, not best
+        if any(name.startswith("optimizer") for name in arrays):  # not best.npz
             file.write(b"half a checkpoint")
             file.flush()
             strike()
             file.seek(0)
         savez(file, **arrays)
 
-    def judge(*args: Any, **options: Any) -> Any:
+    def evaluate_later(*args: Any, **options: Any) -> Any:
         strike()
         return evaluate(*args, **options)
 
     if kind == "step":
         progress.ProgressBar.step_end = step
     elif kind == "evaluate":
-        loop.Trainer.evaluate = judge
+        loop.Trainer.evaluate = evaluate_later
     else:
         checkpoint.np.savez = save
 
 
 def _split_processor(count: int) -> None:
-    """Lets the processor pass for so many devices of one machine."""
+    """Makes TensorFlow see the processor as several devices of one machine."""
     import tensorflow as tf
 
     from ethos_model.training import inputs
@@ -181,7 +194,7 @@ def _split_processor(count: int) -> None:
     processor = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(processor, parts)
     names = [f"CPU:{index}" for index in range(count)]
-    inputs.strategy = lambda: tf.distribute.MirroredStrategy(names)
+    inputs.strategy = lambda workers: tf.distribute.MirroredStrategy(names)
 
 
 def main() -> int:

@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from ethos_data import degrade
 from ethos_data.degrade import source
-from ethos_model.training.config import MIXES
 from tests.ethos_data import pictures
 
 
@@ -83,22 +82,6 @@ def test_training_mix_leaves_about_one_image_in_eight_clean():
     assert 0.08 < (~degraded.any(axis=2)).mean() < 0.18
     # All positions of the batch are degraded about equally often.
     assert degraded.any(axis=2).mean(axis=0).min() > 0.5
-
-
-def test_the_mixes_of_last_stages():
-    standard, blurred, sparse = (degrade.training_mix(name).layers for name in MIXES)
-    for others in (blurred, sparse):
-        assert list(map(type, others)) == list(map(type, standard))
-    for layer, other in zip(standard, blurred, strict=True):
-        if isinstance(layer, degrade.MotionBlur):
-            assert other.share == 1
-            assert layer.length[0] < other.length[0] < other.length[1] < layer.length[1]
-        else:
-            assert 0 < other.share <= layer.share
-    clean = [np.prod([1 - layer.share for layer in mix]) for mix in (standard, sparse)]
-    assert clean[1] > 1.5 * clean[0]
-    with pytest.raises(ValueError, match="fog"):
-        degrade.training_mix("fog")
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])

@@ -1,4 +1,4 @@
-"""Checkpoints are whole or not there."""
+"""Checkpoints are complete or do not exist, and are read by variable name."""
 
 from __future__ import annotations
 
@@ -13,40 +13,38 @@ from ethos_data.errors import EthosError
 from ethos_model.training import checkpoint
 
 GROUPS = {
-    "weights": [np.arange(6, dtype=np.float32).reshape(2, 3), np.float32(7)],
-    "optimizer": [np.int64(41)],
+    "weights": {
+        "conv/kernel": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "conv/bias": np.float32(7),
+    },
+    "optimizer": {"adamw/iteration": np.int64(41)},
 }
 META = {"step": 12, "history": [{"epoch": 1, "nme": 0.1 + 0.2}], "name": "Zoë"}
 
 
-def test_what_was_written_is_read(tmp_path):
+def test_reads_the_groups_and_the_meta_data_that_were_written(tmp_path):
     path = str(tmp_path / "deep" / "last.npz")
     checkpoint.write(path, GROUPS, META)
     groups, meta = checkpoint.read(path)
-    assert meta == META
-    assert list(groups) == ["optimizer", "weights"]
-    for name, values in GROUPS.items():
-        for got, wanted in zip(groups[name], values, strict=True):
-            assert got.dtype == wanted.dtype
-            np.testing.assert_array_equal(got, wanted)
+    assert meta == checkpoint.read_meta(path) == META
+    assert set(groups) == {"optimizer", "weights"}
+    for group, values in GROUPS.items():
+        assert set(groups[group]) == set(values)
+        for name, expected in values.items():
+            assert groups[group][name].dtype == expected.dtype
+            np.testing.assert_array_equal(groups[group][name], expected)
 
 
-def test_more_than_ten_variables_keep_their_order(tmp_path):
-    path = str(tmp_path / "last.npz")
-    values = [np.float32(i) for i in range(123)]
-    checkpoint.write(path, {"weights": values}, {})
-    assert checkpoint.read(path)[0]["weights"] == values
-
-
-def test_a_full_disk_keeps_the_checkpoint_before(tmp_path):
+def test_a_full_disk_leaves_the_previous_checkpoint_unchanged(tmp_path):
     path = tmp_path / "last.npz"
     checkpoint.write(str(path), GROUPS, META)
     before = path.read_bytes()
-    big = {"weights": [np.random.default_rng(0).random(100_000)]}
+    big = {"weights": {"kernel": np.random.default_rng(0).random(100_000)}}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # as a disk that is full
+    # A limit on the file size fails like a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        with pytest.raises(EthosError, match="the one before it is kept"):
+        with pytest.raises(EthosError, match="previous checkpoint is unchanged"):
             checkpoint.write(str(path), big, META)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -54,7 +52,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path):
     assert os.listdir(tmp_path) == ["last.npz"]
 
 
-def test_an_interrupted_one_leaves_nothing(tmp_path, monkeypatch):
+def test_an_interrupted_write_leaves_no_file(tmp_path, monkeypatch):
     def interrupted(file, **arrays):
         file.write(b"half")
         raise KeyboardInterrupt
@@ -65,11 +63,11 @@ def test_an_interrupted_one_leaves_nothing(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "empty", "pickle"])
-def test_a_damaged_checkpoint_is_named(tmp_path, damage):
+@pytest.mark.parametrize("damage", ["truncated", "text", "empty", "pickle"])
+def test_names_a_damaged_checkpoint(tmp_path, damage):
     path = tmp_path / "last.npz"
     checkpoint.write(str(path), GROUPS, META)
-    if damage == "cut":
+    if damage == "truncated":
         path.write_bytes(path.read_bytes()[:-200])
     elif damage == "text":
         path.write_text("hello")
@@ -78,26 +76,63 @@ def test_a_damaged_checkpoint_is_named(tmp_path, damage):
     else:
         with open(path, "wb") as file:
             np.savez(file, **{"meta.json": np.array([{"a": 1}], dtype=object)})
-    with pytest.raises(
-        EthosError, match=r"last\.npz: not a readable checkpoint"
-    ) as error:
-        checkpoint.read(str(path))
-    # numpy's advice about these is to load pickles.
-    if damage != "pickle":
-        assert str(error.value).endswith("it is no whole npz file")
+    for read in (checkpoint.read, checkpoint.read_meta):
+        with pytest.raises(
+            EthosError, match=r"last\.npz: not a readable checkpoint"
+        ) as error:
+            read(str(path))
+        # numpy's own message advises to load pickles.
+        if damage != "pickle":
+            assert str(error.value).endswith("it is not a complete npz file")
 
 
-def test_a_missing_checkpoint_is_named_once(tmp_path):
+def test_names_a_missing_checkpoint_once(tmp_path):
     path = str(tmp_path / "last.npz")
     with pytest.raises(EthosError, match="No such file") as error:
         checkpoint.read(path)
     assert str(error.value).count(path) == 1
 
 
-def test_weights_of_another_network_are_refused():
-    layer = keras.layers.Dense(3)
+@pytest.fixture
+def layer():
+    layer = keras.layers.Dense(3, name="dense")
     layer.build((None, 2))
-    with pytest.raises(EthosError, match=r"shape \(5, 3\)"):
-        checkpoint.assign(layer.variables, [np.zeros((5, 3)), np.zeros(3)], "x.npz")
-    with pytest.raises(EthosError, match="holds 1 arrays"):
-        checkpoint.assign(layer.variables, [np.zeros((2, 3))], "x.npz")
+    return layer
+
+
+def test_assigns_variables_by_name_in_any_order(layer):
+    values = {"dense/bias": np.arange(3), "dense/kernel": np.ones((2, 3))}
+    checkpoint.assign(layer.variables, values, "x.npz")
+    np.testing.assert_array_equal(layer.bias, [0, 1, 2])
+    saved = checkpoint.values(layer.variables)
+    assert list(saved) == ["dense/kernel", "dense/bias"]
+    np.testing.assert_array_equal(saved["dense/kernel"], np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        (
+            {"dense/kernel": np.ones((5, 3)), "dense/bias": np.ones(3)},
+            r"the shape of dense/kernel is \(5, 3\), not \(2, 3\)",
+        ),
+        ({"dense/kernel": np.ones((2, 3))}, "dense/bias is missing"),
+        (
+            {
+                "dense/kernel": np.ones((2, 3)),
+                "dense/bias": np.ones(3),
+                "conv/bias": np.ones(3),
+            },
+            "this network has no conv/bias",
+        ),
+    ],
+)
+def test_refuses_the_checkpoint_of_another_network(layer, values, problem):
+    with pytest.raises(EthosError, match=f"x.npz: checkpoint of another .*{problem}"):
+        checkpoint.assign(layer.variables, values, "x.npz")
+    np.testing.assert_array_equal(layer.bias, [0, 0, 0])  # nothing has changed
+
+
+def test_refuses_variables_of_the_same_name(layer):
+    with pytest.raises(ValueError, match="names"):
+        checkpoint.values([*layer.variables, layer.bias])

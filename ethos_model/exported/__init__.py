@@ -1,0 +1,1 @@
+"""The files of an exported model: SavedModel, LiteRT, trainable weights and card."""

@@ -1,0 +1,88 @@
+"""The file with the trainable weights that every exported model contains.
+
+`model.weights.h5` holds the network with its batch norms, as Keras saves weights. A run
+that starts from it (`--initial_weights`) starts from the function of the exported
+model. Large arrays are stored as float16, which halves the file.
+
+Example:
+  model = network.build(image_size=112)
+  weights.load(model, "ethos_model/pretrained/model.weights.h5")
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ethos_data.errors import EthosError
+
+if TYPE_CHECKING:
+    import keras
+
+FILE: Final = "model.weights.h5"
+"""Name of the file in the directory of an exported model."""
+
+SMALLEST_HALF: Final = 1024
+"""Number of values from which an array is stored as float16: kernels, not biases."""
+
+
+def save(model: keras.Model, path: str) -> None:
+    """Writes the weights of a network.
+
+    Args:
+      model: Network from `network.build`.
+      path: File to write, with the suffix .h5.
+
+    Raises:
+      OSError: The file cannot be written.
+    """
+    import h5py
+
+    with tempfile.TemporaryDirectory() as directory:
+        full = os.path.join(directory, FILE)
+        model.save_weights(full)
+        with (
+            h5py.File(full, "r") as source,
+            # The default format takes 0.6 MB more for its tables.
+            h5py.File(path, "w", libver=("v110", "v110")) as target,
+        ):
+            source.visititems(lambda name, item: _copy(name, item, target))
+
+
+def _copy(name: str, item: Any, target: Any) -> None:
+    """Copies a group or an array to another HDF5 file; large arrays as float16."""
+    if not hasattr(item, "shape"):
+        target.require_group(name).attrs.update(item.attrs)
+        return
+    value = item[()]
+    if value.size < SMALLEST_HALF:
+        target.create_dataset(name, data=value)
+    else:
+        half = value.astype(np.float16)
+        target.create_dataset(name, data=half, compression="gzip", shuffle=True)
+
+
+def load(model: keras.Model, path: str) -> None:
+    """Sets the weights of a network to those of a file.
+
+    Args:
+      model: Network from `network.build`, with the image size and the width of the
+        network that was saved. It is changed in place.
+      path: File that `save` wrote.
+
+    Raises:
+      EthosError: The file is missing, damaged or has the weights of another network.
+    """
+    if not os.path.exists(path):
+        raise EthosError(f"{path}: no such file; ethos-export writes it")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about layers that the file lacks
+            model.load_weights(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise EthosError(f"{path}: not weights of this network: {lines[0]}") from None
