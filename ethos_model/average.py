@@ -42,8 +42,9 @@ class Options:
         "best.npz or last.npz of each run; the settings and the data set of the first "
         "run are used",
         metavar="FILE",
+        local=True,
     )
-    workdir: str = options.required("Directory for best.npz", metavar="DIR")
+    workdir: str = options.required("Directory for best.npz", metavar="DIR", local=True)
     weights: tuple[float, ...] = options.option(
         (), "Weight of each checkpoint; equal weights by default", above=0
     )

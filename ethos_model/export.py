@@ -37,14 +37,22 @@ from ethos_model.training import checkpoint
 class Options:
     """Settings of ethos-export. Each field is a flag."""
 
-    workdir: str = options.required("Directory of the training run", metavar="DIR")
-    output: str = options.required("Directory to write", metavar="DIR")
+    workdir: str = options.required(
+        "Directory of the training run", metavar="DIR", local=True
+    )
+    output: str = options.required("Directory to write", metavar="DIR", local=True)
     checkpoint: str = options.option(
-        "", "Checkpoint to export instead of best.npz in --workdir", metavar="FILE"
+        "",
+        "Checkpoint to export instead of best.npz in --workdir",
+        metavar="FILE",
+        local=True,
     )
     name: str = options.option("ethos", "Name of the model")
     metrics: str = options.option(
-        "", "card.json of ethos-evaluate, copied to the card", metavar="FILE"
+        "",
+        "card.json of ethos-evaluate, copied to the card",
+        metavar="FILE",
+        local=True,
     )
     litert: bool = options.option(True, "Also write model.tflite")
     overwrite: bool = options.option(False, "Replace an existing model")

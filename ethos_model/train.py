@@ -167,7 +167,7 @@ def _set_seed(config: TrainConfig) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of ethos-train."""
-    names = ", ".join(f"--{name}" for name in flags.resumable())
+    names = ", ".join(flags.resumable())
     parser = options.make_parser(
         "ethos-train",
         __doc__,

@@ -128,7 +128,7 @@ def check_options(options: DemoOptions) -> None:
     from pipelines.conversion import corpus
 
     check(options)
-    options.train_config().validate()
+    options.train_config().check()
     weights = options.backbone_weights
     if weights not in ("none", "imagenet") and not os.path.isfile(weights):
         raise EthosError(

@@ -64,6 +64,7 @@ class TrainConfig:
         group="data",
         metavar="DIR",
         resumable=True,
+        local=True,
     )
     degrade: bool = option(True, "Degrade the training images", group="data")
     validation_images: int = option(
@@ -111,6 +112,7 @@ class TrainConfig:
         "download them, or an .h5 file of MobileNetV2 without its top",
         group="model",
         metavar="NAME|FILE",
+        local=True,
     )
     initial_weights: str = option(
         "",
@@ -119,6 +121,7 @@ class TrainConfig:
         "run",
         group="model",
         metavar="NAME|PATH",
+        local=True,
     )
 
     batch_size: int = option(
@@ -221,6 +224,7 @@ class TrainConfig:
         group="output",
         metavar="DIR",
         resumable=True,
+        local=True,
     )
     pictures: int = option(
         6,

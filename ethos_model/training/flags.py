@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import pathlib
 from typing import Final
@@ -47,7 +46,6 @@ def from_flags(namespace: argparse.Namespace) -> TrainConfig:
     """
     path = find(namespace.config) if namespace.config else None
     config = options.from_flags(TrainConfig, namespace, path)
-    config = dataclasses.replace(config, workdir=os.path.expanduser(config.workdir))
     config.check()
     return config
 

@@ -145,5 +145,5 @@ def test_differences_name_the_settings_that_must_not_change():
 
 def test_help_lists_the_settings_that_may_change_on_resuming():
     text = " ".join(train.parser().format_help().split())
-    assert "only these settings may change: --data_dir" in text
-    assert "--epochs" in text[text.index("only these settings") :]
+    assert "only these settings may change: data_dir, extra_data_dir" in text
+    assert " epochs, " in text[text.index("only these settings") :]
