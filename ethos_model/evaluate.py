@@ -28,7 +28,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ethos_data import crop, dataset_files, options, progress
+from ethos_data import crop, dataset_files, next_step, options, progress
 from ethos_data.errors import EthosError, cli
 from ethos_data.quiet import import_tensorflow
 from ethos_data.storage import files
@@ -306,11 +306,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     print(tables.table(report))
     if chosen.output_dir is None:
-        print("\nnext: --output_dir DIR writes the report with plots and images")
+        words = sys.argv[1:] if argv is None else argv
+        output_dir = next_step.unused_path("report", chosen.model)
+        print("\nThe same command with --output_dir writes plots and images.")
+        print(next_step.line("ethos-evaluate", *words, output_dir=output_dir))
         return 0
     paths = write(report, chosen.output_dir)
     print(f"\nwrote {', '.join(map(os.path.basename, paths))} to {chosen.output_dir}")
-    print(f"next: open {paths[0]} in a browser")
+    print(f"open {paths[0]} in a browser")
     return 0
 
 

@@ -1,6 +1,8 @@
 """The command and its Python function, on a SavedModel with known predictions."""
 
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -88,6 +90,18 @@ def test_predictions_are_moved_to_the_offset_of_the_labels(
     assert moved == pytest.approx(expected, abs=1e-3)
 
 
+def test_the_next_command_is_the_same_command_with_a_report(
+    model_dir, data_dir, capsys
+):
+    argv = [f"--model={model_dir}", f"--data_dir={data_dir}", "--limit=2"]
+    argv += ["--conditions", "source"]
+    assert evaluate.main(argv) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    words = shlex.split(line.removeprefix("next: "))
+    assert words[1:-1] == [*argv, "--output_dir"]
+    assert not os.path.exists(words[-1])
+
+
 def test_the_command_writes_a_report(model_dir, data_dir, tmp_path, capsys):
     output = tmp_path / "report"
     status = evaluate.main(
@@ -105,7 +119,7 @@ def test_the_command_writes_a_report(model_dir, data_dir, tmp_path, capsys):
     assert status == 0
     printed, progress = capsys.readouterr()
     assert "a fifth of the light" in printed
-    assert f"next: open {output / 'report.html'} in a browser" in printed
+    assert f"open {output / 'report.html'} in a browser" in printed
     assert "7/7" in progress
     values = json.loads((output / "report.json").read_text())
     assert values["frames"] == 7
