@@ -16,6 +16,10 @@ COMMANDS = {
     "convert data": ("pipelines.convert", ["--corpus_dir=my corpus", "--data_dir"]),
     "inspect": ("pipelines.inspect", [""]),
     "train": ("ethos_model.train", ["--workdir=run", "--data_dir"]),
+    "train workdir": ("ethos_model.train", ["--data_dir=converted", "--workdir"]),
+    "export": ("ethos_model.export", ["--workdir=run", "--output"]),
+    "average": ("ethos_model.average", ["--checkpoints=a.npz", "--workdir"]),
+    "annotate": ("gui.annotate", ["clip.mp4", "--csv=out.csv", "--model"]),
     "evaluate": ("ethos_model.evaluate", ["--data_dir"]),
     "evaluate model": ("ethos_model.evaluate", ["--data_dir=converted", "--model"]),
     "synthesize": ("ethos_data.heads.synthesize", ["--out_dir"]),
@@ -76,8 +80,7 @@ def test_an_unusable_uri_is_reported_in_one_line(
 ):
     start = time.monotonic()
     assert run(command, uri) == 1
-    # Without a limit it takes minutes. Importing TensorFlow may take 10 s.
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 10
     output = capsys.readouterr()
     assert output.err.startswith(f"error: {uri}")
     assert output.err.count("\n") == 1
