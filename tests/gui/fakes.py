@@ -1,4 +1,4 @@
-"""Drawn faces, a detector that finds their colour, and a predictor without a network.
+"""Drawn faces, a finder of their colour, and a predictor without a network.
 
 With these the tests of the window and of the tracker are fast and exact.
 """
@@ -14,6 +14,7 @@ import numpy as np
 from ethos_data.crop import NETWORK_CONTEXT, window_around
 from ethos_data.errors import EthosError
 from ethos_model.footage.finder import Detection
+from ethos_model.footage.regions import Region
 from ethos_model.predict import Face
 from gui.viewer.session import Loaded, Setup
 
@@ -66,19 +67,19 @@ def skin_boxes(frame: np.ndarray) -> list[np.ndarray]:
     return [np.array([x, y, x + w - 1, y + h - 1], float) for x, y, w, h, _ in areas]
 
 
-class FakeDetector:
+class FakeFinder:
     """Finds skin.
 
     Attributes:
       calls: Number of searched frames.
     """
 
-    name = "fake detector"
-
     def __init__(self) -> None:
         self.calls = 0
 
-    def detect(self, frame_rgb: np.ndarray) -> list[Detection]:
+    def find(
+        self, frame_rgb: np.ndarray, regions: Sequence[Region] | None = None
+    ) -> list[Detection]:
         self.calls += 1
         return [Detection(box, 0.99) for box in skin_boxes(frame_rgb)]
 
@@ -134,7 +135,7 @@ def load(setup: Setup) -> Loaded:
     if setup.model_dir and not os.path.exists(f"{setup.model_dir}/fake.txt"):
         raise EthosError(f"{setup.model_dir}: not an exported ETHOS model")
     name = os.path.basename(setup.model_dir) if setup.model_dir else "fake model"
-    return Loaded(FakePredictor(), FakeDetector(), name)
+    return Loaded(FakePredictor(), FakeFinder(), name)
 
 
 def face_box_at(index: int) -> tuple[float, float, float, float]:

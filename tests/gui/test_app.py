@@ -54,7 +54,7 @@ def modules_after(statement):
 
 
 def test_the_window_and_the_model_import_no_heavy_libraries():
-    heavy = {"tensorflow", "keras", "scipy", "numba", "apache_beam", "mtcnn"}
+    heavy = {"tensorflow", "keras", "scipy", "numba", "apache_beam"}
     assert not modules_after("import gui.widgets.controller") & heavy
     assert not modules_after("import gui.app, gui.viewer.session") & (
         heavy | {"tkinter", "PIL"}

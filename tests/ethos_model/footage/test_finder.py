@@ -2,67 +2,204 @@ import cv2
 import numpy as np
 import pytest
 
-from ethos_data.errors import EthosError
-from ethos_model.footage import finder
+from ethos_data.topology import iou
+from ethos_model.footage import finder as finders
+from ethos_model.footage.detectors import BoxMap
+from ethos_model.footage.finder import FaceFinder
+from ethos_model.footage.reader import open_video
+from ethos_model.footage.regions import Region
+from gui.sample import SAMPLE
+from tests.gui import fakes
 
 
-def test_box_map_moves_and_scales_about_the_centre():
-    box_map = finder.BoxMap(dx=0.1, dy=-0.2, width=0.5, height=2.0)
-    raw = np.array([[10.0, 20.0, 30.0, 60.0], [0.0, 0.0, 2.0, 2.0]])
-    for box, mapped in zip(raw, box_map.to_face_box(raw), strict=True):
-        x0, y0, x1, y1 = box
-        width, height = x1 - x0, y1 - y0
-        cx, cy = (x0 + x1) / 2 + 0.1 * width, (y0 + y1) / 2 - 0.2 * height
-        expected = [
-            cx - 0.25 * width,
-            cy - height,
-            cx + 0.25 * width,
-            cy + height,
-        ]
-        np.testing.assert_allclose(mapped, expected)
+class SkinDetector:
+    """Finds drawn faces whose searched image is at least 12 pixels high.
+
+    Attributes:
+      score: Score of every detection.
+      shapes: Height and width of each searched image.
+    """
+
+    name = "skin"
+    box_map = BoxMap()
+    min_score = 0.5
+
+    def __init__(self, score: float = 0.9) -> None:
+        self.score = score
+        self.shapes: list[tuple[int, int]] = []
+
+    def detect(self, image_rgb):
+        self.shapes.append(image_rgb.shape[:2])
+        boxes = [b for b in fakes.skin_boxes(image_rgb) if b[3] - b[1] >= 12]
+        return np.array(boxes).reshape(-1, 4), np.full(len(boxes), self.score)
 
 
-def test_shrunk_frames_map_back_to_where_things_were():
-    frame = np.zeros((600, 1600, 3), np.uint8)
-    cv2.rectangle(frame, (400, 200), (799, 399), (255, 255, 255), -1)
-    small, scale = finder.shrunk(frame, 640)
-    assert small.shape == (240, 640, 3)
-    rows, columns = np.nonzero(small[..., 0] > 127)
-    # Edges, half a pixel outside of the outermost centres.
-    edges = np.array([columns.min(), rows.min(), columns.max(), rows.max()], float)
-    edges += (-0.5, -0.5, 0.5, 0.5)
-    np.testing.assert_allclose(
-        finder.to_source(edges[None], scale)[0], [399.5, 199.5, 799.5, 399.5], atol=1e-9
-    )
+@pytest.fixture(autouse=True)
+def no_stretch(request, monkeypatch):
+    """Drawn skin is recognised by its colour, which the stretch changes."""
+    if not request.node.name.startswith(("test_real", "test_stretch")):
+        monkeypatch.setattr(finders, "stretched", lambda image: image)
 
 
-def test_small_frames_are_left_alone():
-    frame = np.zeros((100, 120, 3), np.uint8)
-    small, scale = finder.shrunk(frame, 640)
-    assert small.shape == frame.shape
-    assert scale == 1.0
+def frame_with(*boxes, height=1080, width=1920):
+    image = np.full((height, width, 3), (40, 60, 90), np.uint8)
+    for box in boxes:
+        fakes.draw_face(image, box)
+    return image
 
 
-def test_detections_come_surest_first_and_without_broken_boxes():
-    raw = np.array([[0, 0, 9, 9], [1, 1, 1, 5], [0, 0, np.nan, 9], [5, 5, 9, 9]])
-    found = finder._detections(raw, np.array([0.5, 0.99, 0.98, 0.9]), finder.BoxMap())
-    assert [face.score for face in found] == [0.9, 0.5]
+def test_finds_small_faces_of_a_large_frame_only_in_a_thorough_search():
+    small, large = (505, 300, 525, 324), (1200, 400, 1500, 760)
+    frame = frame_with(small, large)
+    thorough = FaceFinder(SkinDetector(), second_opinion=False).find(frame)
+    assert len(thorough) == 2
+    for box in (small, large):
+        overlaps = [iou(face.box, np.array(box, float)) for face in thorough]
+        assert max(overlaps) > 0.75
+    fast = FaceFinder(SkinDetector(), search="fast", second_opinion=False)
+    (face,) = fast.find(frame)
+    assert iou(face.box, np.array(large, float)) > 0.9
 
 
-def test_unknown_detectors_are_refused(tmp_path):
-    with pytest.raises(EthosError, match="mtcnn"):
-        finder.make_detector("haar")
-    with pytest.raises(EthosError, match="no such"):
-        finder.make_detector(str(tmp_path / "missing.onnx"))
-    broken = tmp_path / "broken.onnx"
-    broken.write_bytes(b"not a network")
-    with pytest.raises(EthosError, match=r"broken\.onnx: not a YuNet model"):
-        finder.make_detector(str(broken))
+def test_a_region_reports_boxes_in_pixels_of_the_frame():
+    box = np.array([600.0, 420, 659, 499])
+    frame = frame_with(box.tolist())
+    finder = FaceFinder(SkinDetector(), second_opinion=False)
+    (face,) = finder.find(frame, [Region(500, 300, 300, 300, 0.5)])
+    # The edges of a drawn box are half a pixel outside its outermost pixel centres.
+    np.testing.assert_allclose(face.box, box, atol=1.6)
+    assert finder.detector.shapes == [(150, 150)]
 
 
-def test_mtcnn_finds_nothing_where_nothing_is():
-    detector = finder.make_detector("mtcnn")
+def test_a_face_cut_by_the_border_of_a_region_is_left_to_its_neighbour():
+    frame = frame_with((480, 400, 540, 470))
+    finder = FaceFinder(SkinDetector(), second_opinion=False)
+    assert finder.find(frame, [Region(500, 300, 300, 300, 1.0)]) == []
+    # The border of the frame itself is no reason to drop a face.
+    assert len(finder.find(frame_with((0, 400, 60, 470)))) == 1
+
+
+def test_the_score_alone_decides_without_a_second_opinion():
+    frame = frame_with((300, 100, 360, 170), height=360, width=640)
+    for score, count in ((0.49, 0), (0.51, 1)):
+        finder = FaceFinder(SkinDetector(score), second_opinion=False)
+        assert len(finder.find(frame)) == count
+
+
+@pytest.mark.parametrize(
+    ("score", "sigma", "accepted"),
+    [
+        (0.3, 0.04, True),
+        (0.3, 0.06, False),  # beyond 0.03 + 0.06 * score
+        (0.6, 0.06, True),
+        (0.6, 0.08, False),
+        (0.2, 0.01, False),  # too weak to be judged
+        (0.9, 0.50, True),  # strong enough to be accepted without a second opinion
+    ],
+)
+def test_the_landmark_network_judges_weak_detections(score, sigma, accepted):
+    predictor = fakes.FakePredictor()
+    predictor.sigma = sigma
+    finder = FaceFinder(SkinDetector(score), predictor=predictor)
+    frame = frame_with((300, 100, 360, 170), height=360, width=640)
+    assert len(finder.find(frame)) == accepted
+
+
+def test_one_face_that_is_seen_at_two_sizes_is_one_detection():
+    frame = frame_with((300, 100, 400, 220), height=360, width=640)
+    detector = SkinDetector()
+    assert len(FaceFinder(detector, second_opinion=False).find(frame)) == 1
+    assert detector.shapes == [(360, 640), (180, 320)]
+
+
+@pytest.mark.parametrize("search", finders.SEARCHES)
+@pytest.mark.parametrize(
+    "size", [(0, 0), (0, 9), (1, 1), (3, 3), (9, 40), (2, 5000), (5000, 2), (120, 160)]
+)
+def test_real_detector_finds_nothing_in_noise_of_any_size(size, search):
     rng = np.random.default_rng(0)
-    for size in ((1, 1), (9, 40), (120, 160)):
-        noise = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
-        assert detector.detect(noise) == []
+    finder = FaceFinder(search=search, predictor=fakes.FakePredictor())
+    for image in (
+        rng.integers(0, 256, (*size, 3), dtype=np.uint8),
+        np.zeros((*size, 3), np.uint8),
+        np.full((*size, 3), 255, np.uint8),
+    ):
+        assert finder.find(image) == []
+
+
+def test_real_detector_survives_a_huge_frame():
+    frame = np.zeros((9000, 12000, 3), np.uint8)
+    assert FaceFinder(search="fast", predictor=fakes.FakePredictor()).find(frame) == []
+
+
+def test_a_frame_that_is_not_rgb_is_an_error():
+    finder = FaceFinder(SkinDetector())
+    for frame in (np.zeros((90, 90), np.uint8), np.zeros((90, 90, 3), np.float32)):
+        with pytest.raises(ValueError, match="uint8"):
+            finder.find(frame)
+
+
+def test_an_unknown_search_is_an_error():
+    with pytest.raises(ValueError, match="search"):
+        FaceFinder(SkinDetector(), search="deep")
+
+
+@pytest.fixture(scope="module")
+def sample_frames():
+    with open_video(SAMPLE) as source:
+        frames = list(iter(source.read, None))
+    return [frame.image for frame in frames[10::50]]
+
+
+def darkened(frame, gain, seed):
+    """A frame at a part of its light: shot noise and read noise as `LowLight` has."""
+    signal = frame * np.float32(gain)
+    sigma = np.sqrt(signal * (255 / 1000) + 1.2**2)
+    noise = np.random.default_rng(seed).standard_normal(frame.shape)
+    return np.clip(np.rint(signal + sigma * noise), 0, 255).astype(np.uint8)
+
+
+def test_real_detector_finds_faces_in_bright_and_very_dark_frames(sample_frames):
+    finder = FaceFinder()
+    for seed, frame in enumerate(sample_frames):
+        (bright,) = finder.find(frame)
+        (dark,) = finder.find(darkened(frame, 0.05, seed))
+        assert iou(bright.box, dark.box) > 0.6
+
+
+def test_real_detector_finds_a_dark_face_beside_a_lamp(sample_frames):
+    finder = FaceFinder()
+    for seed, frame in enumerate(sample_frames):
+        dark = darkened(frame, 0.08, seed)
+        cv2.circle(dark, (20, 20), 18, (255, 250, 240), -1)
+        assert len(finder.find(dark)) == 1
+
+
+def test_real_detector_finds_a_small_face_on_a_flat_background(sample_frames):
+    # A plain percentile stretch saturates the face, because it is a small part.
+    frame = np.full((540, 960, 3), (150, 165, 150), np.uint8)
+    face = cv2.resize(sample_frames[0], (64, 64), interpolation=cv2.INTER_AREA)
+    frame[300:364, 500:564] = face
+    assert len(FaceFinder().find(frame)) == 1
+
+
+def test_stretch_uses_the_range_of_grey_levels():
+    ramp = np.broadcast_to(np.linspace(100, 130, 256)[:, None], (128, 256, 3))
+    ramp = ramp.astype(np.uint8)
+    levels = finders.stretched(ramp)
+    assert levels.min() < 10
+    assert levels.max() > 210
+    assert (np.diff(levels[0, :, 0].astype(int)) >= 0).all()
+
+
+def test_stretch_brightens_a_dark_image_with_a_lamp():
+    image = np.broadcast_to(np.linspace(2, 20, 128)[:, None], (128, 128, 3))
+    image = image.astype(np.uint8)
+    image[:16, 112:] = 255
+    assert finders.stretched(image)[100, 64, 0] > 40
+
+
+def test_stretch_amplifies_little_noise():
+    noise = np.random.default_rng(0).normal(30, 1, (256, 256, 3))
+    image = np.clip(np.rint(noise), 0, 255).astype(np.uint8)
+    assert finders.stretched(image).std() < 60

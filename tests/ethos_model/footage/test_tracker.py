@@ -17,19 +17,19 @@ def box_at(x, y=40, size=50):
     return np.array([x, y, x + size, y + 1.2 * size], float)
 
 
-class BlindDetector(fakes.FakeDetector):
+class BlindFinder(fakes.FakeFinder):
     """Sees nothing while `blind`."""
 
     blind = False
 
-    def detect(self, frame_rgb):
-        found = super().detect(frame_rgb)
+    def find(self, frame_rgb, regions=None):
+        found = super().find(frame_rgb)
         return [] if self.blind else found
 
 
 @pytest.fixture
 def parts():
-    predictor, detector = fakes.FakePredictor(), BlindDetector()
+    predictor, detector = fakes.FakePredictor(), BlindFinder()
     return predictor, detector, FaceTracker(predictor, detector)
 
 
@@ -45,9 +45,9 @@ def test_a_face_is_followed_without_the_detector(parts):
 
 
 def test_where_there_are_too_many_the_largest_are_followed():
-    class Surer(fakes.FakeDetector):  # the smaller, the surer
-        def detect(self, frame_rgb):
-            found = super().detect(frame_rgb)
+    class Surer(fakes.FakeFinder):  # the smaller, the surer
+        def find(self, frame_rgb, regions=None):
+            found = super().find(frame_rgb)
             return sorted(found, key=lambda face: float(np.ptp(face.box)))
 
     options = TrackerOptions(max_faces=2)
@@ -61,7 +61,7 @@ def test_where_there_are_too_many_the_largest_are_followed():
 
 def test_landmarks_follow_without_lag_when_smoothing_is_off():
     tracker = FaceTracker(
-        fakes.FakePredictor(), fakes.FakeDetector(), TrackerOptions(smoothing=None)
+        fakes.FakePredictor(), fakes.FakeFinder(), TrackerOptions(smoothing=None)
     )
     for index in range(10):
         (face,) = tracker.update(picture(box_at(20 + 8 * index)), index / 25)

@@ -16,7 +16,7 @@ from tests.gui import fakes
 def face():
     image = np.full((160, 240, 3), (40, 60, 90), np.uint8)
     fakes.draw_face(image, (60, 30, 130, 120))
-    tracker = FaceTracker(fakes.FakePredictor(), fakes.FakeDetector())
+    tracker = FaceTracker(fakes.FakePredictor(), fakes.FakeFinder())
     return tracker.update(image, 0.0)[0].face
 
 

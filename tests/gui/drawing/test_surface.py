@@ -18,7 +18,7 @@ def frame():
 
 @pytest.fixture
 def face(frame):
-    tracker = FaceTracker(fakes.FakePredictor(64), fakes.FakeDetector())
+    tracker = FaceTracker(fakes.FakePredictor(64), fakes.FakeFinder())
     return tracker.update(frame, 0.0)[0].face
 
 

@@ -14,7 +14,7 @@ from tests.gui import fakes
 @pytest.fixture
 def faces():
     """The faces of three frames. The second frame has no face."""
-    tracker = FaceTracker(fakes.FakePredictor(), fakes.FakeDetector())
+    tracker = FaceTracker(fakes.FakePredictor(), fakes.FakeFinder())
     faces = []
     for index in range(3):
         image = np.full((160, 240, 3), (40, 60, 90), np.uint8)

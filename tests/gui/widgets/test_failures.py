@@ -18,15 +18,15 @@ from tests.gui.driver import kill_thread
 def failing_load(setup):
     """A factory whose model fails on frames without a face."""
     loaded = fakes.load(setup)
-    detect = loaded.detector.detect
+    find = loaded.finder.find
 
-    def fail(frame):
-        faces = detect(frame)
+    def fail(frame, regions=None):
+        faces = find(frame, regions)
         if not faces:
             raise ZeroDivisionError("division by zero")
         return faces
 
-    loaded.detector.detect = fail
+    loaded.finder.find = fail
     return loaded
 
 
