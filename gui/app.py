@@ -1,8 +1,10 @@
 """Opens the viewer: a video with its facial landmarks and reconstruction.
 
-ethos-view                       # a rendered sample
-ethos-view clip.mp4
-ethos-view camera:0 --model runs/first/model
+    ethos-view                       # a rendered sample
+    ethos-view clip.mp4
+    ethos-view camera:0 --model runs/first/model
+
+F1 lists the keyboard shortcuts.
 """
 
 from __future__ import annotations
@@ -88,8 +90,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except tk.TclError as error:
         raise EthosError(f"no window can be opened ({error})") from None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: viewer.stop())
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows does not know the last
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, lambda *_: viewer.stop())
     viewer.run()
     return 0
 

@@ -124,6 +124,8 @@ class Controller:
     ) -> Engine:
         shipped = Setup(None, detector)
         if model_dir is not None:
+            # Stored for the next start, which may be in another directory.
+            model_dir = os.path.abspath(os.path.expanduser(model_dir))
             setup, fallback = Setup(model_dir, detector), None
         elif self.settings.model:
             # The stored model may be moved, deleted or damaged since the last start.
@@ -328,7 +330,8 @@ class Controller:
         try:
             self._display.update(self.save_menu)
         finally:
-            self._after = self.root.after(POLL_MS, self._poll)
+            if not self._closed:
+                self._after = self.root.after(POLL_MS, self._poll)
 
     # Stored choices.
 
