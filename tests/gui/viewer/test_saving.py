@@ -77,8 +77,12 @@ def process(code):
             "error: clip.mp4: not a video",
         ),
         (
-            "raise SystemExit(3)",
-            "Saving faces.mp4 failed (exit status 3). Save it again.",
+            "raise SystemExit(7)",
+            "Saving faces.mp4 failed (exit status 7). Save it again.",
+        ),
+        (
+            "import sys; print('warning: 3 errors', file=sys.stderr); sys.exit(3)",
+            "Saved a/faces.mp4 (3 errors)",
         ),
         (
             "import os; os.write(2, b'\\xff\\n'); os.kill(os.getpid(), 9)",
