@@ -1,29 +1,33 @@
-# Two commands: `make demo` and `make test`. Each sets up all that it needs.
+# `make demo` and `make test` set up everything that they need in .venv.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.set_up
 
-.PHONY: demo test lint setup view clean
+.PHONY: demo test lint docs view setup clean
 .DEFAULT_GOAL := demo
 
-demo: $(SETUP)  ## the whole way on rendered heads: corpus, training, a video with landmarks
+demo: $(SETUP)  ## run the complete workflow on rendered heads; results in demo_output
 	$(BIN)/ethos-demo $(ARGS)
 
-test: $(SETUP)  ## all tests; ARGS="-k crop" narrows them
+test: $(SETUP)  ## run all tests; ARGS="-k crop" selects some
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(SETUP)  ## ruff and mypy
+lint: $(SETUP)  ## run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-view: $(SETUP)  ## the window
+docs: $(SETUP)  ## build the documentation site in build/site
+	$(BIN)/python -m tools.reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+view: $(SETUP)  ## open the viewer
 	$(BIN)/ethos-view $(ARGS)
 
-setup: $(SETUP)  ## the virtual environment alone
+setup: $(SETUP)  ## create the virtual environment only
 
-# The constraints pin the whole tested set of versions.
+# constraints.txt pins the complete set of versions that is tested.
 $(SETUP): setup.cfg pyproject.toml constraints.txt tools/set_up.sh
 	PYTHON="$(PYTHON)" sh tools/set_up.sh "$(VENV)"
 	touch $@
