@@ -14,6 +14,7 @@ import ast
 import importlib
 import pathlib
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -47,8 +48,13 @@ def commands() -> str:
 
 
 def _description(text: str) -> list[str]:
-    """A parser's description as Markdown; indented blocks become code blocks."""
-    return text.strip().splitlines()
+    """A parser's description as Markdown. Paragraphs of commands become code blocks."""
+    paragraphs = text.strip().split("\n\n")
+    lines = []
+    for paragraph in paragraphs:
+        is_code = all(line.startswith("ethos-") for line in paragraph.splitlines())
+        lines += [textwrap.indent(paragraph, "    " * is_code), ""]
+    return "\n".join(lines[:-1]).splitlines()
 
 
 def _table(group: argparse._ArgumentGroup, titled: bool) -> Iterator[str]:
