@@ -24,7 +24,7 @@ TOGGLES: Final = {
         "depth": "Depth in colours",
         "shaded": "Shaded surface",
         "surface": "Rotatable surface",
-        "texture": "Restored face on it",
+        "texture": "Face on the surface",
     },
 }
 """Labels of the check boxes, by heading and by field of `Settings`."""
@@ -82,7 +82,8 @@ class Sidebar(ttk.Frame):
         self._values: dict[str, ttk.Label] = {}
         for slider in SLIDERS:
             self._slider(slider.name, slider.label, slider.neutral, slider.strongest)
-        self._check_box("compare", "Compare with the clean video", settings.compare)
+        ttk.Frame(self, height=self._gap).pack()
+        self._check_box("compare", "Show the clean video", settings.compare)
         self.reset_button = ttk.Button(
             self, text="Reset the degradation", command=self.reset, takefocus=False
         )
@@ -151,6 +152,16 @@ class Sidebar(ttk.Frame):
         """Sets all sliders to the values that change nothing."""
         for slider in SLIDERS:
             self.sliders[slider.name].set(slider.neutral)
+        self._move_slider()
+
+    def set_slider(self, name: str, value: float) -> None:
+        """Moves a slider.
+
+        Args:
+          name: Field of `VideoDegradation`.
+          value: The new value.
+        """
+        self.sliders[name].set(value)
         self._move_slider()
 
     def toggle(self, name: str) -> None:

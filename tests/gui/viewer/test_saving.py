@@ -6,6 +6,7 @@ import pytest
 
 from ethos_data.errors import EthosError
 from ethos_model.footage.reader import Frame
+from gui import annotate
 from gui.degradation import VideoDegradation
 from gui.drawing.overlay import OverlayOptions
 from gui.viewer import saving
@@ -62,6 +63,10 @@ def test_the_arguments_contain_model_and_degradation():
     )
     assert arguments[arguments.index("--model") + 1] == "model"
     assert arguments[arguments.index("--darkness") + 1] == "0.5"
+
+
+def test_the_exit_status_of_a_damaged_video_is_that_of_ethos_annotate():
+    assert saving.DAMAGED == annotate.DAMAGED
 
 
 def process(code):
