@@ -35,7 +35,16 @@ CACHE_BYTES: Final = 2 << 30  # 2 GiB
 _EXPANSION: Final = 10
 """Size of a decoded example divided by its encoded size; 7.5 in YouTube Faces."""
 
-_FIELDS: Final = ("pixels", "side", "depth", "landmarks", "window", "face_size")
+_FIELDS: Final = (
+    "pixels",
+    "side",
+    "depth",
+    "landmarks",
+    "window",
+    "face_size",
+    "visible",
+    "has_z",
+)
 """Keys of a decoded batch, in the order of the arguments of `examples.Examples`."""
 
 _DECODE_BATCH: Final = 32
@@ -100,11 +109,12 @@ def load(
     Returns:
       A data set of dictionaries: `image` uint8 (B, S, S, 3), RGB; `landmarks` float32
       (B, 68, 3); `depth` float32 (B, D, D, 1), 0 where it is unknown; `depth_mask`
-      float32 (B, D, D, 1), 1 where the depth is known; `face_size` float32 (B,).
-      Landmarks, depth and face size are in the normalised frame of the network's
-      window. Without `training` there are also `source_face_size` float32 (B,) in
-      source pixels, the strings `person_id` and `video_id`, and `frame` int64, and the
-      last batch may be smaller.
+      float32 (B, D, D, 1), 1 where the depth is known; `face_size` float32 (B,);
+      `visible` uint8 (B, 68), what is known of each landmark, see `visibility`; `has_z`
+      bool (B,), whether z of the landmarks is a label. Landmarks, depth and face size
+      are in the normalised frame of the network's window. Without `training` there are
+      also `source_face_size` float32 (B,) in source pixels, the strings `person_id` and
+      `video_id`, and `frame` int64, and the last batch may be smaller.
 
     Raises:
       EthosError: The data set or the split does not exist, or there are no examples to
@@ -195,7 +205,8 @@ def _decode_once(
     if size <= cache_bytes:
         decoded = examples.concatenate(parts)
     elif cache_dir is not None:
-        name = f"{split}-{dataset_files.fingerprint(directory)[:32]}"
+        # The number changes with the arrays that the cache contains.
+        name = f"{split}-2-{dataset_files.fingerprint(directory)[:32]}"
         cached = os.path.join(os.path.expanduser(os.fspath(cache_dir)), name)
         decoded = cache.load_or_create(cached, parts, size)
     else:
@@ -281,6 +292,8 @@ def _sample(
         "depth": ((depth_size, depth_size, 1), tf.float32),
         "depth_mask": ((depth_size, depth_size, 1), tf.float32),
         "face_size": ((), tf.float32),
+        "visible": ((NUM_LANDMARKS,), tf.uint8),
+        "has_z": ((), tf.bool),
     }
     values = tf.numpy_function(
         sample,

@@ -15,6 +15,15 @@ A record is a `tf.train.Example`. TFDS reads it with `features.json` alone:
     source_size  int64 (2,)        height and width of the source frame, in pixels
     window       float32 (3,)      left, top, size of the stored window, source pixels
     face_size    float32           sqrt(w * h) of the face box, in source pixels
+
+Records of version 1.1.0 contain two more features:
+
+    visible      uint8 (68,)       what is known of each landmark; see `visibility`
+    has_z        bool              whether z of the landmarks is a label
+
+A conversion writes version 1.1.0 only if the labels of its corpus can be incomplete. A
+corpus whose labels are complete gives the same bytes as before. All readers accept both
+versions: without these features all landmarks are visible and z is a label.
 """
 
 from __future__ import annotations
@@ -29,12 +38,17 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from ethos_data import depth_codec
 from ethos_data.crop import Window
 from ethos_data.topology import NUM_LANDMARKS
+from ethos_data.visibility import VISIBLE
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
 NAME: Final = "ethos_faces"
 VERSION: Final = "1.0.0"
+"""Version of a data set whose labels are complete."""
+
+PARTIAL_VERSION: Final = "1.1.0"
+"""Version of a data set with the features `visible` and `has_z`."""
 
 DEPTH_SIZE: Final = 96
 """Width and height of the stored depth map, in pixels. It covers the stored window."""
@@ -60,6 +74,10 @@ class Record:
       source_size: Height and width of the source frame, in pixels.
       window: The stored window, in source pixels.
       face_size: sqrt(w * h) of the face box, in source pixels.
+      visible: uint8 (68,), what is known of each landmark; see `visibility`. None in a
+        data set of version 1.0.0, where all landmarks are visible.
+      has_z: Whether z of the landmarks is a label. Otherwise it is an estimate, and
+        `depth` is unknown everywhere.
     """
 
     image: np.ndarray
@@ -71,6 +89,8 @@ class Record:
     source_size: tuple[int, int]
     window: Window
     face_size: float
+    visible: np.ndarray | None = None
+    has_z: bool = True
 
 
 def _example_class() -> Any:
@@ -145,6 +165,10 @@ def encode(record: Record, *, jpeg_quality: int = JPEG_QUALITY) -> bytes:
     window = record.window
     feature["window"].float_list.value.extend((window.left, window.top, window.size))
     feature["face_size"].float_list.value.append(record.face_size)
+    if record.visible is not None:
+        visible = np.asarray(record.visible, np.uint8)
+        feature["visible"].int64_list.value.extend(visible.tolist())
+        feature["has_z"].int64_list.value.append(int(record.has_z))
     # Without `deterministic` the order of the features would be that of a hash table.
     return example.SerializeToString(deterministic=True)
 
@@ -162,6 +186,8 @@ def decode(serialized: bytes) -> Record:
         landmarks = np.array(feature["landmarks"].float_list.value, np.float32)
         left, top, size = feature["window"].float_list.value
         height, width = feature["source_size"].int64_list.value
+        partial = "visible" in feature
+        visible = feature["visible"].int64_list.value if partial else None
         return Record(
             image=image,
             landmarks=landmarks.reshape(NUM_LANDMARKS, 3),
@@ -172,6 +198,8 @@ def decode(serialized: bytes) -> Record:
             source_size=(height, width),
             window=Window(left, top, size),
             face_size=feature["face_size"].float_list.value[0],
+            visible=None if visible is None else np.array(visible, np.uint8),
+            has_z=not partial or bool(feature["has_z"].int64_list.value[0]),
         )
     # protobuf and OpenCV have exception classes that are not ValueErrors.
     except Exception as error:
@@ -209,10 +237,25 @@ def _jpeg(image: np.ndarray, quality: int) -> bytes:
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
-def features() -> tfds.features.FeaturesDict:
-    """Returns the TFDS features that `features.json` describes."""
+def stored_jpeg(serialized: bytes) -> bytes:
+    """Returns the JPEG image of a record as it is stored, without decoding it."""
+    return _Example.FromString(serialized).features.feature["image"].bytes_list.value[0]
+
+
+def features(version: str = VERSION) -> tfds.features.FeaturesDict:
+    """Returns the TFDS features that `features.json` describes.
+
+    Args:
+      version: VERSION or PARTIAL_VERSION.
+    """
     import tensorflow_datasets as tfds
 
+    partial: dict[str, Any] = {}
+    if version == PARTIAL_VERSION:
+        partial = {
+            "visible": tfds.features.Tensor(shape=(NUM_LANDMARKS,), dtype=np.uint8),
+            "has_z": tfds.features.Scalar(dtype=np.bool_),
+        }
     return tfds.features.FeaturesDict(
         {
             "image": tfds.features.Image(
@@ -233,6 +276,7 @@ def features() -> tfds.features.FeaturesDict:
             "window": tfds.features.Tensor(shape=(3,), dtype=np.float32),
             "face_size": tfds.features.Scalar(dtype=np.float32),
         }
+        | partial
     )
 
 
@@ -246,11 +290,11 @@ def parse_tensors(serialized: Any) -> dict[str, Any]:
       The features by name, each with a leading axis B if `serialized` has one: `image`
       (JPEG), `depth` (PNG), `person_id` and `video_id` strings; `landmarks` float32
       (68, 3); `frame` int64; `source_size` int64 (2,); `window` float32 (3,);
-      `face_size` float32.
+      `face_size` float32; `visible` uint8 (68,), see `visibility`; `has_z` bool.
     """
     import tensorflow as tf
 
-    return tf.io.parse_example(
+    parsed = tf.io.parse_example(
         serialized,
         {
             "image": tf.io.FixedLenFeature([], tf.string),
@@ -262,8 +306,16 @@ def parse_tensors(serialized: Any) -> dict[str, Any]:
             "source_size": tf.io.FixedLenFeature([2], tf.int64),
             "window": tf.io.FixedLenFeature([3], tf.float32),
             "face_size": tf.io.FixedLenFeature([], tf.float32),
+            # Records of version 1.0.0 do not contain these features.
+            "visible": tf.io.FixedLenFeature(
+                [NUM_LANDMARKS], tf.int64, [VISIBLE] * NUM_LANDMARKS
+            ),
+            "has_z": tf.io.FixedLenFeature([], tf.int64, 1),
         },
     )
+    parsed["visible"] = tf.cast(parsed["visible"], tf.uint8)
+    parsed["has_z"] = tf.cast(parsed["has_z"], tf.bool)
+    return parsed
 
 
 def decode_tensors(serialized: Any) -> dict[str, Any]:

@@ -104,9 +104,19 @@ class Placement:
         xy = xy @ np.linalg.inv(matrix[:, :, :2]).transpose(0, 2, 1)
         z = landmarks[..., 2:] / self.side[:, None, None]
         moved = np.concatenate([xy, z], -1)
-        return np.where(
-            self.mirrored[:, None, None], moved[:, topology.MIRROR], moved
-        ).astype(np.float32)
+        return self.permute(moved).astype(np.float32)
+
+    def permute(self, values: np.ndarray) -> np.ndarray:
+        """Gives the landmarks of mirrored faces the values of the other side.
+
+        Args:
+          values: (B, 68, ...), values of the landmarks in the stored crop.
+
+        Returns:
+          (B, 68, ...), values of the landmarks in the window.
+        """
+        mirrored = self.mirrored.reshape(-1, *[1] * (values.ndim - 1))
+        return np.where(mirrored, values[:, topology.MIRROR], values)
 
 
 def uniform(seed: int, index: np.ndarray, count: int) -> np.ndarray:

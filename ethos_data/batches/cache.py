@@ -25,7 +25,14 @@ from ethos_data.storage import files
 _MAPPED: Final = {"pixels": np.uint8, "depth": np.uint16}
 """The large arrays and their types. Each has a file without a header."""
 
-_SMALL: Final = ("sides", "landmarks", "windows", "face_size")
+_SMALL: Final = (
+    "sides",
+    "landmarks",
+    "windows",
+    "face_size",
+    "visible",
+    "has_z",
+)
 """The other arrays. Each has an npy file."""
 
 

@@ -30,6 +30,8 @@ class Examples:
       landmarks: float32 (N, 68, 3), in the normalised frame of the stored crop.
       windows: float32 (N, 3), left, top, size of the stored crop, in source pixels.
       face_size: float32 (N,), sqrt(w * h) of the face box, in source pixels.
+      visible: uint8 (N, 68), what is known of each landmark; see `visibility`.
+      has_z: bool (N,), whether z of the landmarks is a label.
       starts: int64 (N,), index in `pixels` of the first byte of each image.
     """
 
@@ -39,6 +41,8 @@ class Examples:
     landmarks: np.ndarray
     windows: np.ndarray
     face_size: np.ndarray
+    visible: np.ndarray
+    has_z: np.ndarray
     starts: np.ndarray = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,7 +92,15 @@ def concatenate(parts: Iterable[Examples]) -> Examples:
         pixels[filled:end] = part.pixels
         filled = end
         others.append(
-            (part.sides, part.depth, part.landmarks, part.windows, part.face_size)
+            (
+                part.sides,
+                part.depth,
+                part.landmarks,
+                part.windows,
+                part.face_size,
+                part.visible,
+                part.has_z,
+            )
         )
     pixels.resize(filled, refcheck=False)
     return Examples(pixels, *map(np.concatenate, zip(*others, strict=True)))
@@ -119,8 +131,9 @@ def sample(
     Returns:
       A dictionary of `image` uint8 (B, S, S, 3), RGB; `landmarks` float32 (B, 68, 3);
       `depth` float32 (B, D, D, 1), 0 where it is unknown; `depth_mask` float32
-      (B, D, D, 1), 1 where the depth is known; and `face_size` float32 (B,). Landmarks,
-      depth and face size are in the normalised frame of the network's window.
+      (B, D, D, 1), 1 where the depth is known; `face_size` float32 (B,); `visible`
+      uint8 (B, 68), see `visibility`; and `has_z` bool (B,). Landmarks, depth and face
+      size are in the normalised frame of the network's window.
     """
     landmarks, windows = examples.landmarks[rows], examples.windows[rows]
     placement = augment.place(
@@ -158,6 +171,8 @@ def sample(
         "depth": depth,
         "depth_mask": mask,
         "face_size": face_size.astype(np.float32),
+        "visible": placement.permute(examples.visible[rows]),
+        "has_z": examples.has_z[rows],
     }
 
 

@@ -14,7 +14,15 @@ from ethos_data.errors import EthosError
 from ethos_model.training.cluster import Cluster
 from ethos_model.training.config import TrainConfig
 
-_KEYS: Final = ("image", "landmarks", "depth", "depth_mask", "face_size")
+_KEYS: Final = (
+    "image",
+    "landmarks",
+    "depth",
+    "depth_mask",
+    "face_size",
+    "visible",
+    "has_z",
+)
 _MEAN_FACE_IMAGES: Final = 256
 _EVALUATION_BATCH: Final = 64
 

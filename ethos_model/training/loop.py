@@ -248,6 +248,7 @@ class Trainer:
             batch["landmarks"],
             outputs["landmarks"],
             outputs["uncertainty"],
+            losses.labelled(batch),
         )
         depth = losses.depth_loss(batch["depth"], outputs["depth"], batch["depth_mask"])
         restored = losses.restored_loss(
@@ -268,11 +269,13 @@ class Trainer:
 
     def _evaluation_step(self, batch: dict[str, Any], step: Any, degraded: bool) -> Any:
         """METRICS of each image for the averaged network, (N,), and SIGMA_RATIO, the
-        absolute error of each coordinate in stated sigmas, (N, 68, 2)."""
+        absolute error of each coordinate in stated sigmas, (N, 68, 2). It is NaN where
+        the coordinate is not a label."""
         images = self.degrade(batch, "validation", step) if degraded else batch["image"]
         outputs = self.average(images, training=False)
         error = tf.abs(outputs["landmarks"] - batch["landmarks"])[..., :2]
-        sigmas = error / outputs["uncertainty"][..., None]
+        known = losses.labelled(batch)[..., :2] > 0
+        sigmas = tf.where(known, error / outputs["uncertainty"][..., None], math.nan)
         return self._per_image(batch, outputs, images) | {SIGMA_RATIO: sigmas}
 
     def evaluate(
@@ -295,7 +298,7 @@ class Trainer:
             for name, value in values.items():
                 parts.setdefault(name, []).append(value.numpy())
         joined = {name: np.concatenate(arrays) for name, arrays in parts.items()}
-        ratio = np.quantile(joined[SIGMA_RATIO], _WITHIN_ONE_SIGMA)
+        ratio = np.nanquantile(joined[SIGMA_RATIO], _WITHIN_ONE_SIGMA)
         means = {name: float(joined[name].mean()) for name in METRICS}
         return means | {SIGMA_RATIO: float(ratio)}
 

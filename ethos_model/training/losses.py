@@ -32,7 +32,30 @@ _SSIM_SIDE: Final = 8
 """Side of the uniform window of SSIM, in pixels (Wang et al. 2004, section III.B)."""
 
 
-def landmark_loss(kind: str, true: Any, predicted: Any, sigma: Any) -> Any:
+def labelled(batch: dict[str, Any]) -> Any:
+    """Returns the weight of each coordinate of the landmarks.
+
+    Args:
+      batch: Batch of `dataset.load`. Without `visible` and `has_z` all coordinates are
+        labels.
+
+    Returns:
+      (N, 68, 3). 0 where the coordinate is not a label. The other weights of an image
+      are equal, and their mean over all coordinates is 1. They are exactly 1 if the
+      labels are complete.
+    """
+    if "visible" not in batch:
+        return ops.ones_like(batch["landmarks"])
+    known = ops.cast(batch["visible"], "float32") > 0
+    plane = ops.cast(known, "float32")[..., None]
+    z = plane * ops.cast(batch["has_z"], "float32")[:, None, None]
+    mask = ops.concatenate([plane, plane, z], axis=-1)
+    return mask / ops.maximum(ops.mean(mask, axis=(1, 2), keepdims=True), 1e-6)
+
+
+def landmark_loss(
+    kind: str, true: Any, predicted: Any, sigma: Any, weight: Any = 1.0
+) -> Any:
     """Loss of the landmarks.
 
     Args:
@@ -42,15 +65,16 @@ def landmark_loss(kind: str, true: Any, predicted: Any, sigma: Any) -> Any:
       predicted: (N, 68, 3), normalised.
       sigma: Standard deviation of x and of y, (N, 68), normalised. With "mse" and
         "wing" it is fitted by likelihood and does not influence the landmarks.
+      weight: Weight of each coordinate, (N, 68, 3); see `labelled`.
 
     Returns:
       The loss of each image, (N,).
     """
     error = predicted - true
     if kind in ("gaussian", "laplace"):
-        return _likelihood(kind, error, sigma)
+        return _likelihood(kind, error, sigma, weight)
     if kind == "mse":
-        points = ops.mean(ops.square(error / _POINT_SCALE), axis=(1, 2))
+        points = ops.mean(weight * ops.square(error / _POINT_SCALE), axis=(1, 2))
     elif kind == "wing":
         distance = ops.abs(error)
         constant = _WING_WIDTH - _WING_WIDTH * math.log(1 + _WING_WIDTH / _WING_CURVE)
@@ -59,19 +83,20 @@ def landmark_loss(kind: str, true: Any, predicted: Any, sigma: Any) -> Any:
             _WING_WIDTH * ops.log(1 + distance / _WING_CURVE),
             distance - constant,
         )
-        points = ops.mean(wing / _POINT_SCALE, axis=(1, 2))
+        points = ops.mean(weight * (wing / _POINT_SCALE), axis=(1, 2))
     else:
         raise ValueError(f"Unknown landmark loss. Received: kind={kind!r}")
-    return points + _likelihood("gaussian", ops.stop_gradient(error), sigma)
+    return points + _likelihood("gaussian", ops.stop_gradient(error), sigma, weight)
 
 
-def _likelihood(kind: str, error: Any, sigma: Any) -> Any:
+def _likelihood(kind: str, error: Any, sigma: Any, weight: Any) -> Any:
     """Mean negative log likelihood of a coordinate without its constants, (N,).
 
     Args:
       kind: "gaussian" or "laplace".
       error: (N, 68, 3), normalised.
       sigma: Standard deviation of x and of y, (N, 68), normalised.
+      weight: Weight of each coordinate, (N, 68, 3) or a number.
     """
     sigma = sigma[..., None]
     plane = error[..., :2] / sigma
@@ -82,7 +107,7 @@ def _likelihood(kind: str, error: Any, sigma: Any) -> Any:
     else:  # a Laplace density of standard deviation sigma has the scale sigma / sqrt 2
         plane, z = math.sqrt(2) * ops.abs(plane), math.sqrt(2) * ops.abs(z)
     plane = plane + ops.log(sigma)
-    return ops.mean(ops.concatenate([plane, z], axis=-1), axis=(1, 2))
+    return ops.mean(weight * ops.concatenate([plane, z], axis=-1), axis=(1, 2))
 
 
 def depth_loss(true: Any, predicted: Any, mask: Any) -> Any:
@@ -182,7 +207,8 @@ def errors(batch: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
     """The errors that every run reports, whatever its losses are.
 
     Args:
-      batch: landmarks, depth and depth_mask of a batch of `dataset.load`.
+      batch: landmarks, depth and depth_mask of a batch of `dataset.load`, and visible
+        and has_z if the labels can be incomplete. Only labels count.
       outputs: Outputs of the network.
 
     Returns:
@@ -193,15 +219,20 @@ def errors(batch: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
     """
     true, predicted = batch["landmarks"], outputs["landmarks"]
     error = predicted - true
+    weight = labelled(batch)
+    # The mean weight in x and y must be 1, whether z is a label or not.
+    plane = weight[..., 0] / ops.maximum(ops.mean(weight[..., 0], 1, True), 1e-6)
     mask = batch["depth_mask"]
     known = ops.maximum(ops.sum(mask, axis=(1, 2, 3)), 1)
     depth = (outputs["depth"] - batch["depth"]) * mask
     distance = ops.sqrt(ops.sum(ops.square(error[..., :2]), axis=-1))
     extent = ops.max(true[..., :2], axis=1) - ops.min(true[..., :2], axis=1)
     return {
-        "landmarks_mae": ops.mean(ops.abs(error), axis=(1, 2)),
-        "landmarks_mse": ops.mean(ops.square(error), axis=(1, 2)),
+        "landmarks_mae": ops.mean(weight * ops.abs(error), axis=(1, 2)),
+        "landmarks_mse": ops.mean(weight * ops.square(error), axis=(1, 2)),
         "depth_mae": ops.sum(ops.abs(depth), axis=(1, 2, 3)) / known,
         "depth_mse": ops.sum(ops.square(depth), axis=(1, 2, 3)) / known,
-        "nme": 100 * ops.mean(distance, axis=-1) / ops.sqrt(ops.prod(extent, axis=-1)),
+        "nme": 100
+        * ops.mean(plane * distance, axis=-1)
+        / ops.sqrt(ops.prod(extent, axis=-1)),
     }

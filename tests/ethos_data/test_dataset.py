@@ -155,7 +155,8 @@ def test_each_epoch_of_training_contains_each_example_once(numbered_dir, cache_b
         assert sorted(examples) == list(range(24))
     assert order[:3] != order[3:6]
     spec = batches.element_spec
-    assert set(spec) == {"image", "landmarks", "depth", "depth_mask", "face_size"}
+    images = {"image", "landmarks", "depth", "depth_mask", "face_size"}
+    assert set(spec) == images | {"visible", "has_z"}
     assert spec["image"].shape == (8, 112, 112, 3)
 
 

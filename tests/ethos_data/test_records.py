@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ethos_data import depth_codec, records
+from ethos_data import depth_codec, records, visibility
 from ethos_data.crop import Window
 
 
@@ -95,3 +95,44 @@ def test_tensorflow_and_tfds_read_the_same_record():
         by_tfds["depth"][..., 0],
         depth_codec.encode(record.depth, *records.DEPTH_RANGE),
     )
+
+
+def test_partial_labels_are_stored_in_version_1_1_0():
+    import tensorflow as tf
+
+    visible = np.arange(68, dtype=np.uint8) % 3
+    record = dataclasses.replace(make_record(), visible=visible, has_z=False)
+    serialized = records.encode(record)
+    decoded = records.decode(serialized)
+    features = records.features(records.PARTIAL_VERSION)
+    for visible_read, has_z in (
+        (decoded.visible, decoded.has_z),
+        *(
+            (tensors["visible"].numpy(), bool(tensors["has_z"]))
+            for tensors in (
+                records.parse_tensors(tf.constant(serialized)),
+                features.deserialize_example(serialized),
+            )
+        ),
+    ):
+        assert visible_read.dtype == np.uint8
+        np.testing.assert_array_equal(visible_read, visible)
+        assert not has_z
+
+
+def test_records_of_version_1_0_0_have_complete_labels():
+    import tensorflow as tf
+
+    serialized = records.encode(make_record())
+    decoded = records.decode(serialized)
+    assert decoded.visible is None
+    assert decoded.has_z
+    tensors = records.parse_tensors(tf.constant(serialized))
+    assert (tensors["visible"].numpy() == visibility.VISIBLE).all()
+    assert bool(tensors["has_z"])
+
+
+def test_the_stored_jpeg_is_not_encoded_again():
+    serialized = records.encode(make_record())
+    image = records.decode_image(records.stored_jpeg(serialized))
+    np.testing.assert_array_equal(image, records.decode(serialized).image)

@@ -145,3 +145,16 @@ def test_the_movements_are_uniformly_distributed_and_independent():
 def test_rejects_invalid_limits(options):
     with pytest.raises(ValueError, match="Received"):
         augment.Augmentation(**options)
+
+
+def test_mirroring_exchanges_the_values_of_both_sides():
+    placement = augment.Placement(
+        center=np.full((2, 2), 0.5),
+        side=np.ones(2),
+        angle=np.zeros(2),
+        mirrored=np.array([False, True]),
+        shift=np.zeros(2),
+    )
+    values = np.tile(np.arange(68), (2, 1))
+    permuted = placement.permute(values)
+    np.testing.assert_array_equal(permuted, [np.arange(68), topology.MIRROR])

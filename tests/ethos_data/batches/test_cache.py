@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import threading
 import time
@@ -27,11 +28,13 @@ def part(seed: int, count: int) -> examples.Examples:
         landmarks=rng.random((count, 68, 3), np.float32),
         windows=rng.random((count, 3), np.float32),
         face_size=rng.random(count, np.float32),
+        visible=rng.integers(0, 3, (count, 68), dtype=np.uint8),
+        has_z=rng.integers(0, 2, count) > 0,
     )
 
 
 PARTS = [part(0, 3), part(1, 5), part(2, 1)]
-FIELDS = ("pixels", "sides", "depth", "landmarks", "windows", "face_size", "starts")
+FIELDS = [field.name for field in dataclasses.fields(examples.Examples)]
 
 
 def assert_complete(actual: examples.Examples) -> None:

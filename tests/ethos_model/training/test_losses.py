@@ -199,3 +199,38 @@ def test_errors_agree_with_the_evaluations_metrics():
         assert float(found["depth_mse"][index]) == pytest.approx(
             (inside**2).mean(), rel=1e-4
         )
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "laplace", "mse", "wing"])
+def test_coordinates_without_label_do_not_influence_loss_and_errors(kind):
+    rng = np.random.default_rng(0)
+    true = rng.uniform(size=(2, 68, 3)).astype(np.float32)
+    predicted = true + rng.normal(0, 0.02, true.shape).astype(np.float32)
+    sigma = np.full((2, 68), 0.02, np.float32)
+    visible = np.full((2, 68), 2, np.uint8)
+    visible[:, 5] = 0
+    maps = {"depth": np.zeros((2, 8, 8, 1)), "depth_mask": np.zeros((2, 8, 8, 1))}
+    batch = {"landmarks": true, "visible": visible, "has_z": np.array([True, False])}
+    other = predicted.copy()
+    other[:, 5] += 0.1
+    other[1, :, 2] -= 0.1
+
+    def values(points):
+        weight = losses.labelled(batch)
+        outputs = {"landmarks": points, "depth": maps["depth"]}
+        errors = losses.errors(batch | maps, outputs)
+        loss = losses.landmark_loss(kind, true, points, sigma, weight)
+        return np.array([loss, *errors.values()])
+
+    np.testing.assert_allclose(values(other), values(predicted), rtol=1e-6)
+    other[0, :, 2] -= 0.1
+    assert (values(other)[0] != values(predicted)[0]).tolist() == [True, False]
+
+
+def test_complete_labels_have_weights_of_exactly_1():
+    batch = {
+        "landmarks": np.zeros((3, 68, 3), np.float32),
+        "visible": np.full((3, 68), 2, np.uint8),
+        "has_z": np.ones(3, bool),
+    }
+    assert (np.array(losses.labelled(batch)) == 1).all()
