@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from ethos_model.footage.sources import heif
 from ethos_model.footage.sources.pixels import PixelConverter
 from ethos_model.footage.sources.source import (
     DEFAULT_FPS,
@@ -27,10 +28,11 @@ from ethos_model.footage.sources.source import (
 
 IMAGE_SUFFIXES: Final = (
     *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".avif"),
-    *(".heic", ".heif"),
+    *(".heic", ".heif", ".hif", ".jp2"),
 )
 
 _TIFF: Final = (".tif", ".tiff")
+_HEIF: Final = (".heic", ".heif", ".hif")
 
 _DEPTHS: Final = (8, 10, 12, 14, 16)
 """Numbers of bits that cameras and scanners store in 16-bit samples."""
@@ -200,6 +202,10 @@ def _with_pillow(page: Page) -> np.ndarray:
 
 
 def _with_ffmpeg(page: Page) -> np.ndarray | None:
+    if page.path.lower().endswith(_HEIF):
+        grid = heif.read_grid(page.path)
+        if grid is not None:
+            return heif.read_tiles(page.path, grid)
     with av.open(page.path, metadata_errors="replace") as container:
         for frame in container.decode(video=0):
             return PixelConverter()(frame)

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from ethos_model.footage.reader import VideoError, open_video
-from tests.ethos_model.footage import clips
+from tests.ethos_model.footage import clips, heif
 
 SECONDS = 30
 """Time after which one file counts as a hang."""
@@ -63,6 +63,8 @@ def seeds(directory: str) -> list[str]:
         path = os.path.join(directory, name)
         pictures[0].save(path)
         paths.append(path)
+    path = os.path.join(directory, "tiles.heic")
+    paths.append(heif.write(path, images[:4], columns=2, size=(190, 120)))
     path = os.path.join(directory, "pages.tif")
     cv2.imwritemulti(path, [pixels.astype(np.uint16) * 16 for pixels in images[:3]])
     return [*paths, path]

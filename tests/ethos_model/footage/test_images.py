@@ -7,7 +7,7 @@ from PIL import Image
 
 from ethos_model.footage.reader import VideoError, open_video
 from ethos_model.footage.sources.images import natural, to_8_bits, white_level
-from tests.ethos_model.footage import clips
+from tests.ethos_model.footage import clips, heif
 
 
 def save(path, pixels, **options):
@@ -207,3 +207,30 @@ def test_a_damaged_image_is_named(tmp_path):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     with pytest.raises(VideoError, match=r"a\.png: not an image"):
         open_video(str(path))
+
+
+@pytest.mark.parametrize("mirror", [None, 0, 1])
+@pytest.mark.parametrize("rotation", range(4))
+def test_heic_images_with_and_without_tiles_are_upright(tmp_path, rotation, mirror):
+    stored = cv2.GaussianBlur(clips.image(5, (256, 128)), (9, 9), 3)
+    quarters = [stored[y : y + 64, x : x + 128] for y in (0, 64) for x in (0, 128)]
+    options = {"size": (256, 128), "rotation": rotation, "mirror": mirror}
+    whole = heif.write(str(tmp_path / "a.heic"), [stored], columns=1, **options)
+    tiled = heif.write(str(tmp_path / "b.heic"), quarters, columns=2, **options)
+    shown = np.rot90(stored, rotation)
+    if mirror is not None:
+        shown = shown[::-1] if mirror == 0 else shown[:, ::-1]
+    for path in (whole, tiled):
+        frames = clips.read_all(path)
+        assert len(frames) == 1
+        assert frames[0].image.shape == shown.shape
+        assert np.abs(frames[0].image.astype(int) - shown).mean() < 3
+
+
+def test_tiles_reach_beyond_a_heic_image(tmp_path):
+    stored = clips.image(5, (256, 128))
+    quarters = [stored[y : y + 64, x : x + 128] for y in (0, 64) for x in (0, 128)]
+    path = heif.write(str(tmp_path / "a.heic"), quarters, columns=2, size=(250, 120))
+    image = clips.read_all(path)[0].image
+    assert image.shape == (120, 250, 3)
+    assert np.abs(image.astype(int) - stored[:120, :250]).mean() < 3
