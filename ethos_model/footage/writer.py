@@ -47,7 +47,7 @@ class _Kind:
     constant_rate: bool = False
 
 
-_H264: Final = {"preset": "superfast", "crf": "21"}
+_H264: Final = {"preset": "superfast", "crf": "23"}
 
 _KINDS: Final = {
     ".mp4": _Kind("mp4", "libx264", _H264),

@@ -88,19 +88,21 @@ def annotated_frame(
     Returns:
       uint8 (H', W', 3) RGB. H' and W' are even, because video codecs require it.
     """
-    canvas = resized(image, scale)
+    frame = resized(image, scale)
+    height, width = frame.shape[:2]
+    side = height // len(kinds) if kinds else 0
+    # The frame and the column are drawn into one array: joining them would copy both.
+    picture = np.empty((height, width + side, 3), np.uint8)
+    canvas, column = picture[:, :width], picture[:, width:]
+    canvas[:] = frame
     draw_faces(canvas, faces, options or OverlayOptions(), scale=scale)
     if not faces:
-        put_text(canvas, "no face", (8, canvas.shape[0] - 8), UNSURE_COLOR)
-    if kinds:
-        side = canvas.shape[0] // len(kinds)
-        column = np.empty((canvas.shape[0], side, 3), np.uint8)
-        column[:] = BACKGROUND
-        for row, kind in enumerate(kinds):
-            cell = column[row * side : (row + 1) * side]
-            if faces:
-                cell[:] = tile(faces[0].face, kind, side)
-            put_text(cell, kind, (6, side - 6), height=max(9, side // 24))
-        canvas = np.concatenate([canvas, column], axis=1)
-    height, width = canvas.shape[:2]
-    return np.ascontiguousarray(canvas[: height - height % 2, : width - width % 2])
+        put_text(canvas, "no face", (8, height - 8), UNSURE_COLOR)
+    cv2.rectangle(picture, (width, 0), (width + side, height), BACKGROUND, -1)
+    for row, kind in enumerate(kinds):
+        cell = column[row * side : (row + 1) * side]
+        if faces:
+            cell[:] = tile(faces[0].face, kind, side)
+        put_text(cell, kind, (6, side - 6), height=max(9, side // 24))
+    height, width = picture.shape[:2]
+    return np.ascontiguousarray(picture[: height - height % 2, : width - width % 2])

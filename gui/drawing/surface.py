@@ -94,11 +94,17 @@ def color_map(height: np.ndarray, background: Color) -> np.ndarray:
       uint8 (D, D, 3) RGB.
     """
     low, high = DEPTH_SPAN
-    level = np.clip((_filled(height) - low) / (high - low), 0, 1)
-    colors = cv2.applyColorMap((255 * level).astype(np.uint8), cv2.COLORMAP_TURBO)
+    level = np.nan_to_num(height)
+    level -= low
+    level /= high - low
+    np.clip(level, 0, 1, out=level)
+    level *= 255
+    colors = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_TURBO)
     colors = cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)
-    colors[~np.isfinite(height)] = background
-    return colors
+    # Three times as fast as an assignment with an index.
+    outside = (~np.isfinite(height)).astype(np.uint8)
+    colors = cv2.bitwise_and(colors, colors, mask=1 - outside)
+    return cv2.add(colors, np.array([*background, 0.0]), dst=colors, mask=outside)
 
 
 def brightness(height: np.ndarray, light: np.ndarray = LIGHT) -> np.ndarray:
