@@ -40,8 +40,13 @@ def commands() -> str:
         if packages:
             lines += ["Needs `pip install 'ethos-faces[train]'`.", ""]
         lines += _description(parser.description or "")
-        for group in parser._action_groups:
-            lines += _table(group, group not in parser._action_groups[:2])
+        positionals, optionals, *groups = parser._action_groups
+        lines += _table([*positionals._group_actions, *optionals._group_actions])
+        for group in groups:
+            title = (group.title or "")[:1].upper() + (group.title or "")[1:]
+            lines += _table(
+                group._group_actions, f"**{title}.** {group.description or ''}"
+            )
         if parser.epilog:
             lines += ["", parser.epilog.strip()]
     return "\n".join(lines) + "\n"
@@ -57,19 +62,18 @@ def _description(text: str) -> list[str]:
     return "\n".join(lines[:-1]).splitlines()
 
 
-def _table(group: argparse._ArgumentGroup, titled: bool) -> Iterator[str]:
+def _table(actions: Sequence[argparse.Action], heading: str = "") -> Iterator[str]:
     actions = [
         action
-        for action in group._group_actions
+        for action in actions
         if not isinstance(action, argparse._HelpAction)
         and action.help != argparse.SUPPRESS
     ]
     if not actions:
         return
     yield ""
-    if titled and group.title:
-        title = group.title[0].upper() + group.title[1:]
-        yield f"**{title}.** {group.description or ''}"
+    if heading:
+        yield heading.strip()
         yield ""
     yield "| flag | meaning |"
     yield "| --- | --- |"
