@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 plus the number of SIGINT, as in shells."""
@@ -22,6 +22,8 @@ _EXTRAS = {
     "tensorflow": "train",
     "tensorflow_datasets": "train",
     "threadpoolctl": "train",
+    "pyarrow": "parquet",
+    "pythonosc": "osc",
     "boto3": "aws",
     "dask": "dask",
     "distributed": "dask",
@@ -68,6 +70,25 @@ def cli(main: Callable[..., int]) -> Callable[..., int]:
         return status
 
     return run
+
+
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Names the file if the block cannot write it.
+
+    Args:
+      path: Name of the file in the error message.
+
+    Raises:
+      EthosError: The block raised an OSError. A closed pipe remains a BrokenPipeError.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise EthosError(f"{path}: cannot be written ({reason})") from None
 
 
 def one_line(error: EthosError | OSError) -> str:

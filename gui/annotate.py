@@ -3,6 +3,7 @@
     ethos-annotate clip.mp4 --output clip_faces.mp4 --csv clip.csv
     ethos-annotate videos/ --output annotated/ --npz landmarks/ --stills stills/
     ethos-annotate rtsp://camera.example/live --output recording.mp4
+    ethos-annotate camera:0 --jsonl - | my_program
 
 With more than one video, each output is a directory. It receives one file per video, in
 the same subdirectories as the videos.
@@ -23,7 +24,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TextIO
 
 from ethos_data import next_step, options
 from ethos_data.errors import EthosError, cli
@@ -88,6 +89,7 @@ def run(
     annotate_job: Callable[[AnnotationJob], AnnotateResult],
     *,
     overwrite: bool = False,
+    report: TextIO | None = None,
 ) -> int:
     """Annotates videos one after the other. A failure does not stop the others.
 
@@ -95,6 +97,7 @@ def run(
       jobs: The videos and the files to write.
       annotate_job: Annotates one video.
       overwrite: Whether to annotate videos again whose outputs exist.
+      report: Text file that receives the results; None for the standard output.
 
     Returns:
       The exit status of the command.
@@ -104,7 +107,8 @@ def run(
     """
     pending = [job for job in jobs if overwrite or not job.is_done]
     if len(pending) < len(jobs):
-        print(f"{len(jobs) - len(pending)} of {len(jobs)} videos were annotated before")
+        before = len(jobs) - len(pending)
+        print(f"{before} of {len(jobs)} videos were annotated before", file=report)
     failures = damaged = 0
     for job in pending:
         try:
@@ -115,7 +119,7 @@ def run(
             failures += 1
             print(f"error: {error}", file=sys.stderr)
             continue
-        _print_result(job, result)
+        _print_result(job, result, report)
         damaged += result.damage is not None
     if failures:
         print(f"error: {failures} of {len(jobs)} videos failed", file=sys.stderr)
@@ -123,14 +127,17 @@ def run(
     return DAMAGED if damaged else 0
 
 
-def _print_result(job: AnnotationJob, result: AnnotateResult) -> None:
+def _print_result(
+    job: AnnotationJob, result: AnnotateResult, report: TextIO | None
+) -> None:
     rate = result.frames / max(result.seconds, 1e-6)
     print(
         f"{job.video}: {result.frames} frames, {result.with_face} with a face, "
-        f"{rate:.1f} frames/s"
+        f"{rate:.1f} frames/s",
+        file=report,
     )
     for path in job.outputs:
-        print(f"  wrote {path}")
+        print(f"  wrote {path}", file=report)
     if result.damage is not None:
         print(f"warning: {job.video}: {result.damage}", file=sys.stderr)
 
@@ -146,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     degradation = options.from_flags(VideoDegradation, flags)
     if outputs.is_empty:
         raise EthosError(
-            "nothing to write: give --output, --csv, --json, --npz or --stills"
+            "nothing to write: give --output, --stills or a table, for example --csv"
         )
     videos = expand(inputs.videos, output=outputs.output)
     several = len(inputs.videos) > 1 or [v.path for v in videos] != [*inputs.videos]
@@ -170,9 +177,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
 
     _clean_up_when_terminated()
-    status = run(jobs, annotate_job, overwrite=inputs.overwrite)
+    # A table on the standard output must not be mixed with other text.
+    report = sys.stderr if outputs.uses_stdout else None
+    status = run(jobs, annotate_job, overwrite=inputs.overwrite, report=report)
     if status != 1 and not several:
-        print(next_step.line("ethos-view", jobs[0].output or jobs[0].video))
+        line = next_step.line("ethos-view", jobs[0].output or jobs[0].video)
+        print(line, file=report)
     return status
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ethos_data import options
 from ethos_data.errors import EthosError
 from ethos_model.footage import reader
+from ethos_model.footage.tables.writer import STDOUT, TABLE_SUFFIXES, check_table
 from gui.drawing.export import STILLS
 
 
@@ -64,9 +65,24 @@ class OutputOptions:
         metavar="PATH",
         local=True,
     )
+    jsonl: str | None = options.option(
+        None,
+        'Landmarks as JSON Lines, one line per frame: file, directory, or "-" for the '
+        "standard output, to which each line is written at once",
+        group="output",
+        metavar="PATH",
+        local=True,
+    )
     npz: str | None = options.option(
         None,
         "Landmarks as NPZ: file, or directory",
+        group="output",
+        metavar="PATH",
+        local=True,
+    )
+    parquet: str | None = options.option(
+        None,
+        "Landmarks as Parquet: file, or directory (needs pyarrow)",
         group="output",
         metavar="PATH",
         local=True,
@@ -82,8 +98,14 @@ class OutputOptions:
     @property
     def tables(self) -> dict[str, str]:
         """Path of each table of landmarks, by its suffix without the dot."""
-        tables = {"csv": self.csv, "json": self.json, "npz": self.npz}
+        suffixes = [suffix.removeprefix(".") for suffix in TABLE_SUFFIXES]
+        tables = {suffix: getattr(self, suffix) for suffix in suffixes}
         return {suffix: path for suffix, path in tables.items() if path is not None}
+
+    @property
+    def uses_stdout(self) -> bool:
+        """Whether a table is written to the standard output."""
+        return self.jsonl == STDOUT
 
     @property
     def is_empty(self) -> bool:
@@ -112,7 +134,8 @@ class AnnotationJob:
     Attributes:
       video: Path of the video, or the name of a camera or stream.
       output: Path of the annotated video; None for none.
-      tables: Paths of the tables of landmarks: .csv, .json or .npz.
+      tables: Paths of the tables of landmarks, each with one of `TABLE_SUFFIXES`, or
+        `STDOUT`.
       stills: Directory of images, depth maps and meshes; None for none.
     """
 
@@ -123,8 +146,9 @@ class AnnotationJob:
 
     @property
     def files(self) -> list[str]:
-        """The files to write, without the stills."""
-        return [p for p in (self.output, *self.tables) if p is not None]
+        """The files to write, without the stills and the standard output."""
+        paths = (self.output, *self.tables)
+        return [path for path in paths if path is not None and path != STDOUT]
 
     @property
     def outputs(self) -> list[str]:
@@ -134,6 +158,8 @@ class AnnotationJob:
     @property
     def is_done(self) -> bool:
         """Whether all outputs exist. Each appears only when it is complete."""
+        if STDOUT in self.tables:
+            return False
         required = list(self.files)
         if self.stills is not None:
             required.append(os.path.join(self.stills, STILLS))
@@ -224,6 +250,7 @@ def plan_jobs(
     Raises:
       EthosError: An output would replace a video, another output or a directory, or
         its suffix does not fit its flag.
+      ModuleNotFoundError: A package for a table is not installed.
     """
     if several:
         jobs = [
@@ -231,8 +258,8 @@ def plan_jobs(
                 video.path,
                 os.path.join(outputs.output, f"{name}.mp4") if outputs.output else None,
                 tuple(
-                    os.path.join(directory, f"{name}.{suffix}")
-                    for suffix, directory in outputs.tables.items()
+                    path if path == STDOUT else os.path.join(path, f"{name}.{suffix}")
+                    for suffix, path in outputs.tables.items()
                 ),
                 os.path.join(outputs.stills, name) if outputs.stills else None,
             )
@@ -240,10 +267,12 @@ def plan_jobs(
         ]
     else:
         for suffix, path in outputs.tables.items():
-            if not path.lower().endswith(f".{suffix}"):
+            if path != STDOUT and not path.lower().endswith(f".{suffix}"):
                 raise EthosError(f"{path}: --{suffix} writes a file named *.{suffix}")
         tables = tuple(outputs.tables.values())
         jobs = [AnnotationJob(videos[0].path, outputs.output, tables, outputs.stills)]
+    for path in jobs[0].tables if jobs else ():
+        check_table(path)
     _check(jobs)
     return jobs
 

@@ -10,10 +10,11 @@ from types import TracebackType
 import numpy as np
 
 from ethos_model.footage.reader import Damage, Frame, Info
+from ethos_model.footage.tables.recording import Header
+from ethos_model.footage.tables.writer import TableWriter
 from ethos_model.footage.tracker import TrackedFace
 from ethos_model.footage.writer import VideoRecorder
 from gui.drawing import export
-from gui.drawing.tables import LandmarkTable, replacing_table
 from gui.jobs import AnnotationJob
 
 
@@ -44,8 +45,7 @@ class Outputs:
         """
         self._job, self._info = job, info
         self._model, self._mesh_format = model, mesh_format
-        self._table = LandmarkTable(job.video, model)
-        self._table_paths: list[str] = []
+        self._tables = TableWriter(job.tables, Header(job.video, model, info.size))
         self._recorder: VideoRecorder | None = None
         self._stills: str | None = None
 
@@ -53,9 +53,7 @@ class Outputs:
         # All outputs are opened before the first frame: a place that cannot be written
         # is reported now and not after hours.
         with contextlib.ExitStack() as stack:
-            self._table_paths = [
-                stack.enter_context(replacing_table(path)) for path in self._job.tables
-            ]
+            stack.enter_context(self._tables)
             self._pictures = stack.enter_context(contextlib.ExitStack())
             if self._job.output is not None:
                 has_sound = not self._info.live and os.path.isfile(self._info.path)
@@ -101,8 +99,7 @@ class Outputs:
         Raises:
           EthosError: An output cannot be written.
         """
-        if self._table_paths:
-            self._table.add(frame.index, frame.timestamp, faces)
+        self._tables.add(frame.index, frame.timestamp, faces)
         if picture is None:
             return
         if self._recorder is not None:
@@ -126,8 +123,7 @@ class Outputs:
             stills are kept.
         """
         self._pictures.close()
-        for path in self._table_paths:
-            self._table.write(path, damage)
+        self._tables.finish(damage)
 
     def __exit__(
         self,

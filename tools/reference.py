@@ -3,8 +3,9 @@
     python -m tools.reference           # write them
     python -m tools.reference --check   # fail if they are not up to date
 
-`docs/reference/commands.md` comes from the argument parsers of the commands, and the
-list of modules in `docs/architecture.md` from the first lines of their docstrings.
+`docs/reference/commands.md` comes from the argument parsers of the commands, the list
+of modules in `docs/architecture.md` from the first lines of their docstrings, and the
+columns in `docs/reference/tables.md` from the code that writes them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ethos_data.commands import COMMANDS
+from ethos_model.footage.tables.columns import COLUMNS, LANDMARK_COLUMNS
 
 ROOT: Final = pathlib.Path(__file__).parent.parent
 PACKAGES: Final = ("ethos_data", "ethos_model", "pipelines", "gui")
@@ -127,15 +129,35 @@ def _summary(path: pathlib.Path) -> str:
     return docstring.split("\n\n")[0].replace("\n", " ")
 
 
+def columns() -> str:
+    """The columns of the tables as Markdown."""
+    lines = ["| column | unit | meaning |", "| --- | --- | --- |"]
+    for column in COLUMNS:
+        meaning = _escaped(column.meaning)
+        lines.append(f"| `{column.name}` | {column.unit} | {meaning} |")
+    for column in LANDMARK_COLUMNS:
+        name, meaning = column.name, _escaped(column.meaning)
+        lines.append(f"| `{name}0` ... `{name}67` | {column.unit} | {meaning} |")
+    return "\n".join(lines)
+
+
 def pages() -> dict[pathlib.Path, str]:
     """The generated content by file."""
-    architecture = ROOT / "docs" / "architecture.md"
-    before, rest = architecture.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
+    docs = ROOT / "docs"
     return {
-        ROOT / "docs" / "reference" / "commands.md": commands(),
-        architecture: f"{before}{BEGIN}\n{modules()}\n\n{END}{after}",
+        docs / "reference" / "commands.md": commands(),
+        docs / "architecture.md": _filled(docs / "architecture.md", modules()),
+        docs / "reference" / "tables.md": _filled(
+            docs / "reference" / "tables.md", f"\n{columns()}"
+        ),
     }
+
+
+def _filled(path: pathlib.Path, generated: str) -> str:
+    """The content of a file with a new part between `BEGIN` and `END`."""
+    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    return f"{before}{BEGIN}\n{generated}\n\n{END}{after}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ethos_data import depth_codec
 from ethos_data.errors import EthosError
-from ethos_data.storage import files
+from ethos_model.footage.tables.writer import replacing
 from ethos_model.predict import Face
 from gui.drawing import surface
 
@@ -26,23 +26,8 @@ STILLS: Final = "stills.json"
 
 
 @contextlib.contextmanager
-def replacing(path: str) -> Iterator[str]:
-    """`files.replacing` with errors for the user.
-
-    Raises:
-      EthosError: `path` cannot be written. The text names `path` and the reason.
-    """
-    try:
-        with files.replacing(path) as temporary:
-            yield temporary
-    except OSError as error:
-        reason = error.strerror or error
-        raise EthosError(f"{path}: cannot be written ({reason})") from None
-
-
-@contextlib.contextmanager
 def replacing_stills(path: str, facts: Mapping[str, Any]) -> Iterator[str]:
-    """A temporary name for a directory of stills; see `files.replacing`.
+    """Yields a temporary name for a directory of stills.
 
     An existing directory of stills is replaced.
 

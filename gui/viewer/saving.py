@@ -13,8 +13,9 @@ from typing import Final
 import numpy as np
 
 from ethos_data.errors import EthosError
+from ethos_model.footage.tables.writer import TABLE_SUFFIXES
 from gui.degradation import VideoDegradation
-from gui.drawing import compose, export, tables
+from gui.drawing import compose, export
 from gui.drawing.overlay import DRAWN, OverlayOptions
 from gui.viewer.painter import Painting
 from gui.viewer.process import exit_text
@@ -100,7 +101,7 @@ def annotate_flags(
       smoothing: Whether to smooth the landmarks.
     """
     suffix = os.path.splitext(path)[1].lower()
-    kind = f"--{suffix[1:]}" if suffix in tables.TABLE_SUFFIXES else "--output"
+    kind = f"--{suffix[1:]}" if suffix in TABLE_SUFFIXES else "--output"
     flags = [video, kind, path, "--detector", setup.detector, "--overwrite"]
     if setup.model_dir:
         flags += ["--model", setup.model_dir]

@@ -1,6 +1,7 @@
 """The command ethos-annotate and the annotation of one video."""
 
 import dataclasses
+import importlib.util
 import json
 import os
 import signal
@@ -13,9 +14,10 @@ import pytest
 from ethos_data.errors import EthosError
 from ethos_model.footage.reader import open_video
 from ethos_model.footage.sources.images import ImageSequence, Page
+from ethos_model.footage.tables import formats
 from ethos_model.footage.tracker import FaceTracker
 from gui import annotate, annotation, jobs
-from gui.drawing import compose, tables
+from gui.drawing import compose
 from gui.viewer.session import Setup
 from tests.ethos_model.footage import clips
 from tests.gui import fakes
@@ -311,7 +313,7 @@ def test_the_video_is_kept_if_a_table_cannot_be_written(
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tables.LandmarkTable, "_csv", fail)
+    monkeypatch.setitem(formats.WRITERS, ".csv", fail)
     flags = ["--output", str(tmp_path / "v.mp4"), "--csv", str(tmp_path / "t.csv")]
     assert annotate.main([clip, *flags]) == 1
     assert "t.csv: cannot be written (No space left" in capsys.readouterr().err
@@ -362,15 +364,41 @@ def test_damage_is_reported_in_the_tables_and_by_the_exit_status(tmp_path, capsy
     ]
     assert len(warnings) == 1
     assert "v.avi: damaged: " in warnings[0]
-    first, header = (out / "t.csv").read_text().splitlines()[:2]
-    assert first.startswith("# damaged: ")
-    assert header.startswith("frame,time_s")
+    text = (out / "t.csv").read_text()
+    assert "\n# data loss: damaged: " in text
+    assert "\nframe,time_s" in text
     damage = json.loads((out / "t.json").read_text())["damage"]
     assert damage["missing_seconds"] > 0.3
     assert damage["frames"] < 20
     intact = face_clip(tmp_path / "intact.mp4")
     assert annotate.main([intact, "--json", f"{out}/intact.json"]) == 0
     assert json.loads((out / "intact.json").read_text())["damage"] is None
+
+
+def test_json_lines_go_to_the_standard_output_without_other_text(clip, capsys):
+    assert annotate.main([clip, "--jsonl", "-"]) == 0
+    printed = capsys.readouterr()
+    lines = [json.loads(line) for line in printed.out.splitlines()]
+    assert [line["type"] for line in lines] == ["header", *["frame"] * 30, "end"]
+    assert [len(line["faces"]) for line in lines[1:-1]] == [1] * 20 + [0] * 10
+    assert "30 frames, 20 with a face" in printed.err
+
+
+def test_a_missing_package_is_named_before_the_work(
+    clip, tmp_path, monkeypatch, capsys
+):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == "pyarrow" else find_spec(name),
+    )
+    monkeypatch.setattr(annotate, "load", None)
+    assert annotate.main([clip, "--parquet", str(tmp_path / "t.parquet")]) == 1
+    assert capsys.readouterr().err == (
+        "error: the package pyarrow is not installed: "
+        "pip install 'ethos-faces[parquet]'\n"
+    )
 
 
 def test_several_runs_give_the_same_files(clip, tmp_path):
@@ -387,7 +415,7 @@ def test_several_runs_give_the_same_files(clip, tmp_path):
 @pytest.mark.parametrize("beside", [(), ("restored", "depth")])
 def test_two_passes_improve_the_tracks_before_drawing(clip, tmp_path, beside):
     loaded = fakes.load(Setup())
-    tracker = FaceTracker(loaded.predictor, loaded.detector)
+    tracker = FaceTracker(loaded.predictor, loaded.finder)
     seen = []
 
     def refine(tracks):

@@ -1,0 +1,1 @@
+"""Tables of landmarks: CSV, JSON, JSON Lines, NPZ, Parquet and pandas."""

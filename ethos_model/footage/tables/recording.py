@@ -1,0 +1,93 @@
+"""The content of a table: a header, the frames of a video and the faces in them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Final
+
+import ethos_data
+from ethos_model.footage.sources.source import Damage
+from ethos_model.footage.tables.columns import Row, units
+from ethos_model.footage.tracker import TrackedFace
+from ethos_model.footage.tracks import without_images
+
+SCHEMA: Final = 1
+"""Version of the tables. It increases when a column changes its name or meaning."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """Facts about a table that are the same for all rows.
+
+    Attributes:
+      video: Path of the video, or the name of a camera or stream.
+      model: Name of the model.
+      size: Width and height of the frames, in pixels; None if unknown.
+      damage: What could not be read of the video; None if everything was read.
+      doubts: Sentences about frames in which a face may not be hidden; see
+        `ethos_model.footage.hiding`.
+    """
+
+    video: str = ""
+    model: str = ""
+    size: tuple[int, int] | None = None
+    damage: Damage | None = None
+    doubts: tuple[str, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """Returns the header as JSON values, in the order in which it is written."""
+        return {
+            "schema": SCHEMA,
+            "version": ethos_data.__version__,
+            "video": self.video,
+            "model": self.model,
+            "frame_size": None if self.size is None else list(self.size),
+            "units": units(),
+            "damage": None if self.damage is None else dataclasses.asdict(self.damage),
+            "doubts": list(self.doubts),
+        }
+
+    def lines(self) -> list[str]:
+        """Returns the header as lines of text without line breaks."""
+        facts = self.facts()
+        size = "unknown" if self.size is None else "{} x {} pixels".format(*self.size)
+        by_unit: dict[str, list[str]] = {}
+        for name, unit in facts["units"].items():
+            by_unit.setdefault(unit, []).append(name)
+        lines = [
+            f"ETHOS table, schema {SCHEMA}, version {facts['version']}",
+            f"video: {self.video}",
+            f"model: {self.model}",
+            f"frame size: {size}",
+            *(f"unit {unit}: {' '.join(names)}" for unit, names in by_unit.items()),
+            f"data loss: {self.damage or 'none'}",
+            *(f"doubt: {doubt}" for doubt in self.doubts),
+        ]
+        return [" ".join(line.split()) for line in lines]
+
+
+@dataclasses.dataclass
+class Recording:
+    """The faces of a video, in memory.
+
+    Attributes:
+      header: Facts about the table.
+      frames: Number and timestamp, in seconds, of each frame.
+      rows: The faces, in the order of the frames.
+    """
+
+    header: Header = dataclasses.field(default_factory=Header)
+    frames: list[tuple[int, float]] = dataclasses.field(default_factory=list)
+    rows: list[Row] = dataclasses.field(default_factory=list)
+
+    def add(self, index: int, timestamp: float, faces: Sequence[TrackedFace]) -> None:
+        """Adds a frame.
+
+        Args:
+          index: Number of the frame, from 0.
+          timestamp: Seconds since the first frame.
+          faces: The faces of the frame.
+        """
+        self.frames.append((index, timestamp))
+        self.rows += [Row(index, timestamp, without_images(face)) for face in faces]
