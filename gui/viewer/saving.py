@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 
@@ -135,15 +136,16 @@ class AnnotateProcess:
         self._thread = threading.Thread(
             target=self._run, name="ethos-save", daemon=True
         )
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._line = "starting"
         self._result: str | None = None
         self._cancelled = threading.Event()
 
     @property
     def progress(self) -> str:
-        """The last line that the process printed."""
-        return self._line
+        """How far the process is, for example "45 %", or its last message."""
+        percent = re.search(r"(\d+)%", self._line)
+        return f"{percent[1]} %" if percent else self._line
 
     @property
     def result(self) -> str | None:
@@ -185,6 +187,18 @@ class AnnotateProcess:
             if self._process is not None and self._process.poll() is None:
                 self._process.terminate()
 
+    def _read(self, stderr: IO[bytes]) -> None:
+        """Reads the messages of the process until it closes the stream."""
+        text = ""
+        while chunk := stderr.read(4096):
+            # A progress bar starts its line with "\r" and does not end it.
+            text += chunk.decode(errors="replace")
+            lines = re.split(r"[\r\n]+", text)
+            text = lines[-1]
+            messages = [line.strip() for line in lines if line.strip()]
+            if messages:
+                self._line = messages[-1]
+
     def _save(self) -> str:
         """Runs the process to its end. Returns the result as a sentence."""
         self._process = subprocess.Popen(
@@ -192,15 +206,13 @@ class AnnotateProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
+            bufsize=0,  # messages arrive at once
         )
         if self._cancelled.is_set():
             self._process.terminate()
-        with self._process.stderr as stderr:  # type: ignore[union-attr]
-            for line in stderr:
-                if line.strip():
-                    self._line = line.strip()
+        assert self._process.stderr is not None
+        with self._process.stderr as stderr:
+            self._read(stderr)
         status = self._process.wait()
         if status == 0:
             return f"Saved {self.path}"

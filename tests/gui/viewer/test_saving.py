@@ -102,6 +102,16 @@ def test_the_result_says_how_the_process_ended(code, result):
     assert job.result == result
 
 
+def test_shows_the_percentage_of_a_progress_bar():
+    job = process(
+        "import sys, time; print('\\rv:  45%|#### | 9/20', end='', file=sys.stderr); "
+        "sys.stderr.flush(); time.sleep(60)"
+    )
+    job.start()
+    wait_until(lambda: job.progress == "45 %")
+    job.close()
+
+
 def test_shows_the_last_line_of_the_process():
     job = process(
         "import sys, time; print('7 frames\\r8 frames', file=sys.stderr, flush=True); "
