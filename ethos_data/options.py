@@ -162,7 +162,7 @@ def add_flags(
     """
     sections: dict[str, Any] = {"": parser}
     for title, text in (groups or {}).items():
-        sections[title] = parser.add_argument_group(title, text)
+        sections[title] = parser.add_argument_group(title, text or None)
     for name, (field, details, hint) in describe(cls).items():
         if not details.flag:
             continue

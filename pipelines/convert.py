@@ -52,9 +52,12 @@ class ConvertFlags(ConversionOptions):
     corpus_dir: str = required(
         "Directory of the npz videos, nested to any depth; local or in an object store",
         group="input",
+        metavar="DIR",
     )
     data_dir: str = required(
-        "Directory of data sets; local or in an object store", group="output"
+        "Directory of data sets; local or in an object store",
+        group="output",
+        metavar="DIR",
     )
     overwrite: bool = option(
         False, "Delete the result of an earlier conversion first", group="output"
@@ -67,7 +70,10 @@ class ConvertFlags(ConversionOptions):
         maximum=1,
     )
     runner: str = option(
-        runners.DEFAULT_RUNNER, "Name of the Beam runner", group="execution"
+        runners.DEFAULT_RUNNER,
+        "Name of the Beam runner",
+        group="execution",
+        metavar="NAME",
     )
 
     def content(self) -> ConversionOptions:
@@ -238,11 +244,14 @@ def next_line(result: ConversionResult, argv: Sequence[str]) -> str:
         return next_step.line("ethos-convert", *argv, **empty.flags)
     if "train" in missing:
         return next_step.line("ethos-inspect", result.data_dir)
-    flags = {"validation_images": "0"} if "validation" in missing else {}
-    workdir = next_step.unused_path("run", result.data_dir)
-    return next_step.line(
-        "ethos-train", data_dir=result.data_dir, workdir=workdir, **flags
-    )
+    flags = {
+        "data_dir": result.data_dir,
+        "workdir": next_step.unused_path("run", result.data_dir),
+        "config": "finetune",  # needs no download, unlike the default weights
+    }
+    if "validation" in missing:
+        flags["validation_images"] = "0"
+    return next_step.line("ethos-train", **flags)
 
 
 if __name__ == "__main__":

@@ -56,18 +56,22 @@ class DemoOptions:
         "demo_output",
         "Directory for everything that the demo writes",
         group="data",
+        metavar="DIR",
         local=True,
     )
     corpus_dir: str | None = option(
         None,
         "Directory of npz videos (default: render a corpus)",
         group="data",
+        metavar="DIR",
         local=True,
     )
     video: str | None = option(
         None,
-        "Video to annotate (default: a person who is not in the training data)",
+        "Video to annotate (default: a video of a person who is not in the training "
+        "data)",
         group="data",
+        metavar="FILE",
     )
     num_people: int = option(
         60,
@@ -125,16 +129,13 @@ def check_options(options: DemoOptions) -> None:
         to a demo with other options.
     """
     from ethos_model.footage import reader
+    from ethos_model.training import preflight
     from pipelines.conversion import corpus
 
     check(options)
-    options.train_config().check()
-    weights = options.backbone_weights
-    if weights not in ("none", "imagenet") and not os.path.isfile(weights):
-        raise EthosError(
-            "--backbone_weights must be none, imagenet or a file. "
-            f"Received: {weights!r}"
-        )
+    config = options.train_config()
+    config.check()
+    preflight.check_weights(config)
     if options.corpus_dir is not None:
         paths.check_directory(options.corpus_dir)
         corpus.find_videos(options.corpus_dir)

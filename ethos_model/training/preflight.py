@@ -57,7 +57,7 @@ def check(
     if os.path.exists(last):
         meta = _check_resumable(config, last, data)
     else:
-        _check_weights(config)
+        check_weights(config)
     return data, meta
 
 
@@ -108,8 +108,12 @@ def _check_writable(directory: str) -> None:
         raise EthosError(f"{directory}: not writable")
 
 
-def _check_weights(config: TrainConfig) -> None:
-    """Checks the files of the first weights."""
+def check_weights(config: TrainConfig) -> None:
+    """Checks the files of the first weights.
+
+    Raises:
+      EthosError: A file is missing or belongs to another network.
+    """
     path = os.path.expanduser(config.initial_weights)
     if not path:
         _check_backbone(config)

@@ -15,7 +15,8 @@ DEFAULT_SPLITS: Final = (("train", 0.8), ("validation", 0.1), ("test", 0.1))
 DEFAULT_MAX_SHARD_SIZE_MB: Final = 64
 
 _SMALLEST_SHARD_MB: Final = 0.001
-"""In MiB. Smaller than one record, so that this limit puts each video in a shard."""
+"""Smallest value of `max_shard_size_mb`, in MiB. A record is larger, so each video gets
+a shard of its own."""
 
 CONTENT: Final = "content"
 LIMITS: Final = "limits"
