@@ -225,8 +225,11 @@ def warnings(result: ConversionResult) -> list[str]:
     ]
     if empty.flags:
         flags = next_step.flags_text(**empty.flags)
-        splits = ", ".join(empty.filled)
-        lines.append(f"for frames in each split ({splits}), convert with {flags}")
+        if set(empty.filled) == set(result.frames_by_split):
+            lines.append(f"use {flags} to get frames in all splits")
+        else:
+            splits = " and ".join(empty.filled)
+            lines.append(f"use {flags} for a data set with {splits} only")
     return lines
 
 

@@ -23,7 +23,7 @@ NOBODY = 65534
 
 SMALL_NETWORK = ["--image_size", "32", "--alpha", "0.35", "--backbone_weights", "none"]
 ONE_STEP = ["--epochs", "1", "--steps_per_epoch", "1", "--batch_size", "2"]
-ONE_STEP += ["--no-degrade", "--validation_images", "2", "--pictures", "1"]
+ONE_STEP += ["--no-degrade", "--validation_images", "0"]
 
 COMMANDS = {
     "synthesize": (
