@@ -12,6 +12,7 @@ is left out: it belongs to the classifier and contains a fifth of the weights.
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any, Final
 
 import keras
@@ -131,10 +132,14 @@ def _backbone(
     source = None if weights in (None, "", "none") else weights
     if source not in (None, "imagenet") and not os.path.exists(source):
         raise EthosError(f"{source}: no such file (--backbone_weights)")
+    shape = (image_size, image_size, 3)
     try:
-        full = keras.applications.MobileNetV2(
-            (image_size, image_size, 3), alpha=alpha, include_top=False, weights=source
-        )
+        with warnings.catch_warnings():
+            # Keras warns that the ImageNet weights are those for 224 px.
+            warnings.simplefilter("ignore")
+            full = keras.applications.MobileNetV2(
+                shape, alpha=alpha, include_top=False, weights=source
+            )
     except Exception as error:  # Keras raises Exception itself if a download fails
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         if source == "imagenet":

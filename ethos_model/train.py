@@ -29,7 +29,14 @@ from typing import Any
 from ethos_data import dataset_files, next_step, options
 from ethos_data.errors import INTERRUPTED, cli
 from ethos_data.quiet import import_tensorflow
-from ethos_model.training import checkpoint, cluster, flags, preflight, progress
+from ethos_model.training import (
+    checkpoint,
+    cluster,
+    flags,
+    preflight,
+    progress,
+    supervisor,
+)
 from ethos_model.training.config import TrainConfig
 from ethos_model.training.stopping import Stopper, Terminated, end_process
 
@@ -98,11 +105,10 @@ def _fit(
     from ethos_model.training import inputs, loop
     from ethos_model.training.run import Run
 
-    message = f"the other workers did not answer within {config.connect_timeout:g} s"
-    with stopper.time_limit(config.connect_timeout, message):
-        strategy = inputs.strategy(workers)
-    if len(workers.addresses) > 1:
-        stopper.set_handlers()
+    supervisor.report(connecting=True)
+    strategy = inputs.strategy(workers)
+    stopper.set_handlers()
+    supervisor.report(connecting=False)
     inputs.check_devices(config, strategy)
     if config.deterministic:
         inputs.be_deterministic()
@@ -185,6 +191,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     workers = cluster.read()
     has_peers = len(workers.addresses) > 1
+    if supervisor.is_supervised():
+        supervisor.follow_parent()
+    elif has_peers and argv is None:
+        command = [sys.executable, *sys.orig_argv[1:]]
+        return supervisor.Supervisor(command, config.connect_timeout).run()
     try:
         with Stopper(force=True) as stopper:
             result = _fit(config, progress.ProgressBar(), None, workers, stopper)

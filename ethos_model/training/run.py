@@ -130,8 +130,11 @@ class Run:
         Args:
           name: `checkpoint.LAST`, or `checkpoint.BEST` with only the average.
         """
-        if not self._is_chief:
-            return
+        if self._is_chief:
+            with self._saving:
+                self._write(name)
+
+    def _write(self, name: str) -> None:
         groups = {
             group: checkpoint.values(variables)
             for group, variables in self.trainer.variables().items()
@@ -145,10 +148,9 @@ class Run:
             "step": self.trainer.step,
             "data": self._data,
         }
-        with self._saving:
-            checkpoint.write(self.path(name), groups, meta)
-            if name == checkpoint.LAST:
-                self._saved_step = self.trainer.step
+        checkpoint.write(self.path(name), groups, meta)
+        if name == checkpoint.LAST:
+            self._saved_step = self.trainer.step
 
     def train(self) -> None:
         """Trains until the last epoch.
@@ -322,6 +324,8 @@ class Run:
         self._stopper.raise_requested()
 
     def _saved_text(self) -> str:
+        if not self._is_chief:
+            return "stopped; the first worker saves the run"
         if self._saved_step is None:
             return "stopped before the first checkpoint; nothing was saved"
         path = self.path(checkpoint.LAST)
@@ -334,10 +338,11 @@ class Run:
 
     def rescue(self) -> str:
         """See `stopping.Stoppable`."""
-        if self._is_settled:
+        # The lock is not released: no other checkpoint must be started.
+        is_locked = self._saving.acquire(timeout=_SAVING_SECONDS)
+        if is_locked and self._is_settled and self._is_chief:
             with contextlib.suppress(EthosError):  # the previous checkpoint remains
-                self.save(checkpoint.LAST)
-        self._saving.acquire(timeout=_SAVING_SECONDS)  # the process ends next
+                self._write(checkpoint.LAST)
         return self._saved_text()
 
 

@@ -168,28 +168,6 @@ class Stopper:
         print(run.rescue() if run else "stopped", file=sys.stderr)
         end_process(128 + self.requested)
 
-    @contextlib.contextmanager
-    def time_limit(self, seconds: float, message: str) -> Iterator[None]:
-        """Ends the process if a block takes too long. Needs `force`.
-
-        Args:
-          seconds: Maximum duration of the block.
-          message: Error message.
-        """
-
-        def fail() -> None:
-            print(f"error: {message}", file=sys.stderr)
-            end_process(1)
-
-        timer = threading.Timer(seconds, fail)
-        timer.daemon = True
-        if self._force:
-            timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
 
 def end_process(status: int) -> NoReturn:
     """Ends the process at once, without the waits of TensorFlow's own end."""

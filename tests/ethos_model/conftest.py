@@ -11,7 +11,7 @@ import pytest
 from ethos_model import export, network
 from ethos_model.training import checkpoint, inputs
 from ethos_model.training.config import TrainConfig
-from tests.ethos_model import tiny
+from tests.ethos_model import runs, tiny
 
 EXPORTED_SIZE = 48
 EXPORTED_ALPHA = 0.35
@@ -90,3 +90,10 @@ def exported(workdir):
 def images():
     shape = (3, EXPORTED_SIZE, EXPORTED_SIZE, 3)
     return np.random.default_rng(12).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data_dir, tiny_network, tmp_path_factory):
+    """Result and directory of a run that nothing interrupted."""
+    workdir = tmp_path_factory.mktemp("undisturbed")
+    return runs.run(data_dir, workdir), workdir

@@ -207,7 +207,7 @@ def main() -> int:
         _split_processor(count)
     network.build = build
     inputs.training_mix = darken
-    return train.main(sys.argv[1:])
+    return train.main()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One step of training and of validation, beside the same in numpy."""
+"""The training step and the evaluation, compared with the same in numpy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.ethos_model import tiny
 pytestmark = pytest.mark.usefixtures("tiny_network")
 
 
-def test_so_many_stated_sigmas_hold_two_thirds_of_the_errors(data_dir, tmp_path):
+def test_sigma_ratio_sigmas_contain_two_thirds_of_the_errors(data_dir, tmp_path):
     config = TrainConfig(data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS)
     trainer = loop.Trainer(config, inputs.strategy(), None)
     batches = inputs.validation_batches(config)
@@ -26,31 +26,31 @@ def test_so_many_stated_sigmas_hold_two_thirds_of_the_errors(data_dir, tmp_path)
     assert np.mean(within) == pytest.approx(0.6827, abs=0.002)
 
 
-def test_restored_is_compared_with_the_picture_as_it_was_lit(data_dir, tmp_path):
+def test_restored_is_compared_with_the_image_in_its_changed_light(data_dir, tmp_path):
     config = TrainConfig(
         data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS, graded_share=0.4
     )
     trainer = loop.Trainer(config, inputs.strategy(), tiny.darken())
     batch = inputs.validation_batches(config)[0]
     batch = {key: np.repeat(value[:1], 64, axis=0) for key, value in batch.items()}
-    lit = trainer._graded(batch, 5)
-    changed = (np.asarray(lit["image"]) != batch["image"]).any(axis=(1, 2, 3))
-    assert 12 < changed.sum() < 40  # four in ten
+    graded = trainer._graded(batch, 5)
+    changed = (np.asarray(graded["image"]) != batch["image"]).any(axis=(1, 2, 3))
+    assert 12 < changed.sum() < 40  # of 64, with a share of 0.4
     again = np.asarray(trainer._graded(batch, 5)["image"])
-    np.testing.assert_array_equal(again, lit["image"])
+    np.testing.assert_array_equal(again, graded["image"])
     assert (again != np.asarray(trainer._graded(batch, 6)["image"])).any()
 
-    grey = np.asarray(lit["image"]) @ (0.299, 0.587, 0.114) / 255
+    grey = np.asarray(graded["image"]) @ (0.299, 0.587, 0.114) / 255
     outputs = dict(trainer.model(batch["image"]))
     outputs["restored"] = grey[..., None].astype(np.float32)
-    loss = trainer._per_image(lit, outputs, lit["image"])["restored_loss"]
+    loss = trainer._per_image(graded, outputs, graded["image"])["restored_loss"]
     np.testing.assert_allclose(loss, 0, atol=1e-4)
-    old = trainer._per_image(batch, outputs, lit["image"])["restored_loss"].numpy()
-    assert (old[changed] > 0.1).all()
+    other = trainer._per_image(batch, outputs, graded["image"])["restored_loss"]
+    assert (other.numpy()[changed] > 0.1).all()
 
 
 def test_average_follows_weights_and_debiased_statistics(data_dir, tmp_path):
-    """Against the same recursion in numpy, fed with the weights after each step."""
+    """Compared with the same recursion in numpy over the weights after each step."""
     config = TrainConfig(
         data_dir=data_dir,
         workdir=str(tmp_path),

@@ -1,4 +1,4 @@
-"""The losses against scipy and against the formulas written out in numpy."""
+"""The losses, compared with scipy and with their formulas in numpy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGMA = rng.uniform(0.01, 0.1, (3, 68)).astype(np.float32)
 
 
 def scales():
-    """Standard deviation of each coordinate, (3, 68, 3)."""
+    """Standard deviation of each coordinate, float64 (3, 68, 3)."""
     return np.stack([SIGMA, SIGMA, losses.Z_SIGMA * SIGMA], axis=-1).astype(np.float64)
 
 
@@ -29,18 +29,18 @@ def scales():
         ("laplace", lambda e, s: stats.laplace.logpdf(e, scale=s / np.sqrt(2))),
     ],
 )
-def test_likelihoods_are_scipys_up_to_a_constant(kind, density):
+def test_likelihoods_equal_those_of_scipy_up_to_a_constant(kind, density):
     error = (PREDICTED - TRUE).astype(np.float64)
     log = -density(error, scales())
-    log[..., 2] -= np.log(scales()[..., 2])  # z's own share does not shape sigma
+    log[..., 2] -= np.log(scales()[..., 2])  # z does not change sigma
     got = np.asarray(losses.landmark_loss(kind, TRUE, PREDICTED, SIGMA))
     shift = got - log.mean(axis=(1, 2))
     np.testing.assert_allclose(shift, shift[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "laplace"])
-def test_the_best_sigma_is_the_error_that_is_there(kind):
-    """Independent of z, however wrong z is."""
+def test_the_best_sigma_is_the_standard_deviation_of_the_error(kind):
+    """A large error of z has no influence."""
     error = {"gaussian": rng.normal, "laplace": rng.laplace}[kind](0, 0.02, 60000)
     spread = error.std()
     true = np.zeros((1, 30000, 3), np.float32)
@@ -51,10 +51,10 @@ def test_the_best_sigma_is_the_error_that_is_there(kind):
     plane = []
     for sigma in candidates:
         even = np.full((1, 30000), sigma, np.float32)
-        whole = losses.landmark_loss(kind, true, predicted, even)[0]
+        total = losses.landmark_loss(kind, true, predicted, even)[0]
         only_z = predicted * np.float32([0, 0, 1])
         z_and_log = losses.landmark_loss(kind, true, only_z, even)[0]
-        plane.append(float(whole - z_and_log) + 2 / 3 * np.log(sigma))
+        plane.append(float(total - z_and_log) + 2 / 3 * np.log(sigma))
     assert np.argmin(plane) == 2
 
 
@@ -72,7 +72,7 @@ def test_z_has_no_gradient_on_sigma():
     np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-5)
 
 
-def test_mse_moves_points_by_the_squared_error_alone():
+def test_the_gradient_of_mse_is_that_of_the_squared_error():
     import tensorflow as tf
 
     predicted = tf.constant(PREDICTED)
@@ -84,8 +84,8 @@ def test_mse_moves_points_by_the_squared_error_alone():
     np.testing.assert_allclose(ratio, ratio.mean(), rtol=1e-3)
 
 
-def test_wing_is_the_papers_formula():
-    """Feng et al., CVPR 2018, eq. 5, in numpy; joined without a step at its width."""
+def test_wing_is_the_formula_of_the_paper():
+    """Feng et al., CVPR 2018, equation 5."""
     w, curve = 0.05, 0.01
     error = np.abs(PREDICTED - TRUE).astype(np.float64)
     constant = w - w * np.log(1 + w / curve)
@@ -95,12 +95,12 @@ def test_wing_is_the_papers_formula():
     np.testing.assert_allclose(got, wing.mean(axis=(1, 2)) / 0.02, rtol=1e-4)
 
 
-def test_depth_counts_inside_the_mask_only():
+def test_depth_loss_uses_only_pixels_inside_the_mask():
     depth = rng.normal(0, 0.1, (2, 8, 8, 1)).astype(np.float32)
     mask = np.zeros((2, 8, 8, 1), np.float32)
     mask[0, 2:5, 3:6] = 1
     predicted = np.where(mask, depth + 0.1, 99).astype(np.float32)
-    # Two scales of 0.05 away: Huber 2 - 0.5. The second face has no depth at all.
+    # The error is twice the scale of 0.05: Huber 2 - 0.5. The second face has no depth.
     np.testing.assert_allclose(
         losses.depth_loss(depth, predicted, mask), [1.5, 0], rtol=1e-5
     )
@@ -114,7 +114,7 @@ def test_restored_prefers_a_sharp_face_to_a_blurred_one():
 
     sharp = rng.uniform(0, 1, (32, 32)).astype(np.float32)
     blurred = cv2.GaussianBlur(sharp, (0, 0), 2)
-    offset = np.sqrt(np.mean((blurred - sharp) ** 2))  # the same squared error
+    offset = np.sqrt(np.mean((blurred - sharp) ** 2))  # for the same squared error
     true = sharp[None, ..., None]
     given = true + 1
     blurred_loss = restored_loss(true, blurred[None, ..., None], given)[0]
@@ -123,8 +123,8 @@ def test_restored_prefers_a_sharp_face_to_a_blurred_one():
     assert blurred_loss > 2 * shifted_loss
 
 
-def test_restored_is_nearness_structure_and_edges():
-    """The terms in numpy; nearness against PSNR, and a floor of 40 dB."""
+def test_restored_loss_is_the_sum_of_its_terms():
+    """The terms in numpy, with a floor of 40 dB."""
     true = rng.uniform(0.2, 0.8, (2, 16, 16, 1)).astype(np.float32)
     for spread in (0.02, 0.3):
         predicted = true + rng.normal(0, spread, true.shape).astype(np.float32)
@@ -141,19 +141,19 @@ def test_restored_is_nearness_structure_and_edges():
         )
 
 
-def test_restored_must_not_be_farther_than_what_was_given():
-    """Four times the decibels, in units of 10, and the similarity that were lost."""
+def test_a_restored_image_that_is_worse_than_the_input_costs_more():
+    """The weight times the lost decibels / 10 and the lost similarity."""
     true = rng.uniform(0.2, 0.8, (2, 16, 16, 1)).astype(np.float32)
     noise = rng.normal(0, 0.1, true.shape).astype(np.float32)
     predicted = true + noise
     loss = functools.partial(restored_loss, spoilt_weight=4.0)
-    free = loss(true, predicted, true + 2 * noise)
-    np.testing.assert_allclose(loss(true, predicted, predicted), free, rtol=1e-5)
-    dearer = loss(true, predicted, true + noise / 2) - free
+    improved = loss(true, predicted, true + 2 * noise)
+    np.testing.assert_allclose(loss(true, predicted, predicted), improved, rtol=1e-5)
+    added = loss(true, predicted, true + noise / 2) - improved
     lost = metrics.psnr((true + noise / 2)[..., 0], true[..., 0])
     lost -= metrics.psnr(predicted[..., 0], true[..., 0])
     unlike = losses.ssim(true, true + noise / 2) - losses.ssim(true, predicted)
-    np.testing.assert_allclose(dearer, 4 * (lost / 10 + unlike), rtol=0.01)
+    np.testing.assert_allclose(added, 4 * (lost / 10 + unlike), rtol=0.01)
 
 
 def test_ssim_is_the_formula_in_every_window():
@@ -173,30 +173,30 @@ def test_ssim_is_the_formula_in_every_window():
     np.testing.assert_allclose(losses.ssim(true, predicted), expected, rtol=1e-4)
 
 
-def test_errors_agree_with_the_evaluations_metrics():
+def test_errors_agree_with_the_metrics_of_the_evaluation():
     depth = rng.normal(0, 0.1, (3, 8, 8, 1)).astype(np.float32)
     predicted = depth + rng.normal(0, 0.02, depth.shape).astype(np.float32)
     mask = (rng.uniform(size=depth.shape) < 0.5).astype(np.float32)
-    found = losses.errors(
+    errors = losses.errors(
         {"landmarks": TRUE, "depth": depth, "depth_mask": mask},
         {"landmarks": PREDICTED, "depth": predicted},
     )
     np.testing.assert_allclose(
-        found["nme"], metrics.nme_box(PREDICTED, TRUE), rtol=1e-4
+        errors["nme"], metrics.nme_box(PREDICTED, TRUE), rtol=1e-4
     )
     difference = (PREDICTED - TRUE).reshape(3, -1)
     np.testing.assert_allclose(
-        found["landmarks_mae"], np.abs(difference).mean(axis=1), rtol=1e-4
+        errors["landmarks_mae"], np.abs(difference).mean(axis=1), rtol=1e-4
     )
     np.testing.assert_allclose(
-        found["landmarks_mse"], (difference**2).mean(axis=1), rtol=1e-4
+        errors["landmarks_mse"], (difference**2).mean(axis=1), rtol=1e-4
     )
     for index in range(3):
         inside = (predicted - depth)[index][mask[index] > 0]
-        assert float(found["depth_mae"][index]) == pytest.approx(
+        assert float(errors["depth_mae"][index]) == pytest.approx(
             np.abs(inside).mean(), rel=1e-4
         )
-        assert float(found["depth_mse"][index]) == pytest.approx(
+        assert float(errors["depth_mse"][index]) == pytest.approx(
             (inside**2).mean(), rel=1e-4
         )
 

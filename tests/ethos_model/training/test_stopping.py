@@ -124,14 +124,3 @@ def test_other_threads_leave_the_signal_handlers_unchanged():
     thread.start()
     thread.join()
     assert handlers == [before]
-
-
-def test_a_time_limit_ends_the_process_with_a_message():
-    code = (
-        "import time; from ethos_model.training.stopping import Stopper\n"
-        "with Stopper(force=True) as s, s.time_limit(0.2, 'too slow'): time.sleep(30)"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert (process.returncode, process.stderr) == (1, "error: too slow\n")
