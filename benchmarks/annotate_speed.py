@@ -169,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the benchmark."""
     chosen = from_flags(Options, parser().parse_args(argv))
     loaded = load(Setup(chosen.model))
-    tracker = FaceTracker(loaded.predictor, loaded.detector)
+    tracker = FaceTracker(loaded.predictor, loaded.finder)
     with tempfile.TemporaryDirectory() as directory:
         output = os.path.join(directory, "annotated.mp4")
         video = chosen.video or make_video(

@@ -1,7 +1,7 @@
 """Annotates one video: reads it, tracks its faces, draws and writes the result.
 
-Reading, tracking, drawing and writing run in threads of their own. The outputs do not
-depend on the timing of the threads, because each stage processes the frames in order.
+Reading, tracking, drawing and writing run in separate threads. Each of them processes
+the frames in order, so the outputs do not depend on the timing of the threads.
 
 With a `refine` function the video is processed in two passes. The first pass tracks the
 faces of all frames and keeps them in memory. The function then improves them with
@@ -28,6 +28,7 @@ from ethos_model.footage import reader
 from ethos_model.footage.reader import Damage, Frame, Source
 from ethos_model.footage.tracker import FaceTracker, Predictor, TrackedFace
 from ethos_model.footage.tracks import FrameFaces, Refine, without_images
+from ethos_model.predict import Face
 from gui.degradation import VideoDegradation
 from gui.drawing import compose
 from gui.drawing.overlay import DRAWN, UNCERTAINTY, OverlayOptions
@@ -104,7 +105,7 @@ class AnnotateResult:
 
 @dataclasses.dataclass(frozen=True)
 class _Annotated:
-    """A frame on its way through the stages."""
+    """A frame with the results of the stages so far."""
 
     frame: Frame
     faces: tuple[TrackedFace, ...]
@@ -136,8 +137,7 @@ def annotate(
       degradation: Degradation that is applied to each frame before it is tracked.
       fields: Process both fields of each frame of interlaced video.
       refine: Improves the tracked faces between two passes; None for one pass.
-      predictor: Computes the reconstructions in the second pass. Required with
-        `refine`.
+      predictor: Computes the reconstructions in the second pass. `refine` requires it.
       model: Name of the model, for the tables.
       show_progress: Whether to show a progress bar on stderr.
 
@@ -155,14 +155,16 @@ def annotate(
             Outputs(job, source.info, model=model, mesh_format=options.mesh_format)
         )
         stack.enter_context(read.stopped_by_ctrl_c(source))
+        tracks = None
+        if refine is not None and not source.info.live:
+            tracks = refine(_first_pass(read, tracker))
         frames = stack.enter_context(Stage(read.frames(source)))
-        if refine is None or source.info.live:
+        if tracks is None:
             annotated = _tracked(frames, tracker)
         else:
-            assert predictor is not None, "the second pass needs a predictor"
-            tracks = refine(_first_pass(read, tracker))
-            needs_images = bool(options.beside) or outputs.has_stills
-            annotated = _looked_up(frames, tracks, predictor if needs_images else None)
+            # Stills show all faces, the column beside the video only the first.
+            shown = None if outputs.has_stills else int(bool(options.beside))
+            annotated = _looked_up(frames, tracks, predictor, shown)
         items = stack.enter_context(Stage(annotated))
         pictures = stack.enter_context(Stage(_drawn(items, options, source, outputs)))
         with read.bar(source, "frames") as bar:
@@ -196,7 +198,7 @@ class _Reading:
         return reader.open_video(self._video, fields=self._fields)
 
     def frames(self, source: Source) -> Iterator[Frame]:
-        """The degraded frames, up to the end or to Ctrl-C."""
+        """Yields the degraded frames until the end of the video or Ctrl-C."""
         while not self._stopped.is_set() and (frame := source.read()) is not None:
             image = self._degradation.apply(frame.image, frame.index)
             yield dataclasses.replace(frame, image=image)
@@ -212,9 +214,9 @@ class _Reading:
 
     @contextlib.contextmanager
     def stopped_by_ctrl_c(self, source: Source) -> Iterator[None]:
-        """Lets Ctrl-C end a recording. What was recorded is kept.
+        """Makes Ctrl-C end a recording and keep it.
 
-        For video files, Ctrl-C remains an interruption that leaves no outputs.
+        For video files, Ctrl-C interrupts the annotation and leaves no outputs.
         """
         in_main_thread = threading.current_thread() is threading.main_thread()
         if not (source.info.live and in_main_thread):
@@ -222,7 +224,7 @@ class _Reading:
             return
 
         def stop(*_: object) -> None:
-            if self._stopped.is_set():  # the second time: do not wait for the source
+            if self._stopped.is_set():  # at the second Ctrl-C, do not wait
                 raise KeyboardInterrupt
             self._stopped.set()
 
@@ -260,32 +262,36 @@ def _looked_up(
     frames: Iterable[Frame],
     tracks: Iterable[FrameFaces],
     predictor: Predictor | None,
+    shown: int | None,
 ) -> Iterator[_Annotated]:
     """Adds the faces from memory to each frame.
 
     Args:
       frames: All frames of the video.
       tracks: The faces of the same frames.
-      predictor: Computes depth and restored images; None leaves them out.
+      predictor: Computes the depth and the restored images.
+      shown: Number of faces per frame that need these images; None for all.
     """
     faces_by_index = {entry.index: entry.faces for entry in tracks}
     for frame in frames:
         faces = faces_by_index.get(frame.index, ())
-        if predictor is not None and faces:
-            boxes = [face.box for face in faces]
+        if faces[:shown]:
+            assert predictor is not None, "`refine` requires a predictor"
+            boxes = [face.box for face in faces[:shown]]
             predicted = predictor.predict(frame.image, boxes)
-            faces = tuple(
-                dataclasses.replace(
-                    face,
-                    face=dataclasses.replace(
-                        images,
-                        landmarks=face.face.landmarks,
-                        uncertainty=face.face.uncertainty,
-                    ),
-                )
-                for face, images in zip(faces, predicted, strict=True)
-            )
+            complete = map(_with_images, faces, predicted)
+            faces = (*complete, *faces[len(boxes) :])
         yield _Annotated(frame, faces)
+
+
+def _with_images(tracked: TrackedFace, predicted: Face) -> TrackedFace:
+    """Takes the landmarks from memory and the images from a new prediction."""
+    face = dataclasses.replace(
+        predicted,
+        landmarks=tracked.face.landmarks,
+        uncertainty=tracked.face.uncertainty,
+    )
+    return dataclasses.replace(tracked, face=face)
 
 
 def _drawn(

@@ -1,4 +1,4 @@
-"""Runs the stages of a computation in threads, in a fixed order of results."""
+"""Runs the stages of a computation in threads and keeps the order of the results."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 DEPTH: Final = 3
-"""Number of results that wait between two stages."""
+"""Number of results that may wait between two stages."""
 
 _POLL_SECONDS: Final = 0.1
-"""Interval at which a blocked stage looks whether it has to end."""
+"""Interval at which a waiting stage checks whether it must end, in seconds."""
 
 
 class _End:
@@ -27,8 +27,8 @@ class _End:
 class Stage(Generic[T]):
     """Computes the items of an iterable in a thread of its own.
 
-    The items are the same as without the thread, in the same order. An exception of the
-    iterable is raised where its next item would have been.
+    The items have the same order as without the thread. An exception of the iterable is
+    raised in place of its next item.
 
     Example:
       with Stage(read_frames()) as frames, Stage(map(find, frames)) as results:
@@ -40,8 +40,8 @@ class Stage(Generic[T]):
         """Starts the thread.
 
         Args:
-          items: What to compute. Only the thread iterates over it.
-          depth: Number of items that are computed ahead.
+          items: Iterable that computes the items. Only the thread uses it.
+          depth: Number of items that are computed in advance.
         """
         self._queue: queue.Queue[T | _End] = queue.Queue(depth)
         self._stopped = threading.Event()

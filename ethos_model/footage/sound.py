@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 import av
@@ -15,21 +16,21 @@ _COPIED: Final = {
     ".mkv": ("aac", "mp3", "opus", "vorbis", "flac", "ac3", "eac3", "pcm_s16le"),
     ".avi": ("mp3", "ac3", "pcm_s16le"),
 }
-"""Audio codecs by FFmpeg's names that are copied unchanged into each kind of file. Web
-browsers play those for .mp4. Other sound is encoded again."""
+"""Audio codecs, by their names in FFmpeg, that are copied unchanged into each kind of
+file. Web browsers play those for .mp4. Other sound is encoded again."""
 
 _ENCODERS: Final = {".avi": "libmp3lame"}
 _DEFAULT_ENCODER: Final = "aac"
 
 _RATES: Final = (16000, 22050, 24000, 32000, 44100, 48000)
-"""Sample rates, in Hz, that both encoders accept. Other sound becomes 48000 Hz."""
+"""Sample rates that both encoders accept, in Hz. Other sound gets the last."""
 
 _MAX_ERRORS: Final = 100
-"""Number of damaged packets after which the sound is given up."""
+"""Number of damaged packets after which no more sound is copied."""
 
 
 class SoundCopier:
-    """Reads the sound of one file in step with the video that is written to another.
+    """Copies the sound of a video file while the video is written.
 
     Damaged sound is left out. Errors while writing are raised.
     """
@@ -40,8 +41,8 @@ class SoundCopier:
         Args:
           target: Open `av` output container, before anything is written to it.
           suffix: Suffix of the target, such as ".mp4".
-          source: The video whose sound is copied. If it has no sound, or cannot be
-            opened, the target receives none.
+          source: Video file whose sound is copied. If it has no sound, nothing is
+            added.
         """
         self._target = target
         self._encoder: Any = None
@@ -51,7 +52,9 @@ class SoundCopier:
         self._pending: Any = None
         self._errors = 0
         try:
-            self._source = av.open(source.path, metadata_errors="replace")
+            # FFmpeg takes a relative path such as "12:30.mp4" for a URL.
+            path = os.path.abspath(source.path)
+            self._source = av.open(path, metadata_errors="replace")
         except (av.FFmpegError, OSError):
             return
         sound = self._source.streams.best("audio")
@@ -66,7 +69,7 @@ class SoundCopier:
         self._packets = self._source.demux(sound)
 
     def _add_encoder(self, suffix: str, context: Any) -> None:
-        rate = context.sample_rate if context.sample_rate in _RATES else 48000
+        rate = context.sample_rate if context.sample_rate in _RATES else _RATES[-1]
         layout = "mono" if context.channels == 1 else "stereo"
         name = _ENCODERS.get(suffix, _DEFAULT_ENCODER)
         self._encoder = self._target.add_stream(name, rate=rate, layout=layout)
@@ -77,11 +80,19 @@ class SoundCopier:
         )
 
     def shift(self, seconds: float) -> None:
-        """Moves the following sound forward: this part of the video is left out."""
+        """Leaves out the sound of a part of the video that is left out.
+
+        Args:
+          seconds: Duration of the part. The following sound is moved forward by it.
+        """
         self._start += seconds
 
     def write_until(self, seconds: float) -> None:
-        """Writes the sound up to a time, in seconds since the start of the target."""
+        """Writes the sound up to a time.
+
+        Args:
+          seconds: Seconds since the start of the target.
+        """
         while self._stream is not None:
             if self._pending is None:
                 self._pending = self._next_packet()
@@ -94,7 +105,7 @@ class SoundCopier:
             self._write(packet)
 
     def _next_packet(self) -> Any:
-        """The next packet with a timestamp; None at the end."""
+        """Returns the next packet with a timestamp, or None at the end."""
         while self._errors < _MAX_ERRORS:
             try:
                 packet = next(self._packets, None)
@@ -139,7 +150,11 @@ class SoundCopier:
                 self._target.mux(self._encoder.encode(resampled))
 
     def finish(self, seconds: float) -> None:
-        """Writes the rest of the sound up to the end of the video, and closes."""
+        """Writes the rest of the sound and releases the source.
+
+        Args:
+          seconds: End of the video, in seconds since the start of the target.
+        """
         self.write_until(seconds)
         if self._encoder is not None:
             for frame in self._resampler.resample(None):

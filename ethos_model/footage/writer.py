@@ -23,7 +23,7 @@ LONGEST_GAP: Final = 10.0
 """Longest time without a new frame in an AVI file, in seconds. Longer gaps are cut."""
 
 _TICKS: Final = 90000
-"""Units of the timestamps per second."""
+"""Number of ticks per second; a tick is the unit of the timestamps."""
 
 _BT601: Final = 6
 _BT709: Final = 1
@@ -61,14 +61,14 @@ OUTPUT_SUFFIXES: Final = tuple(_KINDS)
 
 
 class _NoFramesError(Exception):
-    """Makes `files.replacing` remove the temporary file."""
+    """Leaves the context of `files.replacing`, which removes the temporary file."""
 
 
 class VideoRecorder:
     """A video file that gets its name when it is complete.
 
-    Every frame is shown from its timestamp on. An AVI file has a constant frame rate:
-    frames are repeated or left out instead.
+    Each frame keeps its timestamp. An AVI file has a constant frame rate: frames are
+    repeated or left out.
 
     Example:
       with VideoRecorder("annotated.mp4", 25, sound_of=source.info) as recorder:
@@ -107,7 +107,7 @@ class VideoRecorder:
         with self._errors_named():
             self._temporary = self._stack.enter_context(files.replacing(path))
             with open(self._temporary, "wb"):
-                pass  # a directory that cannot be written is reported now, not later
+                pass  # reports a directory that cannot be written at once
 
     @contextlib.contextmanager
     def _errors_named(self) -> Iterator[None]:
@@ -122,9 +122,9 @@ class VideoRecorder:
         """Adds a frame.
 
         Args:
-          image_rgb: uint8 (H, W, 3) RGB. All frames get the size of the first one,
-            enlarged by a column or row if a side is odd.
-          timestamp: When the frame is shown, in seconds. Must not decrease.
+          image_rgb: uint8 (H, W, 3) RGB. It is resized to the size of the first frame.
+            An odd width or height is enlarged by one pixel.
+          timestamp: Time of the frame, in seconds. It must not decrease.
 
         Raises:
           EthosError: The file cannot be written, for example because the disk is full.
@@ -166,7 +166,7 @@ class VideoRecorder:
         context = stream.codec_context
         tick = 1 / rate if kind.constant_rate else fractions.Fraction(1, _TICKS)
         context.time_base = self._tick = tick
-        context.gop_size = max(1, round(2 * self._fps))  # a key frame in two seconds
+        context.gop_size = max(1, round(2 * self._fps))  # a key frame every 2 seconds
         context.colorspace = _BT601
         context.color_primaries = context.color_trc = _BT709
         context.color_range = 2 if kind.codec == "mjpeg" else 1
@@ -174,9 +174,10 @@ class VideoRecorder:
         self._stream = stream
         if self._sound_of is not None:
             self._sound = SoundCopier(self._container, self._suffix, self._sound_of)
+            self._sound.shift(timestamp)
 
     def _converted(self, image_rgb: np.ndarray) -> av.VideoFrame:
-        """The image as a frame for the encoder."""
+        """Returns an image as a frame for the encoder."""
         if (image_rgb.shape[1], image_rgb.shape[0]) != self._size:
             image_rgb = cv2.resize(image_rgb, self._size, interpolation=cv2.INTER_AREA)
         width, height = self._size
@@ -230,7 +231,7 @@ class VideoRecorder:
                 self._release()
             self._stack.__exit__(kind, error, trace)
         elif self.frames == 0:
-            # There is nothing to keep: a file without frames is not a video.
+            # A file without frames is not a video.
             with contextlib.suppress(_NoFramesError), self._stack:
                 raise _NoFramesError
         else:

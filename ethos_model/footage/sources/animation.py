@@ -22,7 +22,8 @@ ANIMATION_SUFFIXES: Final = (".gif", ".webp", ".png", ".apng", ".avif")
 
 _SHORTEST_MS: Final = 20.0
 _DEFAULT_MS: Final = 100.0
-"""Frames that state less than 20 ms are shown for 100 ms, as in web browsers."""
+"""Frames with a stated duration of less than 20 ms are shown for 100 ms, as in web
+browsers."""
 
 
 class Animation(Source):
@@ -41,14 +42,14 @@ class Animation(Source):
             self._image = Image.open(path)
             self._count = getattr(self._image, "n_frames", 1)
             self._load(0)
-        except Exception as error:  # Pillow raises nearly every kind
+        except Exception as error:  # Pillow raises many kinds
             raise VideoError(path, f"not an image that can be read ({error})") from None
         duration = self._starts[1]
         fps = 1 / duration if self._count > 1 else DEFAULT_FPS
         self.info = Info(path, self._image.size, fps, self._count)
 
     def _load(self, index: int) -> np.ndarray:
-        """Decodes a frame and notes when the next one starts."""
+        """Decodes a frame and stores the start of the next frame."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about damaged metadata
             if index < self._image.tell():
@@ -69,7 +70,7 @@ class Animation(Source):
             return None
         index = self._next
         try:
-            # The durations of the frames in between are needed as well.
+            # The start of a frame depends on the durations of all frames before it.
             for between in range(len(self._starts) - 1, index):
                 self._load(between)
             image = self._load(index)

@@ -1,4 +1,4 @@
-"""Counts what is lost while a damaged video is read from its start to its end."""
+"""Measures the damage of a video while it is read from start to end."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Final
 from ethos_model.footage.sources.source import Damage
 
 _NEAR_SECONDS: Final = 0.5
-"""A gap in the timestamps counts as damage if an error is at most this far away.
-Elsewhere it is a variable frame rate."""
+"""A gap in the timestamps is damage if an error occurred at most this far away. Without
+an error, the frame rate is variable."""
 
 _GAP_FRAMES: Final = 3.0
-"""Shortest gap between two timestamps that may be damage, in frames."""
+"""Shortest step between two timestamps that may be damage, in frames."""
 
 _TAIL_SECONDS: Final = 0.25
 """Shortest difference between the stated and the actual end that counts as damage."""
@@ -32,12 +32,12 @@ class DamageMeter:
     def add_frame(
         self, index: int, timestamp: float, duration: float | None = None
     ) -> None:
-        """Takes the next decoded frame.
+        """Adds the next decoded frame.
 
         Args:
-          index: Its number. A jump in the numbers means that frames were lost.
-          timestamp: When it is shown.
-          duration: How long it is shown, if the container states it.
+          index: Index of the frame. Missing indices are lost frames.
+          timestamp: Time of the frame.
+          duration: Duration of the frame, in seconds, if the container states it.
         """
         gap = timestamp - self._last_time - self._frame_seconds
         if self._frames == 0:
@@ -52,7 +52,11 @@ class DamageMeter:
         self._last_duration = duration or self._frame_seconds
 
     def add_error(self, timestamp: float | None) -> None:
-        """Takes a packet or frame with an error; None stands for an unknown time."""
+        """Adds a packet or frame with an error.
+
+        Args:
+          timestamp: Time of the packet; None if it is unknown.
+        """
         self._errors += 1
         self._error_time = self._last_time if timestamp is None else timestamp
         self._count_gap()
@@ -66,7 +70,11 @@ class DamageMeter:
             self._gap = None
 
     def finish(self, expected_end: float | None) -> None:
-        """Takes the end of the video that the header states."""
+        """Ends the measurement after the last frame.
+
+        Args:
+          expected_end: End of the video according to its header, or None.
+        """
         if expected_end is None or self._frames == 0:
             return
         tail = expected_end - (self._last_time + self._last_duration)

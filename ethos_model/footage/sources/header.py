@@ -1,4 +1,4 @@
-"""What the header of a video states, and how far it can be believed."""
+"""Reads the properties that the header of a video states."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ethos_model.footage.sources.source import valid_fps
 _RAW_STREAMS: Final = frozenset(
     ("h264", "hevc", "vvc", "mpegvideo", "m4v", "h263", "h261", "mjpeg", "obu", "cavs")
 )
-"""Formats that consist of the coded frames only and have no timestamps."""
+"""Formats that consist of coded frames only and have no timestamps."""
 
 _LONGEST_SECONDS: Final = 1e7
-"""Durations from here on, 116 days, are errors in the header."""
+"""Durations of this length (116 days) and more are errors in the header."""
 
 _END_SECONDS: Final = 0.25
-"""Smallest difference between the stated and the actual end of a file that counts."""
+"""A file is truncated if it ends earlier than stated by more than this."""
 
 
 def is_raw(stream: av.VideoStream) -> bool:
@@ -26,8 +26,8 @@ def is_raw(stream: av.VideoStream) -> bool:
 
 
 def has_ambiguous_timestamps(stream: av.VideoStream) -> bool:
-    """Whether the format stores decoding order only."""
-    # AVI stores no presentation order; FFmpeg reconstructs it except for these codecs.
+    """Whether a file does not state the order in which its frames are presented."""
+    # FFmpeg reconstructs the order in AVI files, except for these codecs.
     is_avi = stream.container.format.name == "avi"
     reordered = is_avi and stream.codec_context.name in ("h264", "hevc")
     return is_raw(stream) or reordered
@@ -59,11 +59,11 @@ def frame_count(stream: av.VideoStream) -> int | None:
 
 
 def stated_end(stream: av.VideoStream, end_seconds: float) -> float | None:
-    """Returns where the video should end by the header, or None if it does not say.
+    """Returns when the video ends according to its header; None if it is not stated.
 
     Args:
       stream: The video stream, after all packets were read.
-      end_seconds: Where the last packet of all streams ended, in seconds.
+      end_seconds: Largest end of a packet of any stream, in seconds.
 
     Returns:
       Seconds on the clock of the container.

@@ -35,10 +35,10 @@ _TIFF: Final = (".tif", ".tiff")
 _HEIF: Final = (".heic", ".heif", ".hif")
 
 _DEPTHS: Final = (8, 10, 12, 14, 16)
-"""Numbers of bits that cameras and scanners store in 16-bit samples."""
+"""Possible numbers of used bits in 16-bit samples."""
 
 _SAMPLED_IMAGES: Final = 8
-"""Number of images of a sequence that are examined for their white level."""
+"""Number of images of a sequence that determine its white level."""
 
 _ORIENTATION_TAG: Final = 0x0112
 """Number of the EXIF tag with the orientation."""
@@ -58,7 +58,10 @@ class Page:
 
 
 class ImageSequence(Source):
-    """Images in a given order. Images that cannot be read are left out."""
+    """Images in a given order. Each image keeps its size.
+
+    Images that cannot be read are left out.
+    """
 
     def __init__(
         self, path: str, pages: Sequence[Page], fps: float = DEFAULT_FPS
@@ -98,10 +101,6 @@ class ImageSequence(Source):
                 self._damaged.add(index)
                 continue
             image = to_8_bits(samples, self._white)
-            if (image.shape[1], image.shape[0]) != self.info.size and (
-                len(self._pages) > 1
-            ):
-                image = cv2.resize(image, self.info.size, interpolation=cv2.INTER_AREA)
             return Frame(image, index, index / self.info.fps)
         return None
 
@@ -124,7 +123,7 @@ class ImageSequence(Source):
         self._next = min(max(0, index), len(self._pages))
 
     def close(self) -> None:
-        """Does nothing: no file stays open between two frames."""
+        """Does nothing, because no file stays open between two frames."""
 
 
 def read_samples(page: Page) -> np.ndarray | None:
@@ -137,7 +136,7 @@ def read_samples(page: Page) -> np.ndarray | None:
     # JPEG files on stderr, and Pillow about damaged TIFF files.
     deep = page.path.lower().endswith(_TIFF) or _is_deep_png(page.path)
     for reader in (_with_opencv if deep else _with_pillow, _with_ffmpeg):
-        # Damaged files raise nearly every kind of exception in Pillow.
+        # Pillow raises exceptions of many kinds for damaged files.
         with contextlib.suppress(Exception), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = reader(page)
@@ -213,10 +212,10 @@ def _with_ffmpeg(page: Page) -> np.ndarray | None:
 
 
 def white_level(images: Sequence[np.ndarray]) -> float:
-    """The sample value that is displayed as white.
+    """Returns the sample value that becomes white.
 
-    A file does not state how many of its 16 bits are used. The smallest number of bits
-    in `_DEPTHS` that holds all samples is taken.
+    A file does not state how many of its 16 bits are used. The result is based on the
+    smallest number of bits in `_DEPTHS` that holds all samples.
 
     Args:
       images: uint16 or float32 (H, W, 3) images of one sequence.

@@ -30,8 +30,8 @@ class Decoded:
 class Deinterlacer:
     """Deinterlaces the interlaced frames of a sequence. Other frames pass unchanged.
 
-    The filter looks at the frames before and after each interlaced frame. From the
-    first interlaced frame on, the output is therefore one frame behind the input.
+    The filter needs the frames before and after each interlaced frame. From the first
+    interlaced frame on, the output is therefore one frame behind the input.
 
     Example:
       deinterlacer = Deinterlacer()
@@ -55,7 +55,7 @@ class Deinterlacer:
         self._pushed = 0
 
     def push(self, decoded: Decoded) -> list[Decoded]:
-        """Takes the next frame and returns the frames that are complete."""
+        """Adds the next frame. Returns the frames that are complete."""
         frame = decoded.frame
         ready: list[Decoded] = []
         if self._graph is not None and self._format != _format(frame):
@@ -102,7 +102,7 @@ class Deinterlacer:
         self._graph = graph
         previous, self._previous = self._previous, None
         if previous is not None and _format(previous.frame) == self._format:
-            # Only context for the filter: this frame was returned before.
+            # The filter needs this frame, but it was returned before.
             self._feed(previous)
             del self._inside[self._pushed - 1]
 
@@ -133,7 +133,7 @@ class Deinterlacer:
 
 
 _TIME_BASE = fractions.Fraction(1, 25)
-"""Any value: the filter only has to return the numbers that it was given."""
+"""Unit of the numbers that identify the frames in the filter. Any value will do."""
 
 
 def _format(frame: av.VideoFrame) -> tuple[int, int, str]:

@@ -34,14 +34,14 @@ TIMEOUT: Final = 10.0
 seconds."""
 
 _ANALYSIS: Final = 2.0
-"""How much of a stream is examined before its first frame, in seconds."""
+"""Length of the start of a stream that FFmpeg examines, in seconds."""
 
 _WAITS: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds between attempts to connect again. The last value is repeated."""
 
 _LARGEST_STEP: Final = 10.0
-"""Difference of two timestamps in a row, in seconds, that is not believed. The clock of
-this computer is used in its place."""
+"""Largest plausible difference of two consecutive timestamps, in seconds. For larger
+differences, the clock of this computer is used."""
 
 
 class Camera(Source):
@@ -57,15 +57,21 @@ class Camera(Source):
         self._next = 0
         self._start = time.monotonic()
         name = f"camera {number}"
-        first = self.read()
-        if first is None:
+        self._first: Frame | None = None
+        self._first = self.read()
+        if self._first is None:
             self._capture.release()
             raise VideoError(name, "no such camera, or another program uses it")
-        height, width = first.image.shape[:2]
+        self._next = 0
+        height, width = self._first.image.shape[:2]
         fps = valid_fps(self._capture.get(cv2.CAP_PROP_FPS))
         self.info = Info(name, (width, height), fps, None, live=True)
 
     def read(self) -> Frame | None:
+        if self._first is not None:
+            frame, self._first = self._first, None
+            self._next = 1
+            return frame
         captured, bgr = self._capture.read()
         if not captured or bgr is None:
             return None
@@ -80,17 +86,20 @@ class Camera(Source):
 
     def skip(self) -> bool:
         self._next += 1
+        if self._first is not None:
+            self._first = None
+            return True
         return bool(self._capture.grab())
 
     def seek(self, index: int) -> None:
-        """Does nothing: a camera has no past."""
+        """Does nothing: a camera cannot seek."""
 
     def close(self) -> None:
         self._capture.release()
 
 
 class LiveStream(Source):
-    """A network stream. A lost connection is opened again, for a limited time."""
+    """A network stream. A lost connection is opened again within a limited time."""
 
     def __init__(self, url: str, decoder: PacketDecoder, patience: float) -> None:
         """Decodes the first frame.
@@ -98,7 +107,8 @@ class LiveStream(Source):
         Args:
           url: Address of the stream.
           decoder: The open connection.
-          patience: Seconds without a frame after which the stream counts as ended.
+          patience: Time to restore a lost connection, in seconds. After it, the stream
+            has ended.
 
         Raises:
           VideoError: No frame arrives.
@@ -142,7 +152,7 @@ class LiveStream(Source):
         self._errors += self._seen_key  # a stream may start between two key frames
 
     def _frames(self) -> Iterator[Decoded]:
-        """The frames of the present connection that are not returned yet."""
+        """Yields the following frames of the current connection."""
         while True:
             while self._ready:
                 yield self._ready.pop(0)
@@ -155,10 +165,13 @@ class LiveStream(Source):
             self._ready = self._deinterlacer.push(decoded)
 
     def _clock(self, pts: float | None) -> float:
-        """Seconds since the first frame, for a frame that arrives now.
+        """Returns the timestamp of a frame that arrives now.
 
         Args:
           pts: Timestamp of the frame on the clock of the stream, in seconds.
+
+        Returns:
+          Seconds since the first frame.
         """
         now = time.monotonic()
         step = now - self._seen_at
@@ -195,13 +208,13 @@ class LiveStream(Source):
                 return None
 
     def _reconnect(self) -> bool:
-        """Opens the stream again; False if it stays away for too long."""
+        """Opens the stream again. Returns whether this was possible in time."""
         if self._size is None:
             return False
         self._decoder.close()
-        lost_at = self._seen_at
+        deadline = time.monotonic() + self._patience
         attempt = 0
-        while time.monotonic() - lost_at < self._patience:
+        while time.monotonic() < deadline:
             time.sleep(_WAITS[min(attempt, len(_WAITS) - 1)])
             attempt += 1
             try:
@@ -209,7 +222,7 @@ class LiveStream(Source):
             except VideoError:
                 continue
             self._errors += 1
-            self._missing += time.monotonic() - lost_at
+            self._missing += time.monotonic() - self._seen_at
             return True
         return False
 
@@ -227,7 +240,7 @@ class LiveStream(Source):
         return self.read() is not None
 
     def seek(self, index: int) -> None:
-        """Does nothing: a stream has no past."""
+        """Does nothing: a live stream cannot seek."""
 
     def close(self) -> None:
         self._decoder.close()
@@ -247,6 +260,8 @@ def open_connection(url: str, timeout: float = TIMEOUT) -> PacketDecoder:
     options = {"analyzeduration": str(round(1e6 * _ANALYSIS))}
     if scheme.startswith("rtsp"):
         options["rtsp_flags"] = "prefer_tcp"  # UDP loses packets
+    elif scheme.startswith("http"):
+        options["reconnect"] = "1"  # continues an interrupted transfer of a file
     elif scheme == "udp":
         options["overrun_nonfatal"] = "1"
     return PacketDecoder(url, options=options, timeout=(timeout, timeout))

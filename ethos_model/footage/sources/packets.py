@@ -15,22 +15,24 @@ _MAX_PIXELS = 1 << 27
 """Largest frame that is decoded, in pixels. A damaged header may state any size."""
 
 _MAX_READ_ERRORS = 8
-"""Number of failed reads in a row after which the file counts as ended."""
+"""Number of consecutive failed reads after which the file has ended."""
 
 _NOT_VIDEO = frozenset(("tty", "bin", "xbin", "adf", "idf", "lavfi", "concat"))
-"""Formats in FFmpeg that turn text into pictures or refer to other files."""
+"""FFmpeg formats that draw text or refer to other files."""
 
 _RESYNCHRONIZING = frozenset(("matroska,webm", "flv"))
+"""Formats in which FFmpeg skips damaged data without an error."""
+
 _SKIPPED_BYTES = 1000
-"""In these formats, FFmpeg searches for the next intact packet without an error. More
-than this number of bytes between two packets, together with a gap in the timestamps,
-are damage."""
+"""In these formats, data was skipped if more than this number of bytes are between two
+packets and their timestamps have a gap."""
 
 DECODER_THREADS = min(4, os.cpu_count() or 1)
+"""Number of threads that decode. Each thread holds some frames in memory."""
 
 
 class PacketDecoder:
-    """The frames of one video stream, in the order in which they are presented.
+    """Yields the frames of one video stream, in the order of presentation.
 
     Attributes:
       container: The open file.
@@ -55,7 +57,7 @@ class PacketDecoder:
         Args:
           path: File or URL.
           options: Options of FFmpeg's demuxers and protocols.
-          timeout: Seconds to wait for opening and for each read; None for ever.
+          timeout: Seconds to wait for opening and for each read; None for no limit.
           name: Name of the source in error messages, if it differs from `path`.
 
         Raises:
@@ -84,6 +86,7 @@ class PacketDecoder:
         context = self.stream.codec_context
         context.thread_type, context.thread_count = "AUTO", DECODER_THREADS
         context.options = {"max_pixels": str(_MAX_PIXELS)}
+        self._ticks = [float(s.time_base or 0) for s in self.container.streams]
         self.end_seconds = 0.0
         self._packets = self._demux()
         self._unsettled = 0
@@ -91,7 +94,7 @@ class PacketDecoder:
         self._last_byte = self._last_pts = 1 << 62
 
     def _demux(self) -> Iterator[av.Packet]:
-        """All packets of the file; a failed read is tried again."""
+        """Yields the packets of all streams. A failed read is tried again."""
         failures = 0
         while failures < _MAX_READ_ERRORS:
             try:
@@ -106,8 +109,9 @@ class PacketDecoder:
     def packets(self) -> Iterator[av.Packet]:
         """Yields the packets of the video from the current place to the end."""
         for packet in self._packets:
-            if packet.pts is not None and packet.time_base is not None:
-                end = (packet.pts + (packet.duration or 0)) * float(packet.time_base)
+            if packet.pts is not None:
+                ticks = packet.pts + (packet.duration or 0)
+                end = ticks * self._ticks[packet.stream_index]
                 self.end_seconds = max(self.end_seconds, end)
             skips = self._skips_data(packet)
             # In an AVI file, an empty packet repeats the frame before it.
@@ -123,7 +127,7 @@ class PacketDecoder:
             yield packet
 
     def _skips_data(self, packet: av.Packet) -> bool:
-        """Whether the demuxer skipped damaged data in silence before a packet."""
+        """Returns whether FFmpeg skipped damaged data before a packet."""
         if self.container.format.name not in _RESYNCHRONIZING or packet.pos is None:
             return False
         skipped = packet.pos - self._last_byte
@@ -131,7 +135,7 @@ class PacketDecoder:
         if packet.stream_index != self.stream.index or packet.pts is None:
             return False
         ticks, self._last_pts = packet.pts - self._last_pts, packet.pts
-        seconds = ticks * float(packet.time_base)
+        seconds = ticks * self._ticks[self.stream.index]
         return skipped > _SKIPPED_BYTES and seconds > 3 / nominal_fps(self.stream)
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
@@ -155,7 +159,7 @@ class PacketDecoder:
         return frames
 
     def seek(self, place: int, *, is_bytes: bool = False) -> bool:
-        """Goes to a key frame at or before a place.
+        """Moves to a key frame at or before a place.
 
         Args:
           place: A timestamp in ticks of the stream, or a byte offset.
@@ -174,8 +178,8 @@ class PacketDecoder:
         self._after_seek = True
         self._last_byte = self._last_pts = 1 << 62
         if self.container.format.name == "mpeg":
-            # After a seek, FFmpeg gives the first packets of an MPEG program stream
-            # the timestamps of others, up to the second packet with its own place.
+            # After a seek in an MPEG program stream, FFmpeg assigns wrong timestamps
+            # to the packets before the second packet with a position.
             self._unsettled = 2
         return True
 
@@ -212,7 +216,7 @@ def _video_stream(container: av.container.InputContainer, name: str) -> av.Video
 
 
 def reason(error: av.FFmpegError) -> str:
-    """Why FFmpeg failed, as a phrase."""
+    """Returns the reason of an error as a phrase."""
     if isinstance(error, av.error.InvalidDataError):
         return "not a video that FFmpeg can read, or damaged at its start"
     return (error.strerror or str(error)).lower()

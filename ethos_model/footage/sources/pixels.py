@@ -38,8 +38,7 @@ _SD_LINES: Final = 576
 videos BT.709, as in video players."""
 
 _LIMITED_GRAY: Final = ("h264", "hevc", "vp9", "av1", "mpeg2video", "mpeg4")
-"""Codecs whose gray frames have the limited range unless they state another one."""
-
+"""Codecs whose gray frames have the limited range unless they state the full range."""
 
 _EXPANDED: Final = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(
     np.uint8
@@ -101,7 +100,7 @@ class PixelConverter:
             threads=1,
         ).to_ndarray()
         if frame.format.name.startswith("gray") and not full:
-            return cv2.LUT(converted, _EXPANDED)  # FFmpeg takes gray for full range
+            return cv2.LUT(converted, _EXPANDED)  # FFmpeg assumes the full range
         return converted
 
     def _16_bits(
@@ -109,8 +108,8 @@ class PixelConverter:
     ) -> np.ndarray:
         """The frame as uint16 (H, W, 3) RGB, full range.
 
-        FFmpeg's conversion of deep YCbCr to RGB is up to four levels off. Here it only
-        enlarges the colour planes.
+        FFmpeg's conversion of deep YCbCr to RGB has errors of up to four levels.
+        Therefore, FFmpeg only enlarges the colour planes here.
         """
         if frame.format.is_rgb:
             return self._reformatter.reformat(
@@ -119,7 +118,7 @@ class PixelConverter:
         samples = self._reformatter.reformat(
             frame,
             format="yuv444p16le",
-            src_color_range=ColorRange.MPEG,  # equal ranges: the levels stay
+            src_color_range=ColorRange.MPEG,  # equal ranges keep the levels
             dst_color_range=ColorRange.MPEG,
             threads=1,
         ).to_ndarray()

@@ -32,7 +32,7 @@ def valid_fps(*candidates: float | fractions.Fraction | None) -> float:
 
 
 class VideoError(EthosError):
-    """A video source cannot be opened or read."""
+    """A video source that cannot be opened or read."""
 
     def __init__(self, path: str, reason: str) -> None:
         # A path that is not valid UTF-8 must still be printable.
@@ -46,9 +46,9 @@ class Frame:
 
     Attributes:
       image: uint8 (H, W, 3) RGB, upright, with square pixels.
-      index: Number of the frame in the video, from 0. The numbers of frames that
-        cannot be decoded are left out.
-      timestamp: Seconds since the first frame. Never decreases with `index`.
+      index: Number of the frame in the video, from 0. Frames that cannot be decoded
+        have numbers too, so the numbers may have gaps.
+      timestamp: Seconds since the first frame. Never decreases while reading.
     """
 
     image: np.ndarray

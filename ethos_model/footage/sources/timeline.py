@@ -12,9 +12,7 @@ import av
 from ethos_model.footage.sources import header
 
 _BACKWARD_SECONDS: Final = 1.0
-"""A decoding timestamp that falls by more than this starts a new timeline: two
-recordings were joined."""
-
+"""If the decoding timestamp falls by more than this, two recordings were joined."""
 
 _NAL_SEARCH: Final = 4096
 """Bytes at the start of a packet that are searched for its first coded picture."""
@@ -23,10 +21,10 @@ _NAL_SEARCH: Final = 4096
 class Timeline:
     """The presentation timestamps of the frames, in order; 8 bytes for each frame.
 
-    A frame's index is the number of packets that are presented before its own packet.
-    The index is thus known without decoding the frames before it. Where timestamps
-    are missing or ambiguous, `reliable` is False, and frames have to be counted while
-    they are decoded.
+    The index of a frame is the number of packets that are presented before its packet.
+    It is known without decoding the frames before. If timestamps are missing or
+    ambiguous, `reliable` is False. The frames must then be counted while they are
+    decoded.
 
     Attributes:
       reliable: Whether a frame's timestamp determines its index.
@@ -64,7 +62,7 @@ class Timeline:
         return len(self._pts) if self._has_timestamps else self._packets
 
     def rewind(self) -> None:
-        """Announces that the next packets come from an earlier place of the file."""
+        """Announces that the next packets come from an earlier place in the file."""
         self._last_dts = None
 
     def add(self, packet: av.Packet, *, is_new: bool = True) -> None:
@@ -98,7 +96,7 @@ class Timeline:
         self._packets += 1
 
     def _continued(self, packet: av.Packet) -> int:
-        """Ticks to add to the timestamps, so that they go on where a part ended."""
+        """Returns the ticks to add, so that a part starts where the last part ended."""
         dts = packet.dts
         if dts is None:
             return self._offset
@@ -158,13 +156,14 @@ class Timeline:
         return self._is_raw
 
     def restart_before(self, index: int) -> tuple[int, int] | None:
-        """The last place at or before a frame where decoding can start, if known.
+        """Returns the last known place at or before a frame where decoding can start.
 
-        Only for formats without presentation order.
+        Such places are known for formats without presentation order only.
 
         Returns:
-          The index of the frame at that place, and the place: a byte offset in a raw
-          stream, else a decoding timestamp.
+          The index of the frame at that place, and the place; None if no place is
+          known. A place is a byte offset or a decoding timestamp; see
+          `restarts_are_bytes`.
         """
         number = bisect.bisect_right(self._restarts, index) - 1
         if number < 0:
@@ -177,7 +176,11 @@ class Timeline:
 
 
 def _insert(values: array.array, value: int) -> bool:
-    """Inserts a value into a sorted array; False if the array contains it already."""
+    """Inserts a value into a sorted array.
+
+    Returns:
+      False if the array contains the value already. It is then left unchanged.
+    """
     if not values or value > values[-1]:
         values.append(value)
         return True
@@ -189,9 +192,9 @@ def _insert(values: array.array, value: int) -> bool:
 
 
 def is_independent(packet: av.Packet) -> bool:
-    """Whether a packet starts frames that need no packet before it.
+    """Whether decoding can start at a packet.
 
-    The frames of all later packets are presented after this packet's frame.
+    Its frame is then presented before the frames of all later packets.
     """
     codec = packet.stream.codec_context.name
     if codec == "mjpeg":
@@ -201,11 +204,11 @@ def is_independent(packet: av.Packet) -> bool:
     data = bytes(packet)[:_NAL_SEARCH]
     start = data.find(b"\0\0\1")
     while 0 <= start < len(data) - 3:
-        header = data[start + 3]
+        unit = data[start + 3]
         # ITU-T H.264, table 7-1, and H.265, table 7-1: an IDR picture.
-        if codec == "h264" and header & 0x1F == 5:
+        if codec == "h264" and unit & 0x1F == 5:
             return True
-        if codec == "hevc" and header >> 1 & 0x3F in (19, 20):
+        if codec == "hevc" and unit >> 1 & 0x3F in (19, 20):
             return True
         start = data.find(b"\0\0\1", start + 3)
     return False

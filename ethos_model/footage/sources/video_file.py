@@ -25,19 +25,20 @@ from ethos_model.footage.sources.source import (
 from ethos_model.footage.sources.timeline import Timeline
 
 _EARLY_FRAMES = 32
-"""Number of frames at the start for which counted and computed indices must agree."""
+"""Number of frames at the start whose index by timestamp must equal their count. If it
+does not, the timestamps are not used."""
 
 _EARLIER_KEYS = (0, 1, 4, 16)
-"""Which key frames before the target a seek starts from, in this order, until one of
-them leads to the target."""
+"""Key frames that a seek tries to start from, counted backwards from the target. FFmpeg
+does not always land where it was told to."""
 
 
 class VideoFile(Source):
     """A video file, or a URL of one.
 
-    Frames are numbered by their presentation timestamps (see `Timeline`). A seek lands
-    on a key frame before the target and decodes from there, so the frame after a seek
-    is the same as when the file is read from its start.
+    Frames are numbered by their presentation timestamps (see `Timeline`). A seek moves
+    to a key frame before the target and decodes from there. The frame after a seek is
+    therefore the same as when the file is read from its start.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class VideoFile(Source):
         self._start(frame, fields)
 
     def _start(self, frame: av.VideoFrame, fields: bool) -> None:
-        """Takes the properties of the video from its first frame."""
+        """Determines the properties of the video from its first frame."""
         stream = self._decoder.stream
         self._first_pts = frame.pts
         if frame.pts is not None:
@@ -121,11 +122,11 @@ class VideoFile(Source):
         return (packet.pts - self._first_pts) * self._timeline.seconds_per_tick
 
     def _restart_at(self, index: int, *, extends: bool = True) -> None:
-        """Prepares for frames from a new place in the file.
+        """Resets the state after the decoder moved to another place in the file.
 
         Args:
-          index: Number of the first frame from there, if frames are counted.
-          extends: Whether all packets from there are new to the timeline.
+          index: Index of the next frame. Used if the timestamps cannot be used.
+          extends: Whether the timeline contains none of the following packets.
         """
         self._raw: Iterator[av.VideoFrame] = iter(self._decoder)
         self._ready = []
@@ -134,11 +135,15 @@ class VideoFile(Source):
         self._timeline.rewind()
         self._seen_key = False
         self._last_seconds = 0.0
-        self._wanted = 0
+        self._target = 0
         self._position = index
 
     def _accept(self, frame: av.VideoFrame) -> list[Decoded]:
-        """Numbers a decoded frame; returns the frames that are ready by then."""
+        """Numbers a decoded frame and passes it to the deinterlacer.
+
+        Returns:
+          The frames that the deinterlacer completed, in order.
+        """
         if (
             self._timeline.reliable
             and frame.pts is not None
@@ -167,12 +172,13 @@ class VideoFile(Source):
             duration = (frame.duration or 0) * self._timeline.seconds_per_tick
             self._meter.add_frame(index, timestamp, duration)
         self._interlaced |= frame.interlaced_frame
-        if index < self._wanted - 1:  # the deinterlacer needs the frame before
+        # The frame before the target is needed by the deinterlacer.
+        if index < self._target - 1:
             return []
         return self._deinterlacer.push(Decoded(frame, index, timestamp))
 
     def _next(self) -> Decoded | None:
-        """The next frame that was not returned yet."""
+        """Returns the next frame, or None at the end."""
         while not self._ready:
             if self._ended:
                 return None
@@ -233,7 +239,10 @@ class VideoFile(Source):
         return None
 
     def _seconds(self, number: int) -> float:
-        """Time of a frame or field. The second field is in the middle of its frame."""
+        """Returns the timestamp of a frame or field.
+
+        The second field is shown in the middle between its frame and the next frame.
+        """
         if not self._fields:
             return self._timeline.seconds(number)
         index, field = divmod(number, 2)
@@ -251,14 +260,14 @@ class VideoFile(Source):
         index = max(0, index)
         if index == self.position and not (self._ended and not self._ready):
             return
-        self._meter = None  # from here on, not all frames are seen once
+        self._meter = None  # damage is only measured while reading from the start
         target = index // 2 if self._fields else index
-        if not self._is_shortly_ahead(target):
+        if not self._is_near(target):
             self._jump(target)
         self._drop_until(index)
 
-    def _is_shortly_ahead(self, target: int) -> bool:
-        """Whether decoding from the current place is the fastest way to a frame."""
+    def _is_near(self, target: int) -> bool:
+        """Returns whether decoding from the current place is faster than a jump."""
         position = self._position // 2 if self._fields else self._position
         if self._ended or target < position:
             return False
@@ -271,8 +280,8 @@ class VideoFile(Source):
         return not keys or keys[0] <= timeline.pts(position)
 
     def _drop_until(self, index: int) -> None:
-        """Decodes up to a frame, which becomes the next one."""
-        self._wanted = index // 2 if self._fields else index
+        """Decodes frames until frame `index` is the next frame."""
+        self._target = index // 2 if self._fields else index
         while True:
             while self._ready and self._number(self._ready[0]) < index:
                 del self._ready[0]
@@ -285,7 +294,7 @@ class VideoFile(Source):
             self._ready.insert(0, decoded)
 
     def _jump(self, target: int) -> None:
-        """Goes to a place from which the frame `target` can be decoded."""
+        """Moves the decoder to a place from which frame `target` can be decoded."""
         if not self._timeline.complete and (
             target >= len(self._timeline) or not self._timeline.reliable
         ):
@@ -296,14 +305,18 @@ class VideoFile(Source):
             context = max(0, target - self._interlaced)
             keys = timeline.keys_before(timeline.pts(context))
             for number in _EARLIER_KEYS:
-                if number < len(keys) and self._lands(keys[number], context):
+                if number < len(keys) and self._moves_to_key(keys[number], context):
                     return
-        elif target > 0 and self._restarts_before(target):
+        elif target > 0 and self._moves_to_independent_frame(target):
             return
         self._reopen()
 
-    def _restarts_before(self, target: int) -> bool:
-        """Goes to an independent frame at or before a frame, if one is known."""
+    def _moves_to_independent_frame(self, target: int) -> bool:
+        """Moves the decoder to an independent frame at or before a frame.
+
+        Returns:
+          Whether such a frame is known and was reached.
+        """
         restart = self._timeline.restart_before(target)
         if restart is None:
             return False
@@ -318,8 +331,16 @@ class VideoFile(Source):
         self._ready = self._accept(frame)
         return True
 
-    def _lands(self, key: int, target: int) -> bool:
-        """Seeks to a key frame; whether the frames from there include the target."""
+    def _moves_to_key(self, key: int, target: int) -> bool:
+        """Moves the decoder to a key frame.
+
+        Args:
+          key: Timestamp of the key frame, in ticks.
+          target: Index of the frame that is to be reached.
+
+        Returns:
+          Whether the frames from there include the target.
+        """
         if not self._decoder.seek(key):
             return False
         self._deinterlacer.reset()
@@ -331,12 +352,12 @@ class VideoFile(Source):
         before_first = self._first_pts is not None and frame.pts < self._first_pts
         if not before_first and (index is None or index > target):
             return False
-        self._wanted = target
+        self._target = target
         self._ready = self._accept(frame)
         return True
 
     def _reopen(self) -> None:
-        """Starts again from the first frame."""
+        """Moves the decoder to the first frame."""
         self._decoder.close()
         self._decoder = self._decoder.reopened()
         self._deinterlacer.reset()
@@ -359,7 +380,13 @@ class VideoFile(Source):
 
 
 def _checked(path: str) -> str:
-    """Absolute path of a regular file. A relative one may look like a URL ("12:30")."""
+    """Returns the absolute path of a file.
+
+    A relative path may look like a URL to FFmpeg, for example "12:30.mp4".
+
+    Raises:
+      VideoError: It is missing, or not a regular file.
+    """
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:

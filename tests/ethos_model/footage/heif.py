@@ -24,18 +24,13 @@ def full_box(kind: bytes, version: int, *parts: bytes) -> bytes:
 
 def encode(pixels: np.ndarray) -> tuple[bytes, bytes]:
     """The decoder configuration and the data of an image in HEVC."""
-
-    def prepare(stream: Any) -> None:
-        stream.codec_context.codec_tag = "hvc1"
-
     file: Any = io.BytesIO()
     clips.write(
         file,
         [pixels],
         codec="libx265",
         muxer="mp4",
-        options={"x265-params": "log-level=none:lossless=1", "preset": "ultrafast"},
-        prepare=prepare,
+        options={"x265-params": "log-level=none:qp=4", "preset": "ultrafast"},
     )
     file.seek(0)
     with av.open(file) as container:

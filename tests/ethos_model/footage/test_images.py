@@ -133,11 +133,11 @@ def test_a_damaged_first_image_is_left_out(tmp_path):
         assert [frame.index for frame in iter(source.read, None)] == [1, 2]
 
 
-def test_images_of_another_size_are_resized(tmp_path):
+def test_images_keep_their_own_sizes(tmp_path):
     save(tmp_path / "1.png", clips.image(1))
     save(tmp_path / "2.png", clips.image(2, (192, 128)))
     frames = clips.read_all(str(tmp_path))
-    assert [frame.image.shape for frame in frames] == [(64, 96, 3)] * 2
+    assert [frame.image.shape for frame in frames] == [(64, 96, 3), (128, 192, 3)]
     assert clips.number_in(frames[1].image) == 2
 
 
@@ -215,12 +215,12 @@ def test_heic_images_with_and_without_tiles_are_upright(tmp_path, rotation, mirr
     stored = cv2.GaussianBlur(clips.image(5, (256, 128)), (9, 9), 3)
     quarters = [stored[y : y + 64, x : x + 128] for y in (0, 64) for x in (0, 128)]
     options = {"size": (256, 128), "rotation": rotation, "mirror": mirror}
-    whole = heif.write(str(tmp_path / "a.heic"), [stored], columns=1, **options)
+    single = heif.write(str(tmp_path / "a.heic"), [stored], columns=1, **options)
     tiled = heif.write(str(tmp_path / "b.heic"), quarters, columns=2, **options)
     shown = np.rot90(stored, rotation)
     if mirror is not None:
         shown = shown[::-1] if mirror == 0 else shown[:, ::-1]
-    for path in (whole, tiled):
+    for path in (single, tiled):
         frames = clips.read_all(path)
         assert len(frames) == 1
         assert frames[0].image.shape == shown.shape

@@ -110,6 +110,52 @@ def test_an_interrupted_rtsp_stream_is_opened_again():
     assert source.damage.errors >= 1
 
 
+class FakeCapture:
+    """Replaces cv2.VideoCapture: a camera that delivers three images."""
+
+    def __init__(self, number):
+        self.left = 3 if number == 0 else 0
+        self.released = False
+
+    def read(self):
+        if not self.grab():
+            return False, None
+        return True, np.full((48, 64, 3), (10, 20, 30), np.uint8)
+
+    def grab(self):
+        self.left -= 1
+        return self.left >= 0
+
+    def get(self, _):
+        return 30.0
+
+    def release(self):
+        self.released = True
+
+
+@pytest.mark.parametrize("spec", ["camera:0", "camera0", "0", "/dev/video0"])
+def test_a_camera_is_live(monkeypatch, spec):
+    monkeypatch.setattr("cv2.VideoCapture", FakeCapture)
+    with open_video(spec) as source:
+        assert source.info.live
+        assert source.info.size == (64, 48)
+        assert source.info.fps == 30
+        frame = source.read()
+        assert frame.image[0, 0].tolist() == [30, 20, 10]
+        assert frame.index == 0
+        source.seek(0)
+        assert source.read().timestamp >= frame.timestamp
+        assert source.skip()
+        assert source.position == 3
+        assert source.read() is None
+
+
+def test_a_missing_camera_is_named(monkeypatch):
+    monkeypatch.setattr("cv2.VideoCapture", FakeCapture)
+    with pytest.raises(VideoError, match="camera 7: no such camera"):
+        open_video("camera:7")
+
+
 def test_an_address_without_a_server_is_named():
     url = f"tcp://127.0.0.1:{servers.free_port()}"
     started = time.monotonic()
