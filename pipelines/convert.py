@@ -1,4 +1,4 @@
-"""Converts a corpus of npz videos to a data set of TFRecord shards with Apache Beam.
+"""Converts a corpus of labelled faces to TFRecord shards with Apache Beam.
 
     ethos-convert --corpus_dir youtube_faces --data_dir data
     ethos-convert --corpus_dir ... --data_dir ... \\
@@ -29,7 +29,7 @@ from pipelines.beam import logs, runners
 from pipelines.conversion import corpus, metadata, planner
 from pipelines.conversion.directory import OutputDirectory
 from pipelines.conversion.monitor import Monitor
-from pipelines.conversion.options import CONTENT, LIMITS, ConversionOptions
+from pipelines.conversion.options import CONTENT, CORPUS, LIMITS, ConversionOptions
 from pipelines.conversion.result import ConversionResult, sum_up, write_metadata
 from pipelines.conversion.shard_writer import ShardTask
 
@@ -38,6 +38,7 @@ _SHOWN_REJECTS: Final = 20
 
 _GROUPS: Final = {
     "input": "",
+    CORPUS: "",
     "output": "",
     CONTENT: "These flags determine what the shards contain.",
     LIMITS: "These flags leave out frames, or stop a conversion with many bad files.",
@@ -50,7 +51,7 @@ class ConvertFlags(ConversionOptions):
     """All flags of `ethos-convert`."""
 
     corpus_dir: str = required(
-        "Directory of the npz videos, nested to any depth; local or in an object store",
+        "Directory of the corpus, nested to any depth; local or in an object store",
         group="input",
         metavar="DIR",
     )
@@ -129,23 +130,28 @@ def convert(
     if not (files.is_local(corpus_dir) and files.is_local(data_dir)):
         files.set_options(beam_args)
     corpus_dir = paths.absolute(corpus_dir)
-    directory = OutputDirectory(data_dir)
-    videos = corpus.find_videos(corpus_dir)
+    listed = corpus.find(corpus_dir, options)
+    options = listed.options
+    directory = OutputDirectory(data_dir, listed.version)
     if beam_args or runner != runners.DEFAULT_RUNNER:
         runners.make_runner(runner, beam_args)
     with directory.opened(overwrite):
         previous = directory.read_plan(corpus_dir, options)
-        sources = corpus.read_sources(corpus_dir, videos, previous)
-        plan = planner.make_plan(sources, options, previous)
+        sources = listed.read_sources(previous)
+        plan = planner.make_plan(sources, options, previous, listed.version)
         directory.adopt(plan, previous, corpus_dir)
         shards = directory.unfinished(plan)
         with Monitor(shards, options.frame_stride, directory.path, progress):
-            tasks = [ShardTask(s, corpus_dir, directory.path, options) for s in shards]
+            tasks = [
+                ShardTask(s, corpus_dir, directory.path, options, listed.version)
+                for s in shards
+            ]
             if tasks:
                 runners.write_shards(tasks, runner, beam_args)
         manifest = write_metadata(directory, plan, corpus_dir, max_bad_fraction)
     seconds = time.monotonic() - start
-    return sum_up(directory, plan, manifest, len(shards), seconds)
+    alone = listed.every_source_is_a_person
+    return sum_up(directory, plan, manifest, len(shards), seconds, alone)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -197,7 +203,13 @@ def summary(result: ConversionResult) -> str:
     """The text that `ethos-convert` prints at the end."""
     left_out = f", {result.left_out} left out" if result.left_out else ""
     by_split = ", ".join(f"{name} {n}" for name, n in result.frames_by_split.items())
-    lines = [
+    lines = [f"corpus format: {result.corpus_format}"]
+    if result.every_source_is_a_person:
+        lines.append(
+            "the corpus names no people: each face is its own person "
+            "(--person_pattern finds people in the paths)"
+        )
+    lines += [
         f"found {result.found} files: {result.written} written, "
         f"{len(result.rejected)} rejected{left_out}",
         f"wrote {result.frames} frames in {result.shards} shards "

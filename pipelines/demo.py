@@ -128,9 +128,11 @@ def check_options(options: DemoOptions) -> None:
       EthosError: A value is invalid, a file is missing, or the output directory belongs
         to a demo with other options.
     """
+    from ethos_data.corpora import formats
     from ethos_model.footage import reader
     from ethos_model.training import preflight
     from pipelines.conversion import corpus
+    from pipelines.conversion.options import ConversionOptions
 
     check(options)
     config = options.train_config()
@@ -138,7 +140,7 @@ def check_options(options: DemoOptions) -> None:
     preflight.check_weights(config)
     if options.corpus_dir is not None:
         paths.check_directory(options.corpus_dir)
-        corpus.find_videos(options.corpus_dir)
+        corpus.find(options.corpus_dir, ConversionOptions(corpus_format=formats.NPZ))
     if options.video is not None:
         reader.open_video(options.video).close()
     paths.check_writable(options.output_dir)

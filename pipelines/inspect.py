@@ -95,8 +95,11 @@ def find(data_dir: str) -> ConvertedData:
     """
     data_dir = files.resolve(data_dir)
     paths.check_directory(data_dir)
-    version_dir = files.join(data_dir, records.NAME, records.VERSION)
-    for directory in (version_dir, data_dir):
+    versions = [
+        files.join(data_dir, records.NAME, version)
+        for version in (records.PARTIAL_VERSION, records.VERSION)
+    ]
+    for directory in (*versions, data_dir):
         manifest = metadata.read_json(files.join(directory, metadata.MANIFEST))
         if isinstance(manifest, dict) and manifest.get("name") == records.NAME:
             info = files.read_bytes(files.join(directory, metadata.DATASET_INFO))

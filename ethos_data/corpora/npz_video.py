@@ -6,9 +6,14 @@ The format is that of the corpus "YouTube Faces with Facial Keypoints":
         colorImages   uint8  (H, W, 3, T)  RGB
         landmarks3D   float  (68, 3, T)    x, y, z in source pixels
         depth         float  (H, W, T)     optional, source pixels, NaN = unknown
+        visible       uint8  (68, T)       optional, values of `visibility`
+        hasZ          bool   (T,)          optional, whether z is a label
 
-The time axis may also be the first axis, if the shapes are unambiguous. Other arrays
-are ignored. A file that does not have this format raises a `CorpusError`.
+The time axis may also be the first axis, if the shapes are unambiguous. `visible` and
+`hasZ` are written by `ethos-export-corpus` for labels that are not complete. `visible`
+may also be bool: True for visible landmarks and False for landmarks that something
+covers. Landmarks without a label are NaN, and so is z where `hasZ` is False. Other
+arrays are ignored. A file that does not have this format raises a `CorpusError`.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
+from ethos_data import visibility
 from ethos_data.corpora.video import (
     CorpusError,
     Video,
@@ -36,6 +42,8 @@ SUFFIX: Final = ".npz"
 IMAGES: Final = "colorImages"
 LANDMARKS: Final = "landmarks3D"
 DEPTH: Final = "depth"
+VISIBLE: Final = "visible"
+HAS_Z: Final = "hasZ"
 
 MIN_SIDE: Final = 8
 """Shortest side of a usable frame, in pixels. A face needs more pixels than this."""
@@ -113,6 +121,7 @@ def read_video(
             depth = depth.astype(np.float32, copy=False)
         with np.errstate(over="ignore"):
             landmarks = landmarks.astype(np.float32, copy=False)
+        visible, has_z = _read_visible(npz, landmarks, times)
         video_id = video_id_of(path)
         return Video(
             path=path,
@@ -124,7 +133,51 @@ def read_video(
             frame_numbers=times,
             frames_in_file=layout.total,
             fingerprint=npz.fingerprint,
+            visible=visible,
+            has_z=has_z,
         )
+
+
+def has_partial_labels(path: str) -> bool:
+    """Returns whether a file states which landmarks are labels.
+
+    Raises:
+      CorpusError: The file is damaged.
+    """
+    with _corpus_errors(path), files.opened(path) as file:
+        return VISIBLE in Npz(file)
+
+
+def _read_visible(
+    npz: Npz, landmarks: np.ndarray, times: np.ndarray
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Reads `visible` and `hasZ` and marks landmarks that are not finite.
+
+    Args:
+      npz: The file.
+      landmarks: float32 (T, 68, 3), changed: NaN where there is no label.
+      times: int64 (T,), index of each frame in the file.
+
+    Returns:
+      The attributes `visible` and `has_z` of `Video`.
+    """
+    if VISIBLE not in npz:
+        return None, None
+    stored = npz.read(VISIBLE)
+    if stored.ndim != 2 or NUM_LANDMARKS not in stored.shape:
+        raise NpzError(f"{VISIBLE} must have shape (68, T), not {stored.shape}")
+    if stored.shape[0] == NUM_LANDMARKS:
+        stored = stored.T
+    if stored.dtype == bool:
+        stored = np.where(stored, visibility.VISIBLE, visibility.HIDDEN)
+    has_z = npz.read(HAS_Z) if HAS_Z in npz else np.ones(len(stored))
+    if len(stored) <= times.max() or has_z.shape != (len(stored),):
+        raise NpzError(f"shapes disagree: {VISIBLE} {stored.shape}, {LANDMARKS}")
+    known = np.isfinite(landmarks[..., :2]).all(axis=-1)
+    codes = np.where(known, stored[times], visibility.UNLABELLED).astype(np.uint8)
+    landmarks[codes == visibility.UNLABELLED] = np.nan
+    finite = np.isfinite(landmarks[..., 2]) | (codes == visibility.UNLABELLED)
+    return codes, has_z[times].astype(bool) & finite.all(axis=-1)
 
 
 def _read(npz: Npz, name: str, time_last: bool, times: np.ndarray) -> np.ndarray:

@@ -52,6 +52,11 @@ class Video:
       frame_numbers: int64 (T,), index of each frame in the file.
       frames_in_file: Number of frames in the file.
       fingerprint: Hash of the content of the file; see `Npz.fingerprint`.
+      visible: uint8 (T, 68), what is known of each landmark; see `visibility`. The
+        other landmarks are NaN. None if the format cannot state it: then all landmarks
+        are visible and z is a label.
+      has_z: bool (T,), whether z of the landmarks is a label; where it is not, z is
+        NaN. None if `visible` is None.
     """
 
     path: str
@@ -63,6 +68,8 @@ class Video:
     frame_numbers: np.ndarray
     frames_in_file: int
     fingerprint: str
+    visible: np.ndarray | None = None
+    has_z: np.ndarray | None = None
 
 
 def video_id_of(path: str) -> str:

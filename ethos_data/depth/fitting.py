@@ -89,13 +89,19 @@ class Face:
         return points
 
 
-def fit(landmarks: np.ndarray, mean: np.ndarray, basis: np.ndarray) -> Face:
+def fit(
+    landmarks: np.ndarray,
+    mean: np.ndarray,
+    basis: np.ndarray,
+    z_noise: float = Z_NOISE,
+) -> Face:
     """Fits a linear shape model to 68 landmarks of any unit and position.
 
     Args:
       landmarks: (68, 3), finite. x right, y down, larger z is nearer, all in one unit.
       mean: float64 (68, 3), the model's mean landmarks. y up, z towards the viewer.
       basis: float64 (K, 68, 3), displacements per standard deviation.
+      z_noise: Standard deviation of the noise of z, divided by that of x and y.
 
     Raises:
       ValueError: All landmarks are at the same point.
@@ -111,7 +117,7 @@ def fit(landmarks: np.ndarray, mean: np.ndarray, basis: np.ndarray) -> Face:
         rotation,
         PERSPECTIVE,
         _PERSPECTIVE_LIMIT,
-        np.array([1.0, 1.0, 1 / Z_NOISE]),
+        np.array([1.0, 1.0, 1 / z_noise]),
         _FIRST_NOISE,
         _LEAST_NOISE,
         _STEPS,

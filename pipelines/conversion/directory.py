@@ -36,11 +36,17 @@ class OutputDirectory:
 
     Args:
       data_dir: Directory of data sets.
+      version: Version of the data set; see `records`.
     """
 
-    def __init__(self, data_dir: str):
+    def __init__(self, data_dir: str, version: str = records.VERSION):
         self.data_dir = paths.absolute(data_dir)
-        self.path = files.join(self.data_dir, records.NAME, records.VERSION)
+        self.path = files.join(self.data_dir, records.NAME, version)
+        self._others = [
+            files.join(self.data_dir, records.NAME, other)
+            for other in (records.VERSION, records.PARTIAL_VERSION)
+            if other != version
+        ]
         self._state_dir = files.join(self.path, shard_writer.STATE)
         self._plan_path = files.join(self._state_dir, PLAN)
 
@@ -55,6 +61,13 @@ class OutputDirectory:
           EthosError: The directory contains something else, or another conversion is
             running in it.
         """
+        for other in self._others:
+            # Readers use the newest version in a directory, and only that.
+            if metadata.read_json(files.join(other, shard_writer.STATE, PLAN)):
+                raise EthosError(
+                    f"{other}: contains the data set of another corpus; choose another "
+                    "--data_dir"
+                )
         files.make_directory(self._state_dir)
         with self._locked():
             present = [entry.path for entry in self._list()]

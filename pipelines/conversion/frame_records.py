@@ -11,7 +11,9 @@ import numpy as np
 
 from ethos_data import crop, depth, records, topology
 from ethos_data.corpora.video import Video
+from ethos_data.depth import completion
 from ethos_data.errors import reason_of
+from ethos_data.visibility import UNLABELLED
 from pipelines.conversion.options import ConversionOptions
 
 MIN_FACE_SIDE: Final = 4.0
@@ -45,7 +47,15 @@ def make_records(
       is rejected.
     """
     landmarks = video.landmarks.astype(np.float64)
+    has_z = np.ones(len(landmarks), bool)
+    few = np.zeros(len(landmarks), bool)
+    if video.visible is not None and video.has_z is not None:
+        has_z, known = video.has_z, video.visible > UNLABELLED
+        landmarks = completion.complete(landmarks, known, has_z)
+        few = np.count_nonzero(known, axis=1) < completion.MIN_KNOWN
     problems = find_problems(landmarks, *video.frames.shape[1:3])
+    for index in np.flatnonzero(few).tolist():
+        problems[index] = f"fewer than {completion.MIN_KNOWN} landmarks"
     usable = np.array([problem is None for problem in problems], bool)
     boxes = topology.face_box(landmarks[usable])
     edges = crop.windows_around(boxes, crop.STORED_CONTEXT)
@@ -56,7 +66,9 @@ def make_records(
         None, len(normalized)
     )
     if video.depth is None:
-        depth_maps = _derive_depth(normalized, options.depth_method)
+        depth_maps = _derive_depth(normalized[has_z[usable]], options.depth_method)
+    # Depth that follows from an estimated z is unknown, so it has no loss.
+    depth_maps = _only_where(has_z[usable], depth_maps)
     faces = zip(windows, normalized, sizes, depth_maps, strict=True)
     for index, problem in enumerate(problems):
         if problem is not None:
@@ -68,6 +80,21 @@ def make_records(
             yield f"frames failed: {reason_of(error)}"
         else:
             yield record
+
+
+def _only_where(
+    known: np.ndarray, depth_maps: Iterable[np.ndarray | Exception | None]
+) -> Iterator[np.ndarray | Exception | None]:
+    """Yields a depth map for each frame. Nothing in it is known where `known` is False.
+
+    Args:
+      known: bool (T,).
+      depth_maps: A depth map for each frame where `known` is True.
+    """
+    unknown = np.full((records.DEPTH_SIZE, records.DEPTH_SIZE), np.nan, np.float32)
+    available = iter(depth_maps)
+    for frame_known in known:
+        yield next(available) if frame_known else unknown
 
 
 def _derive_depth(
@@ -124,6 +151,8 @@ def _make_record(
         source_size=video.frames.shape[1:3],
         window=window,
         face_size=face_size,
+        visible=None if video.visible is None else video.visible[index],
+        has_z=video.has_z is None or bool(video.has_z[index]),
     )
 
 

@@ -10,7 +10,6 @@ it does not depend on the time, the runner or the machine.
 from __future__ import annotations
 
 import collections
-import dataclasses
 import importlib.metadata
 import json
 import zlib
@@ -52,8 +51,18 @@ def _tensor(dtype: str, *shape: int) -> dict[str, Any]:
     }
 
 
-def features_json() -> dict[str, Any]:
-    """Content of `features.json`. A test compares it with the file of TFDS."""
+def features_json(version: str = records.VERSION) -> dict[str, Any]:
+    """Content of `features.json`. A test compares it with the file of TFDS.
+
+    Args:
+      version: Version of the data set; see `records`.
+    """
+    partial = {}
+    if version == records.PARTIAL_VERSION:
+        partial = {
+            "visible": _tensor("uint8", topology.NUM_LANDMARKS),
+            "has_z": _tensor("bool"),
+        }
     text = {"pythonClassName": _CLASS + "text_feature.Text", "text": {}}
     size = records.DEPTH_SIZE
     return {
@@ -70,15 +79,19 @@ def features_json() -> dict[str, Any]:
                 "video_id": text,
                 "window": _tensor("float32", 3),
             }
+            | partial
         },
     }
 
 
-def dataset_info_json(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
+def dataset_info_json(
+    splits: Mapping[str, Sequence[Mapping[str, Any]]], version: str = records.VERSION
+) -> Any:
     """Content of `dataset_info.json`.
 
     Args:
       splits: Receipts of the shards of each split, in the order of the shards.
+      version: Version of the data set; see `records`.
     """
     return {
         "description": (
@@ -96,7 +109,7 @@ def dataset_info_json(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
             }
             for name, receipts in splits.items()
         ],
-        "version": records.VERSION,
+        "version": version,
     }
 
 
@@ -141,9 +154,9 @@ def manifest_json(
     return {
         "format_version": FORMAT_VERSION,
         "name": records.NAME,
-        "version": records.VERSION,
+        "version": plan.version,
         "corpus_dir": corpus_dir,
-        "options": dataclasses.asdict(plan.options),
+        "options": plan.options.to_json(),
         "tools": _tools(),
         "found": len(inputs) + len(rejected) + len(plan.left_out),
         "written": len(inputs),

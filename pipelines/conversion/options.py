@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-from typing import Final
+import re
+from collections.abc import Mapping
+from typing import Any, Final
 
 from ethos_data import depth, records
+from ethos_data.corpora import formats
 from ethos_data.errors import EthosError
 from ethos_data.options import check, option
 
@@ -18,6 +21,7 @@ _SMALLEST_SHARD_MB: Final = 0.001
 """Smallest value of `max_shard_size_mb`, in MiB. A record is larger, so each video gets
 a shard of its own."""
 
+CORPUS: Final = "corpus"
 CONTENT: Final = "content"
 LIMITS: Final = "limits"
 
@@ -35,6 +39,25 @@ def parse_splits(text: str) -> tuple[tuple[str, float], ...]:
         raise argparse.ArgumentTypeError(
             f"must have the form train:0.8,test:0.2. Received: {text!r}"
         ) from None
+
+
+def parse_person_pattern(text: str) -> str:
+    """Checks the value of `--person_pattern`.
+
+    Raises:
+      argparse.ArgumentTypeError: The text is not a regular expression with one group.
+    """
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise argparse.ArgumentTypeError(
+            f"must be a regular expression ({error}). Received: {text!r}"
+        ) from None
+    if groups != 1:
+        raise argparse.ArgumentTypeError(
+            f"must contain one group in parentheses. Received: {text!r}"
+        )
+    return text
 
 
 def format_splits(splits: tuple[tuple[str, float], ...]) -> str:
@@ -116,6 +139,45 @@ class ConversionOptions:
         group=CONTENT,
         choices=sorted(depth.METHODS),
     )
+
+    corpus_format: str = option(
+        formats.AUTO,
+        "Format of the corpus; auto detects it",
+        group=CORPUS,
+        choices=[formats.AUTO, *formats.FORMATS],
+    )
+    person_pattern: str | None = option(
+        None,
+        "Regular expression with one group that is searched in the path of each file; "
+        "the group is the person (default: the people that the format states)",
+        group=CORPUS,
+        parse=parse_person_pattern,
+        metavar="REGEX",
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """The options as an object that JSON can represent.
+
+        The two options that an npz corpus does not need are left out. The files of a
+        conversion are then the same as those of versions that read only npz.
+        """
+        data = dataclasses.asdict(self)
+        if self.person_pattern is None:
+            del data["person_pattern"]
+        if self.corpus_format == formats.NPZ:
+            del data["corpus_format"]
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ConversionOptions:
+        """Reverses `to_json`.
+
+        Raises:
+          EthosError, KeyError, TypeError, ValueError: `data` are not options.
+        """
+        values = {"corpus_format": formats.NPZ, **data}
+        values["splits"] = tuple((name, share) for name, share in data["splits"])
+        return cls(**values)
 
     def __post_init__(self) -> None:
         check(self)

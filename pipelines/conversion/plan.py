@@ -8,50 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ethos_data import records
-from ethos_data.corpora.video import person_id_of, select_frames, video_id_of
+from ethos_data.corpora.source import Source
+from ethos_data.corpora.video import select_frames
 from pipelines.conversion.options import ConversionOptions
 
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """A file of the corpus.
-
-    Attributes:
-      path: Path relative to the directory of the corpus, with forward slashes.
-      size: Size of the file, in bytes.
-      modified: Time of the last change, in seconds since 1970.
-      frames: Number of frames according to the file's header. 0 if the header cannot be
-        read.
-      height: Height of a frame, in pixels. 0 if unknown.
-      width: Width of a frame, in pixels. 0 if unknown.
-    """
-
-    path: str
-    size: int
-    modified: float
-    frames: int = 0
-    height: int = 0
-    width: int = 0
-
-    @property
-    def video_id(self) -> str:
-        return video_id_of(self.path)
-
-    @property
-    def person_id(self) -> str:
-        return person_id_of(self.video_id)
+_STORED: Final = ("path", "size", "modified", "frames", "height", "width")
+"""Attributes of a `Source` that a plan always contains."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """A file that belongs to a shard.
+    """A source that belongs to a shard.
 
     Attributes:
-      source: The file.
-      max_frames: Maximum number of frames that the shard takes from the file, evenly
+      source: The source: usually a file of the corpus.
+      max_frames: Maximum number of frames that the shard takes from the source, evenly
         spaced. None for no limit.
     """
 
@@ -105,6 +79,7 @@ class Plan:
         the other file. Such files are rejected.
       left_out: Paths of the files that are not needed, because
         `max_examples_per_split` is reached.
+      version: Version of the data set; see `records`.
     """
 
     options: ConversionOptions
@@ -112,6 +87,7 @@ class Plan:
     shards: tuple[Shard, ...]
     duplicates: Mapping[str, str]
     left_out: tuple[str, ...]
+    version: str = records.VERSION
 
     @property
     def frames(self) -> int:
@@ -121,7 +97,18 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """The plan as an object that JSON can represent."""
-        return dataclasses.asdict(self)
+        data = dataclasses.asdict(self) | {"options": self.options.to_json()}
+        if self.version == records.VERSION:
+            del data["version"]  # earlier versions of ETHOS read this plan
+        for shard in data["shards"]:
+            for member in shard["members"]:
+                # Most attributes of most sources have their defaults.
+                member["source"] = {
+                    name: value
+                    for name, value in member["source"].items()
+                    if name in _STORED or value
+                }
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
@@ -130,8 +117,6 @@ class Plan:
         Raises:
           EthosError, KeyError, TypeError, ValueError: `data` is not a plan.
         """
-        options = dict(data["options"])
-        options["splits"] = tuple((name, share) for name, share in options["splits"])
         shards = tuple(
             Shard(
                 **{
@@ -145,9 +130,10 @@ class Plan:
             for shard in data["shards"]
         )
         return cls(
-            ConversionOptions(**options),
+            ConversionOptions.from_json(data["options"]),
             data["people"],
             shards,
             data["duplicates"],
             tuple(data["left_out"]),
+            data.get("version", records.VERSION),
         )

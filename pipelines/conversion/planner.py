@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ethos_data import records
+from ethos_data.corpora import formats
 from pipelines.conversion import splits
 from pipelines.conversion.options import ConversionOptions
 from pipelines.conversion.plan import Member, Plan, Shard, Source
@@ -43,6 +44,7 @@ def make_plan(
     sources: Iterable[Source],
     options: ConversionOptions,
     previous: Plan | None = None,
+    version: str = records.VERSION,
 ) -> Plan:
     """Plans a conversion.
 
@@ -50,6 +52,7 @@ def make_plan(
       sources: The files of the corpus, in any order.
       options: The options of the conversion.
       previous: Plan of an earlier run with the same options, which is extended.
+      version: Version of the data set; see `records`.
     """
     sources = sorted(sources, key=lambda source: source.path)
     previous_shards = previous.shards if previous else ()
@@ -71,14 +74,20 @@ def make_plan(
         left_out += not_needed
         before = [shard for shard in previous_shards if shard.split == split]
         groups = _extend(before, members, options)
-        shards += _make_shards(split, groups, options)
-    return Plan(options, people, tuple(shards), duplicates, tuple(sorted(left_out)))
+        shards += _make_shards(split, groups, options, version)
+    return Plan(
+        options, people, tuple(shards), duplicates, tuple(sorted(left_out)), version
+    )
 
 
 def estimated_bytes(member: Member, options: ConversionOptions) -> int:
     """Upper estimate of the bytes of a file's records."""
-    frame = max(member.source.height, member.source.width)
-    side = min(options.image_size, _WINDOW_OF_FRAME * frame)
+    source = member.source
+    side: float = options.image_size
+    # The header of an image is not read, so the largest stored image is assumed.
+    if options.corpus_format in (formats.AUTO, formats.NPZ) or source.height:
+        frame = max(source.height, source.width)
+        side = min(side, _WINDOW_OF_FRAME * frame)
     per_frame = _JPEG_BYTES_PER_PIXEL * side**2 + _OTHER_BYTES_PER_FRAME
     return int(member.frames(options.frame_stride) * per_frame)
 
@@ -210,7 +219,10 @@ def _extend(
 
 
 def _make_shards(
-    split: str, groups: Sequence[Sequence[Member]], options: ConversionOptions
+    split: str,
+    groups: Sequence[Sequence[Member]],
+    options: ConversionOptions,
+    version: str,
 ) -> list[Shard]:
     return [
         Shard(
@@ -218,16 +230,18 @@ def _make_shards(
             index,
             len(groups),
             tuple(sorted(group, key=lambda m: m.source.path)),
-            _key(split, group, options),
+            _key(split, group, options, version),
         )
         for index, group in enumerate(groups)
     ]
 
 
-def _key(split: str, members: Sequence[Member], options: ConversionOptions) -> str:
+def _key(
+    split: str, members: Sequence[Member], options: ConversionOptions, version: str
+) -> str:
     """Hash of everything that determines the bytes of a shard."""
     content = {
-        "version": records.VERSION,
+        "version": version,
         "split": split,
         "seed": options.seed,
         "frame_stride": options.frame_stride,
@@ -239,5 +253,10 @@ def _key(split: str, members: Sequence[Member], options: ConversionOptions) -> s
             for m in members
         ),
     }
+    if version != records.VERSION or options.person_pattern is not None:
+        content["labels"] = sorted(
+            (m.source.path, m.source.labels, m.source.person_id, m.source.problem)
+            for m in members
+        )
     text = json.dumps(content, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

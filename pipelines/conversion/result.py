@@ -21,7 +21,10 @@ class ConversionResult:
     Attributes:
       data_dir: Directory of data sets.
       version_dir: Directory of this data set, which TFDS reads.
-      found: Number of npz files in the corpus: written, rejected and left out.
+      corpus_format: Name of the format of the corpus.
+      every_source_is_a_person: Whether nothing states which files show the same person.
+      found: Number of files or entries of lists in the corpus: written, rejected and
+        left out.
       written: Number of files with at least one frame in the data set.
       rejected: Path and reason of each rejected file.
       left_out: Number of files that were not needed because of
@@ -38,6 +41,8 @@ class ConversionResult:
 
     data_dir: str
     version_dir: str
+    corpus_format: str
+    every_source_is_a_person: bool
     found: int
     written: int
     rejected: tuple[tuple[str, str], ...]
@@ -109,8 +114,8 @@ def _write_dataset_info(
         if any(receipt["records"] for receipt in split_receipts):
             by_split[name] = split_receipts
     for name, content in (
-        (metadata.FEATURES, metadata.features_json()),
-        (metadata.DATASET_INFO, metadata.dataset_info_json(by_split)),
+        (metadata.FEATURES, metadata.features_json(plan.version)),
+        (metadata.DATASET_INFO, metadata.dataset_info_json(by_split, plan.version)),
     ):
         metadata.write_json(files.join(version_dir, name), content)
 
@@ -121,6 +126,7 @@ def sum_up(
     manifest: Mapping[str, Any],
     newly_written: int,
     seconds: float,
+    every_source_is_a_person: bool,
 ) -> ConversionResult:
     """Sums up a finished conversion.
 
@@ -130,12 +136,15 @@ def sum_up(
       manifest: Content of the manifest.
       newly_written: Number of shards that this run wrote.
       seconds: Duration of the conversion, in seconds.
+      every_source_is_a_person: See `ConversionResult`.
     """
     frames = {name: split["frames"] for name, split in manifest["splits"].items()}
     rejected = [(file["path"], file["reason"]) for file in manifest["rejected"]]
     return ConversionResult(
         data_dir=directory.data_dir,
         version_dir=directory.path,
+        corpus_format=plan.options.corpus_format,
+        every_source_is_a_person=every_source_is_a_person,
         found=manifest["found"],
         written=manifest["written"],
         rejected=tuple(rejected),

@@ -14,6 +14,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent import futures
 from typing import Any, Final
 
 import google_crc32c
@@ -21,17 +22,22 @@ import numpy as np
 import threadpoolctl
 from numpy.typing import ArrayLike
 
-from ethos_data import records
-from ethos_data.corpora import npz_video
+from ethos_data import records, topology
+from ethos_data.corpora import formats
+from ethos_data.corpora.source import full_path
 from ethos_data.corpora.video import CorpusError, Video
 from ethos_data.errors import EthosError, reason_of
 from ethos_data.storage import files, tfrecord
+from ethos_data.visibility import VISIBLE
 from pipelines.conversion.frame_records import make_records, yaw
 from pipelines.conversion.options import ConversionOptions
 from pipelines.conversion.plan import Member, Shard
 
 STATE: Final = ".ethos"
 """Name of the directory with the plan and the receipts, next to the shards."""
+
+READ_AHEAD: Final = 32
+"""Number of images that a worker reads at the same time from an object store."""
 
 FACE_SIZE_EDGES: Final = (0, 40, 60, 80, 120, 160, 240)
 """Lower edges of the bins of the face size histogram, in source pixels. The last bin
@@ -54,12 +60,14 @@ class ShardTask:
       corpus_dir: Directory of the corpus.
       version_dir: Directory of the shards.
       options: The options of the conversion.
+      version: Version of the data set; see `records`.
     """
 
     shard: Shard
     corpus_dir: str
     version_dir: str
     options: ConversionOptions
+    version: str = records.VERSION
 
 
 def receipt_path(version_dir: str, shard: Shard) -> str:
@@ -84,8 +92,8 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
     # depth would depend on the number of cores. One thread is also faster on arrays of
     # this size.
     with threadpoolctl.threadpool_limits(1):
-        for member in shard.members:
-            examples += receipt.add_file(member, task.corpus_dir, task.options)
+        for member, parts in _read_members(task):
+            examples += receipt.add_source(member, parts, task.options)
     # The order of the records does not depend on the order of the files.
     examples.sort(key=lambda example: example[0])
     try:
@@ -113,10 +121,16 @@ class _Receipt:
         self._bytes = 0
         self._crc = 0
 
-    def add_file(
-        self, member: Member, corpus_dir: str, options: ConversionOptions
+    def add_source(
+        self, member: Member, parts: Iterable[Video], options: ConversionOptions
     ) -> list[tuple[bytes, bytes]]:
-        """Encodes the frames of a file and notes the result.
+        """Encodes the frames of a source and notes the result.
+
+        Args:
+          member: The source in the plan.
+          parts: The parts of its video. Reading them may raise a `CorpusError`: then
+            the source is rejected.
+          options: The options of the conversion.
 
         Returns:
           For each usable frame its sort key in the shuffled shard and its record, with
@@ -133,30 +147,33 @@ class _Receipt:
             "rejected_frames": {},
         }
         self._videos.append(entry)
-        path = files.join(corpus_dir, *source.path.split("/"))
+        examples = []
+        accepted: list[records.Record] = []
+        reasons: collections.Counter[str] = collections.Counter()
+        frames = 0
         try:
-            video = read_video(path, member, options)
+            for video in parts:
+                frames += len(video.frame_numbers)
+                entry["fingerprint"] = video.fingerprint
+                for record in make_records(video, options):
+                    if isinstance(record, str):
+                        reasons[record] += 1
+                        continue
+                    encoded = records.encode(record, jpeg_quality=options.jpeg_quality)
+                    name = f"{options.seed}\0{video.video_id}\0{record.frame}".encode()
+                    sort_key = hashlib.blake2b(name, digest_size=8).digest()
+                    examples.append((sort_key, tfrecord.frame(encoded)))
+                    accepted.append(_without_pixels(record))
         except CorpusError as error:
+            entry.pop("fingerprint", None)
             entry["rejected"] = error.reason
             entry["retry"] = isinstance(error.__cause__, (OSError, MemoryError))
             return []
-        examples = []
-        landmarks = []
-        reasons: collections.Counter[str] = collections.Counter()
-        for record in make_records(video, options):
-            if isinstance(record, str):
-                reasons[record] += 1
-                continue
-            encoded = records.encode(record, jpeg_quality=options.jpeg_quality)
-            name = f"{options.seed}\0{video.video_id}\0{record.frame}".encode()
-            sort_key = hashlib.blake2b(name, digest_size=8).digest()
-            examples.append((sort_key, tfrecord.frame(encoded)))
-            landmarks.append(record.landmarks)
-            self._face_sizes.append(record.face_size)
-        if landmarks:
-            self._yaws += yaw(np.stack(landmarks)).tolist()
-        entry["fingerprint"] = video.fingerprint
-        entry["frames"] = len(video.frame_numbers)
+        self._face_sizes += [record.face_size for record in accepted]
+        if accepted:
+            landmarks = np.stack([record.landmarks for record in accepted])
+            self._yaws += yaw(landmarks).tolist()
+        entry["frames"] = frames
         entry["written"] = len(examples)
         entry["rejected_frames"] = dict(sorted(reasons.items()))
         if not examples:
@@ -189,29 +206,94 @@ def _histogram(values: ArrayLike, edges: Sequence[float]) -> list[int]:
     return np.histogram(values, edges)[0].tolist()
 
 
-def read_video(path: str, member: Member, options: ConversionOptions) -> Video:
-    """Reads the frames of a file that the plan asks for.
+def _without_pixels(record: records.Record) -> records.Record:
+    """The part of a record that the receipt needs, so that the images are freed."""
+    nothing = np.empty(0, np.uint8)
+    return dataclasses.replace(record, image=nothing, depth=nothing)
 
-    Args:
-      path: Path of the file, on this machine or in an object store.
-      member: The file in the plan.
-      options: The options of the conversion.
+
+def _read_members(task: ShardTask) -> Iterator[tuple[Member, Iterable[Video]]]:
+    """Yields the members of a shard with the parts of their videos, in order.
+
+    An object store answers slowly, so many small images are requested at the same time.
+    """
+    members = task.shard.members
+    remote = not files.is_local(task.corpus_dir)
+    if not (remote and _format(task.options).images):
+        for member in members:
+            yield member, _read_parts(task, member)
+        return
+
+    def read_ahead(member: Member) -> Iterable[Video]:
+        try:
+            return list(_read_parts(task, member))
+        except CorpusError as error:
+            return _failing(error)
+
+    with futures.ThreadPoolExecutor(READ_AHEAD) as pool:
+        # Not all at once, because decoded images of a shard may not fit into memory.
+        for start in range(0, len(members), READ_AHEAD):
+            batch = members[start : start + READ_AHEAD]
+            yield from zip(batch, pool.map(read_ahead, batch), strict=True)
+
+
+def _failing(error: CorpusError) -> Iterator[Video]:
+    """An iterator that raises an error when it is read."""
+    raise error
+    yield  # makes this function a generator
+
+
+def _format(options: ConversionOptions) -> formats.Format:
+    name = options.corpus_format
+    return formats.FORMATS[formats.NPZ if name == formats.AUTO else name]
+
+
+def _read_parts(task: ShardTask, member: Member) -> Iterator[Video]:
+    """Reads the frames of a source that the plan asks for.
 
     Raises:
-      CorpusError: The file is not a usable video.
+      CorpusError: The source is not a usable video.
     """
+    source, options = member.source, task.options
+    path = full_path(task.corpus_dir, source.path)
+    partial = task.version == records.PARTIAL_VERSION
     try:
-        with files.opened(path) as file:
-            video = npz_video.read_video(
-                path,
-                file,
-                stride=options.frame_stride,
-                max_frames=member.max_frames,
-            )
-            video.video_id.encode()
-            return video
+        if source.problem:
+            raise CorpusError(path, source.problem)
+        source.video_id.encode()
+        source.person_id.encode()
+        read = _format(options).read
+        stride, max_frames = options.frame_stride, member.max_frames
+        for video in read(task.corpus_dir, source, stride, max_frames):
+            if options.person_pattern is not None:
+                video = dataclasses.replace(video, person_id=source.person_id)
+            yield _with_visible(video) if partial else _without_visible(video)
     except UnicodeEncodeError as error:
         raise CorpusError(path, "has a name that is not UTF-8") from error
     except OSError as error:
         reason = f"cannot be read ({reason_of(error)})"
         raise CorpusError(path, reason) from error
+
+
+def _with_visible(video: Video) -> Video:
+    """Returns the video with `visible` and `has_z`, which each record must contain."""
+    if video.visible is not None:
+        return video
+    count = len(video.landmarks)
+    visible = np.full((count, topology.NUM_LANDMARKS), VISIBLE, np.uint8)
+    return dataclasses.replace(video, visible=visible, has_z=np.ones(count, bool))
+
+
+def _without_visible(video: Video) -> Video:
+    """Returns the video.
+
+    Raises:
+      CorpusError: The labels are not complete, but those of the first file are.
+    """
+    if video.visible is not None:
+        raise CorpusError(
+            video.path,
+            "states which landmarks are labels, but the first file of the corpus does "
+            "not; convert it as a part of another corpus",
+        )
+    return video
