@@ -30,7 +30,7 @@ def encode(pixels: np.ndarray) -> tuple[bytes, bytes]:
         [pixels],
         codec="libx265",
         muxer="mp4",
-        options={"x265-params": "log-level=none:qp=4", "preset": "ultrafast"},
+        options={"x265-params": "log-level=none:qp=4:bframes=0", "preset": "ultrafast"},
     )
     file.seek(0)
     with av.open(file) as container:
