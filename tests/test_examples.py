@@ -1,13 +1,16 @@
 """Runs the examples as a user would, in a process of their own."""
 
+import csv
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 from PIL import Image
 
+from gui.sample import SAMPLE
 from pipelines import convert
 from tests.ethos_data import videos
 
@@ -32,6 +35,17 @@ def test_every_example_is_listed_and_tested():
     for path in (ROOT / "examples").glob("*.py"):
         assert f"`{path.name}`" in listing
         assert f'"{path.name}"' in tests
+
+
+def test_clips_to_csv(tmp_path):
+    shutil.copy(SAMPLE, tmp_path / "sample.mp4")
+    run("clips_to_csv.py", tmp_path, tmp_path / "out.csv")
+    with open(tmp_path / "out.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 100
+    assert {row["clip"] for row in rows} == {"sample.mp4"}
+    nose = np.array([[float(row[f"{axis}30"]) for axis in "xy"] for row in rows])
+    assert ((nose > 0) & (nose < 320)).all()
 
 
 def test_degrade_in_tf_data(tmp_path):
