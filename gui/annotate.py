@@ -34,10 +34,14 @@ from ethos_model.footage.tracker import FaceTracker, TrackerOptions
 from gui.annotation import AnnotateOptions, AnnotateResult, annotate
 from gui.degradation import VideoDegradation
 from gui.jobs import AnnotationJob, InputOptions, OutputOptions, expand, plan_jobs
-from gui.viewer.session import Setup, load
+from gui.viewer.session import Loaded, Setup, load
 
 DAMAGED: Final = 3
 """Exit status if all videos were annotated, but one of them is damaged."""
+
+MAX_DOUBTS: Final = 50
+"""Maximum number of lines about frames that should be checked after hiding faces. The
+header of each table contains all of them."""
 
 GROUPS: Final = {
     "input": "The videos.",
@@ -138,6 +142,11 @@ def _print_result(
     )
     for path in job.outputs:
         print(f"  wrote {path}", file=report)
+    for doubt in result.doubts[:MAX_DOUBTS]:
+        print(f"check: {job.video}: {doubt}", file=sys.stderr)
+    if len(result.doubts) > MAX_DOUBTS:
+        more = len(result.doubts) - MAX_DOUBTS
+        print(f"check: {job.video}: {more} more in the tables", file=sys.stderr)
     if result.damage is not None:
         print(f"warning: {job.video}: {result.damage}", file=sys.stderr)
 
@@ -155,24 +164,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise EthosError(
             "nothing to write: give --output, --stills or a table, for example --csv"
         )
+    if drawing.hide_faces and not outputs.output:
+        raise EthosError("--hide_faces needs --output, the video with hidden faces")
     videos = expand(inputs.videos, output=outputs.output)
     several = len(inputs.videos) > 1 or [v.path for v in videos] != [*inputs.videos]
     jobs = plan_jobs(videos, outputs, several=several)
     if len(jobs) == 1:
         # A file that is not a video is reported before the model is loaded.
         reader.open_video(jobs[0].video, fields=inputs.fields).close()
-    tracker: FaceTracker | None = None
+    loaded: Loaded | None = None
 
     def annotate_job(job: AnnotationJob) -> AnnotateResult:
-        nonlocal tracker
-        if tracker is None:
-            tracker = _make_tracker(finding)
+        nonlocal loaded
+        if loaded is None:
+            loaded = load(Setup(finding.model, finding.detector))
         return annotate(
             job,
-            tracker,
+            _make_tracker(loaded, finding),
             drawing,
             degradation=degradation,
             fields=inputs.fields,
+            finder=loaded.finder,
             model=finding.model or "shipped",
         )
 
@@ -186,8 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _make_tracker(finding: FindingOptions) -> FaceTracker:
-    loaded = load(Setup(finding.model, finding.detector))
+def _make_tracker(loaded: Loaded, finding: FindingOptions) -> FaceTracker:
     smoothing = OneEuroOptions() if finding.smoothing else None
     tracker_options = TrackerOptions(smoothing=smoothing)
     return FaceTracker(loaded.predictor, loaded.finder, tracker_options)

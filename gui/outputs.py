@@ -112,18 +112,19 @@ class Outputs:
                 mesh = f"{stem}_face{face.id}.{self._mesh_format}"
                 export.save_mesh(mesh, face.face, frame.image)
 
-    def finish(self, damage: Damage | None) -> None:
+    def finish(self, damage: Damage | None, doubts: Sequence[str] = ()) -> None:
         """Completes the outputs after the last frame.
 
         Args:
           damage: What could not be read of the video, for the tables.
+          doubts: Frames in which a face may not be hidden, for the tables.
 
         Raises:
           EthosError: An output cannot be written. If it is a table, the video and the
             stills are kept.
         """
         self._pictures.close()
-        self._tables.finish(damage)
+        self._tables.finish(damage, doubts)
 
     def __exit__(
         self,

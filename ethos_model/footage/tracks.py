@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from ethos_model.footage.finder import Detection
 from ethos_model.footage.tracker import TrackedFace
 
 _NO_IMAGE: Final = np.zeros((0, 0), np.float32)
@@ -22,11 +23,14 @@ class FrameFaces:
       timestamp: Seconds since the first frame.
       faces: The faces. In memory, their depth and restored images are left out; see
         `without_images`.
+      detections: Detections in the whole frame, if the video was searched for all faces
+        in order to hide them.
     """
 
     index: int
     timestamp: float
     faces: tuple[TrackedFace, ...]
+    detections: tuple[Detection, ...] = ()
 
 
 Refine = Callable[[Sequence[FrameFaces]], Sequence[FrameFaces]]

@@ -1,0 +1,1 @@
+"""Hides faces, so that nobody in a video can be recognised."""
