@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, Sequence[str]]]] = {
     "ethos-synthesize": ("ethos_data.heads.synthesize", TRAIN),
     "ethos-convert": ("pipelines.convert", TRAIN),
     "ethos-inspect": ("pipelines.inspect", TRAIN),
+    "ethos-export-corpus": ("pipelines.export_corpus", TRAIN),
     "ethos-train": ("ethos_model.train", TRAIN),
     "ethos-average": ("ethos_model.average", TRAIN),
     "ethos-evaluate": ("ethos_model.evaluate", TRAIN),
@@ -65,6 +66,7 @@ annotate = _command("ethos-annotate")
 synthesize = _command("ethos-synthesize")
 convert = _command("ethos-convert")
 inspect = _command("ethos-inspect")
+export_corpus = _command("ethos-export-corpus")
 train = _command("ethos-train")
 average = _command("ethos-average")
 evaluate = _command("ethos-evaluate")
