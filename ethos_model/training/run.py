@@ -303,8 +303,12 @@ class Run:
         return self._workers_stop if self._has_peers else bool(self._stopper.requested)
 
     def _stop_now(self) -> None:
-        """Stops if a signal has arrived. Called while no step is in progress."""
-        if self._stopper.requested:
+        """Stops if a signal has arrived. Called while no step is in progress.
+
+        With several workers the next step tells the others first, because the chief
+        could not save the run after it has lost a worker.
+        """
+        if self._stopper.requested and not self._has_peers:
             self._stop()
 
     def _stop(self) -> None:
@@ -333,7 +337,8 @@ class Run:
 
     def patience(self) -> float:
         """See `stopping.Stoppable`. Before the first step, nothing can be lost."""
-        is_quick = self._is_settled or not self._has_stepped
+        can_save = self._is_settled and not self._has_peers
+        is_quick = can_save or not self._has_stepped
         return _QUICK_SECONDS if is_quick else _STEP_SECONDS
 
     def rescue(self) -> str:
