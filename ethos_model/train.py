@@ -26,7 +26,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ethos_data import dataset_files, next_step, options
+from ethos_data import dataset_files, next_step
 from ethos_data.errors import INTERRUPTED, cli
 from ethos_data.quiet import import_tensorflow
 from ethos_model.training import (
@@ -173,14 +173,7 @@ def _set_seed(config: TrainConfig) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of ethos-train."""
-    names = ", ".join(flags.resumable())
-    parser = options.make_parser(
-        "ethos-train",
-        __doc__,
-        epilog=f"When a run is resumed, only these settings may change: {names}.",
-    )
-    flags.add_flags(parser)
-    return parser
+    return flags.make_parser(__doc__)
 
 
 @cli

@@ -1,4 +1,4 @@
-"""Checkpoints: one npz file that contains a run, or that is not there.
+"""Checkpoints: one npz file with everything that a run needs to continue.
 
 A checkpoint holds every variable under its name and a JSON text: the configuration, the
 position in the data and the history. It is written to a temporary file and renamed, so

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import textwrap
 from typing import Final
 
 from ethos_data import options
@@ -14,32 +15,58 @@ from ethos_model.training.config import TrainConfig
 GROUPS: Final = ("data", "model", "optimisation", "output")
 """Groups of the flags in --help."""
 
-_CONFIGS: Final = pathlib.Path(__file__).parent.parent / "configs"
-"""Directory of the configuration files."""
+CONFIGS: Final = {
+    "finetune": "starts from the shipped model, with a lower learning rate",
+    "refine": "protects good images, for a network that already restores bad images",
+}
+"""Names of the configurations that ETHOS contains, and what they do."""
+
+_DIRECTORY: Final = pathlib.Path(__file__).parent.parent / "configs"
+"""Directory of their files."""
 
 
-def resumable() -> list[str]:
-    """Names of the settings that may change when a run is resumed."""
-    described = options.describe(TrainConfig)
-    return [name for name, (_, details, _) in described.items() if details.resumable]
+def make_parser(description: str | None) -> argparse.ArgumentParser:
+    """The parser of ethos-train: --config, and each setting that is a flag.
 
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds --config and one flag for each setting that is a flag."""
+    Args:
+      description: Text above the flags.
+    """
+    parser = options.make_parser("ethos-train", description, _epilog())
     parser.add_argument(
         "--config",
         metavar="NAME|FILE",
-        help=f"Configuration file, for example run.json of another run, or the name of "
-        f"a configuration of ETHOS ({_names()}); flags override it",
+        help="Configuration file, for example run.json of another run, or the name of "
+        f"a configuration of ETHOS ({', '.join(CONFIGS)}); flags override it",
     )
     options.add_flags(parser, TrainConfig, groups=dict.fromkeys(GROUPS, ""))
+    return parser
+
+
+def _epilog() -> str:
+    """Text below the flags: the configurations, and the rules for settings."""
+    described = {
+        name: details for name, (_, details, _) in options.describe(TrainConfig).items()
+    }
+    without = ", ".join(name for name, d in described.items() if not d.flag)
+    resumable = ", ".join(name for name, d in described.items() if d.resumable)
+    paragraphs = [
+        "Configurations of ETHOS:",
+        *(f"    {name:10} {text}" for name, text in CONFIGS.items()),
+        "",
+        textwrap.fill(f"Settings that only a configuration file can set: {without}."),
+        "",
+        textwrap.fill(
+            f"When a run is resumed, only these settings may change: {resumable}."
+        ),
+    ]
+    return "\n".join(paragraphs)
 
 
 def from_flags(namespace: argparse.Namespace) -> TrainConfig:
     """The checked configuration that parsed flags give.
 
     Args:
-      namespace: Result of a parser with the flags of `add_flags`.
+      namespace: Result of the parser of `make_parser`.
 
     Raises:
       EthosError: A value is invalid, or data_dir or workdir is missing.
@@ -62,13 +89,9 @@ def find(name: str) -> str:
     path = os.path.expanduser(name)
     if os.path.exists(path):
         return path
-    shipped = _CONFIGS / f"{name}.json"
+    shipped = _DIRECTORY / f"{name}.json"
     if os.path.basename(name) == name and shipped.exists():
         return str(shipped)
     raise EthosError(
-        f"{name}: no such file, and no configuration of ETHOS ({_names()})"
+        f"{name}: no such file, and no configuration of ETHOS ({', '.join(CONFIGS)})"
     )
-
-
-def _names() -> str:
-    return ", ".join(sorted(path.stem for path in _CONFIGS.glob("*.json")))

@@ -204,7 +204,7 @@ def ssim(true: Any, predicted: Any) -> Any:
 
 
 def errors(batch: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
-    """The errors that every run reports, whatever its losses are.
+    """The errors that every run reports.
 
     Args:
       batch: landmarks, depth and depth_mask of a batch of `dataset.load`, and visible

@@ -164,8 +164,13 @@ class Stopper:
         return times[-1] + _PATIENCE_SECONDS
 
     def _end_process(self) -> None:
-        run = self._run
-        print(run.rescue() if run else "stopped", file=sys.stderr)
+        text, run = "stopped", self._run
+        if run is not None:
+            try:
+                text = run.rescue()
+            except Exception as error:  # the process must end in any case
+                text = f"stopped; the run could not be saved: {error}"
+        print(text, file=sys.stderr)
         end_process(128 + self.requested)
 
 

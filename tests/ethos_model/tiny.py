@@ -55,20 +55,22 @@ def write_data(data_dir: str, *, train: int = 24, validation: int = 6) -> str:
       `data_dir`.
     """
     rng = np.random.default_rng(7)
-    folder = os.path.join(data_dir, records.NAME, records.VERSION)
-    os.makedirs(folder)
+    directory = os.path.join(data_dir, records.NAME, records.VERSION)
+    os.makedirs(directory)
     splits = []
     for split, count in (("train", train), ("validation", validation)):
         lengths = []
         for shard in range(2):
             chosen = range(shard, count, 2)
             name = f"{records.NAME}-{split}.tfrecord-{shard:05d}-of-00002"
-            with open(os.path.join(folder, name), "wb") as file:
+            with open(os.path.join(directory, name), "wb") as file:
                 for index in chosen:
                     file.write(tfrecord.frame(_record(rng, split, index)))
             lengths.append(str(len(chosen)))
         splits.append({"name": split, "shardLengths": lengths})
-    with open(os.path.join(folder, "dataset_info.json"), "w", encoding="utf-8") as file:
+    with open(
+        os.path.join(directory, "dataset_info.json"), "w", encoding="utf-8"
+    ) as file:
         json.dump({"splits": splits}, file)
     return data_dir
 

@@ -16,7 +16,7 @@ from ethos_model.training import flags
 from ethos_model.training.config import TrainConfig
 
 PLACES = ("--data_dir", "data", "--workdir", "run")
-CONFIGS = pathlib.Path(ethos_model.__file__).parent / "configs"
+DIRECTORY = pathlib.Path(ethos_model.__file__).parent / "configs"
 
 
 def parse(*arguments):
@@ -70,12 +70,14 @@ def test_a_saved_configuration_repeats_the_run_and_flags_override_it(tmp_path):
     )
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.json")), ids=lambda p: p.stem)
-def test_each_configuration_of_the_package_is_valid_and_changes_something(path):
-    config = parse(*PLACES, "--config", path.stem)
-    for name, value in json.loads(path.read_text()).items():
-        assert getattr(config, name) == value != getattr(TrainConfig(), name)
-    assert path.stem in train.parser().format_help()
+def test_each_configuration_of_the_package_is_valid_and_changes_something():
+    paths = sorted(DIRECTORY.glob("*.json"))
+    assert [path.stem for path in paths] == sorted(flags.CONFIGS)
+    for path in paths:
+        config = parse(*PLACES, "--config", path.stem)
+        for name, value in json.loads(path.read_text()).items():
+            assert getattr(config, name) == value != getattr(TrainConfig(), name)
+        assert flags.CONFIGS[path.stem] in train.parser().format_help()
 
 
 def test_finetune_starts_from_the_shipped_model():
@@ -143,7 +145,8 @@ def test_differences_name_the_settings_that_must_not_change():
     }
 
 
-def test_help_lists_the_settings_that_may_change_on_resuming():
+def test_help_lists_the_settings_of_files_and_of_resumed_runs():
     text = " ".join(train.parser().format_help().split())
+    assert "only a configuration file can set: graded_share, label_shift" in text
     assert "only these settings may change: data_dir, extra_data_dir" in text
     assert " epochs, " in text[text.index("only these settings") :]

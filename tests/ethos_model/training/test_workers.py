@@ -97,13 +97,13 @@ def rows(workdir):
 def test_two_workers_and_two_devices_have_the_loss_of_one(data_dir, tmp_path):
     # Each replica draws its own degradations, so they are turned off.
     config = write_config(tmp_path, data_dir, degrade=False)
-    alone = start(config, tmp_path / "one", 1)
+    alone = start(config, tmp_path / "alone", 1)
     devices = start(config, tmp_path / "devices", 1, TINY_DEVICES="2")
     together = start(config, tmp_path / "workers", 2)
     for process in alone + devices + together:
         _, errors = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 0, errors[-2000:]
-    expected_rows = rows(tmp_path / "one")
+    expected_rows = rows(tmp_path / "alone")
     assert len(expected_rows) == 3
     for actual_rows in (rows(tmp_path / "devices"), rows(tmp_path / "workers")):
         for actual, expected in zip(actual_rows, expected_rows, strict=True):
@@ -149,15 +149,17 @@ def test_all_workers_stop_after_the_same_step(data_dir, tmp_path):
 
 def test_reports_and_stops_while_another_worker_is_missing(data_dir, tmp_path):
     config = write_config(tmp_path, data_dir)
-    one = {"started": 1, "module": "ethos_model.train"}  # without TensorFlow
-    (waiting,) = start(config, tmp_path / "run", 2, **one)
+    first_only = {"started": 1, "module": "ethos_model.train"}  # without TensorFlow
+    (waiting,) = start(config, tmp_path / "run", 2, **first_only)
     line = waiting.stderr.readline()
     assert line.startswith("waiting for 127.0.0.1:")
     waiting.send_signal(signal.SIGTERM)
     _, errors = waiting.communicate(timeout=10)
     assert (waiting.returncode, errors) == (128 + signal.SIGTERM, "terminated\n")
 
-    (failing,) = start(config, tmp_path / "run", 2, "--connect_timeout=0.5", **one)
+    (failing,) = start(
+        config, tmp_path / "run", 2, "--connect_timeout=0.5", **first_only
+    )
     _, errors = failing.communicate(timeout=TIMEOUT)
     assert failing.returncode == 1
     assert errors.startswith("error: cannot connect to 127.0.0.1:")
