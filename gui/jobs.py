@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ethos_data import options
 from ethos_data.errors import EthosError
-from ethos_model.footage import reader
+from ethos_model.footage import osc, reader
 from ethos_model.footage.tables.writer import STDOUT, TABLE_SUFFIXES, check_table
 from gui.drawing.export import STILLS
 
@@ -94,6 +94,13 @@ class OutputOptions:
         metavar="PATH",
         local=True,
     )
+    send: str | None = options.option(
+        None,
+        "Send the faces of each frame as an OSC bundle to this address (needs "
+        "python-osc)",
+        group="output",
+        metavar="udp://HOST:PORT",
+    )
 
     @property
     def tables(self) -> dict[str, str]:
@@ -110,7 +117,7 @@ class OutputOptions:
     @property
     def is_empty(self) -> bool:
         """Whether nothing would be written."""
-        return not (self.output or self.stills or self.tables)
+        return not (self.output or self.stills or self.tables or self.send)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,12 +144,14 @@ class AnnotationJob:
       tables: Paths of the tables of landmarks, each with one of `TABLE_SUFFIXES`, or
         `STDOUT`.
       stills: Directory of images, depth maps and meshes; None for none.
+      send: Address that receives OSC bundles; None for none.
     """
 
     video: str
     output: str | None = None
     tables: tuple[str, ...] = ()
     stills: str | None = None
+    send: str | None = None
 
     @property
     def files(self) -> list[str]:
@@ -158,7 +167,7 @@ class AnnotationJob:
     @property
     def is_done(self) -> bool:
         """Whether all outputs exist. Each appears only when it is complete."""
-        if STDOUT in self.tables:
+        if self.send is not None or STDOUT in self.tables:
             return False
         required = list(self.files)
         if self.stills is not None:
@@ -248,9 +257,9 @@ def plan_jobs(
       several: Whether each output is a directory.
 
     Raises:
-      EthosError: An output would replace a video, another output or a directory, or
-        its suffix does not fit its flag.
-      ModuleNotFoundError: A package for a table is not installed.
+      EthosError: An output would replace a video, another output or a directory, its
+        suffix does not fit its flag, or an address is not valid.
+      ModuleNotFoundError: A package for an output is not installed.
     """
     if several:
         jobs = [
@@ -262,6 +271,7 @@ def plan_jobs(
                     for suffix, path in outputs.tables.items()
                 ),
                 os.path.join(outputs.stills, name) if outputs.stills else None,
+                outputs.send,
             )
             for video, name in zip(videos, _names(videos), strict=True)
         ]
@@ -270,9 +280,15 @@ def plan_jobs(
             if path != STDOUT and not path.lower().endswith(f".{suffix}"):
                 raise EthosError(f"{path}: --{suffix} writes a file named *.{suffix}")
         tables = tuple(outputs.tables.values())
-        jobs = [AnnotationJob(videos[0].path, outputs.output, tables, outputs.stills)]
+        jobs = [
+            AnnotationJob(
+                videos[0].path, outputs.output, tables, outputs.stills, outputs.send
+            )
+        ]
     for path in jobs[0].tables if jobs else ():
         check_table(path)
+    if outputs.send is not None:
+        osc.check_url(outputs.send)
     _check(jobs)
     return jobs
 

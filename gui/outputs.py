@@ -9,6 +9,7 @@ from types import TracebackType
 
 import numpy as np
 
+from ethos_model.footage.osc import OscSender
 from ethos_model.footage.reader import Damage, Frame, Info
 from ethos_model.footage.tables.recording import Header
 from ethos_model.footage.tables.writer import TableWriter
@@ -48,12 +49,15 @@ class Outputs:
         self._tables = TableWriter(job.tables, Header(job.video, model, info.size))
         self._recorder: VideoRecorder | None = None
         self._stills: str | None = None
+        self._sender: OscSender | None = None
 
     def __enter__(self) -> Outputs:
         # All outputs are opened before the first frame: a place that cannot be written
         # is reported now and not after hours.
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._tables)
+            if self._job.send is not None:
+                self._sender = stack.enter_context(OscSender(self._job.send))
             self._pictures = stack.enter_context(contextlib.ExitStack())
             if self._job.output is not None:
                 has_sound = not self._info.live and os.path.isfile(self._info.path)
@@ -100,6 +104,8 @@ class Outputs:
           EthosError: An output cannot be written.
         """
         self._tables.add(frame.index, frame.timestamp, faces)
+        if self._sender is not None:
+            self._sender.send(frame.index, frame.timestamp, frame.image, faces)
         if picture is None:
             return
         if self._recorder is not None:

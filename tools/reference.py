@@ -5,7 +5,8 @@
 
 `docs/reference/commands.md` comes from the argument parsers of the commands, the list
 of modules in `docs/architecture.md` from the first lines of their docstrings, and the
-columns in `docs/reference/tables.md` from the code that writes them.
+columns in `docs/reference/tables.md` and the messages in `docs/reference/osc.md` from
+the code that writes them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ethos_data.commands import COMMANDS
+from ethos_model.footage import osc
 from ethos_model.footage.tables.columns import COLUMNS, LANDMARK_COLUMNS
 
 ROOT: Final = pathlib.Path(__file__).parent.parent
@@ -141,6 +143,16 @@ def columns() -> str:
     return "\n".join(lines)
 
 
+def osc_messages() -> str:
+    """The messages of an OSC bundle as Markdown."""
+    lines = ["| address | arguments |", "| --- | --- |"]
+    lines.append(f"| `{osc.FRAME_ADDRESS}` | {osc.FRAME_ARGUMENTS} |")
+    for message in osc.MESSAGES:
+        address = f"{osc.FACE_ADDRESS.format(id='ID')}/{message.name}"
+        lines.append(f"| `{address}` | {_escaped(message.arguments)} |")
+    return "\n".join(lines)
+
+
 def pages() -> dict[pathlib.Path, str]:
     """The generated content by file."""
     docs = ROOT / "docs"
@@ -149,6 +161,9 @@ def pages() -> dict[pathlib.Path, str]:
         docs / "architecture.md": _filled(docs / "architecture.md", modules()),
         docs / "reference" / "tables.md": _filled(
             docs / "reference" / "tables.md", f"\n{columns()}"
+        ),
+        docs / "reference" / "osc.md": _filled(
+            docs / "reference" / "osc.md", f"\n{osc_messages()}"
         ),
     }
 

@@ -3,13 +3,11 @@
 The names below are imported when they are used. None of them needs TensorFlow.
 
 Example:
-  from ethos_model import FacePredictor
-  from ethos_model.footage import FaceFinder, FaceTracker, open_video
+  from ethos_model.footage import follow, to_dataframe
 
-  tracker = FaceTracker(FacePredictor(), FaceFinder())
-  with open_video("clip.mp4") as video:
-      while (frame := video.read()) is not None:
-          faces = tracker.update(frame.image, frame.timestamp)
+  for frame in follow("clip.mp4"):
+      print(frame.timestamp, [person.id for person in frame.people])
+  table = to_dataframe(follow("clip.mp4"))  # needs pandas
 """
 
 from __future__ import annotations
@@ -19,17 +17,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ethos_model.footage.finder import Detection, FaceFinder
+    from ethos_model.footage.following import FollowedFrame, follow, to_dataframe
     from ethos_model.footage.reader import open_video
     from ethos_model.footage.tracker import FaceTracker, TrackedFace
 
-__all__ = ["Detection", "FaceFinder", "FaceTracker", "TrackedFace", "open_video"]
+__all__ = [
+    "Detection",
+    "FaceFinder",
+    "FaceTracker",
+    "FollowedFrame",
+    "TrackedFace",
+    "follow",
+    "open_video",
+    "to_dataframe",
+]
 
 _MODULES = {
     "Detection": "finder",
     "FaceFinder": "finder",
     "FaceTracker": "tracker",
+    "FollowedFrame": "following",
     "TrackedFace": "tracker",
+    "follow": "following",
     "open_video": "reader",
+    "to_dataframe": "following",
 }
 
 

@@ -21,10 +21,11 @@ import tkinter as tk
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from ethos_model.footage.osc import OscSender
 from gui.drawing.surface import Rotation
 from gui.sample import SAMPLE
 from gui.viewer import saving, settings
-from gui.viewer.engine import NO_MODEL, READY, Engine, EngineSettings
+from gui.viewer.engine import NO_MODEL, READY, Engine, EngineSettings, View
 from gui.viewer.painter import Painter, Painting, PaintOptions
 from gui.viewer.player import Player
 from gui.viewer.session import Factory, Setup, load
@@ -65,6 +66,7 @@ class Controller:
         settings_path: str | None = None,
         annotate_command: Sequence[str] = saving.ANNOTATE,
         paused: bool = False,
+        send: str | None = None,
     ) -> None:
         """Opens the window. Only the main thread may call it.
 
@@ -77,6 +79,7 @@ class Controller:
           settings_path: File of the stored choices; None for the system's location.
           annotate_command: Command that runs ethos-annotate.
           paused: Whether the video waits until the user plays it.
+          send: Address that receives the faces as OSC bundles; None for none.
         """
         if settings_path is None:
             settings_path = settings.default_path()
@@ -86,6 +89,7 @@ class Controller:
         self._chosen: int | None = None
         self._closed = self._stopping = False
 
+        self._sender = OscSender(send) if send is not None else None
         self.painter = Painter()
         self.engine = self._make_engine(model_dir, detector, factory)
         self.player = Player(self.engine.submit)
@@ -132,7 +136,14 @@ class Controller:
             setup, fallback = Setup(self.settings.model, detector), shipped
         else:
             setup, fallback = shipped, None
-        return Engine(self.painter.show, setup, factory, fallback=fallback)
+        return Engine(self._show, setup, factory, fallback=fallback)
+
+    def _show(self, view: View) -> None:
+        """Takes a processed frame, in the engine's thread."""
+        self.painter.show(view)
+        if self._sender is not None and view.phase == READY:
+            frame = view.frame
+            self._sender.send(frame.index, frame.timestamp, view.image, view.faces)
 
     def _connect(self) -> None:
         """Gives the widgets their functions."""
@@ -182,6 +193,8 @@ class Controller:
         self.player.close()
         self.engine.close()
         self.painter.close()
+        if self._sender is not None:
+            self._sender.close()
         self.window.close()
 
     @property

@@ -5,11 +5,13 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 
 import av
 import cv2
 import numpy as np
 import pytest
+from pythonosc.osc_bundle import OscBundle
 
 from ethos_data.errors import EthosError
 from ethos_model.footage.reader import open_video
@@ -166,6 +168,7 @@ def test_the_degradation_is_applied_before_the_model(clip, tmp_path):
         (["DIR", "--output", "DIR"], "name another directory"),
         (["caf\udce9.avi", "--csv", "t.csv"], "caf\\udce9.avi: no such file"),
         (["tcp://127.0.0.1:9", "--csv", "t.csv"], "connection refused"),
+        (["CLIP", "--send", "udp://host"], "udp://host: must be udp://HOST:PORT"),
     ],
 )
 def test_expected_failures_are_one_line(
@@ -382,6 +385,18 @@ def test_json_lines_go_to_the_standard_output_without_other_text(clip, capsys):
     assert [line["type"] for line in lines] == ["header", *["frame"] * 30, "end"]
     assert [len(line["faces"]) for line in lines[1:-1]] == [1] * 20 + [0] * 10
     assert "30 frames, 20 with a face" in printed.err
+
+
+def test_faces_are_sent_as_osc_bundles(clip):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(10)
+        port = receiver.getsockname()[1]
+        assert annotate.main([clip, "--send", f"udp://127.0.0.1:{port}"]) == 0
+        for index in range(30):
+            frame, *faces = OscBundle(receiver.recv(65536))
+            assert frame.params[0] == index
+            assert bool(faces) == (index < 20)
 
 
 def test_a_missing_package_is_named_before_the_work(

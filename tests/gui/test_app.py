@@ -26,6 +26,7 @@ def test_reports_a_missing_display_in_one_line(monkeypatch, capsys, tmp_path):
         (["--model", "."], "ethos_model.json"),
         (["--detector", "missing.onnx"], "missing.onnx: "),
         (["--detector", "dlib"], "dlib"),
+        (["--send", "host:9000"], "host:9000: must be udp://HOST:PORT"),
     ],
 )
 def test_checks_paths_before_the_window_opens(
