@@ -44,11 +44,14 @@ def tcp_server(parts: list[bytes], pause: float = 0.0) -> Iterator[str]:
 
     Between two clients, the port is closed for `pause` seconds.
     """
-    port = free_port()
+    first = socket.create_server(("127.0.0.1", 0))
+    port = first.getsockname()[1]
 
     def serve() -> None:
-        for part in parts:
-            with socket.create_server(("127.0.0.1", port)) as server:
+        for number, part in enumerate(parts):
+            with (
+                socket.create_server(("127.0.0.1", port)) if number else first
+            ) as server:
                 server.settimeout(10)
                 client, _ = server.accept()
             with client:
@@ -57,7 +60,6 @@ def tcp_server(parts: list[bytes], pause: float = 0.0) -> Iterator[str]:
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    time.sleep(0.05)
     yield f"tcp://127.0.0.1:{port}"
     thread.join(timeout=10)
 
