@@ -56,6 +56,9 @@ def errors_of(path: str) -> Iterator[None]:
 def cached(parse: Callable[[str], T]) -> Callable[[str], T]:
     """Returns a function that parses a file once for all sources of a shard.
 
+    A local file is parsed again if it changes. A file in an object store is parsed once
+    per process.
+
     Args:
       parse: Function from the path of a file with the labels of many sources to its
         content.

@@ -10,6 +10,7 @@ from ethos_data.storage import files
 from pipelines import convert
 from pipelines.conversion.options import ConversionOptions
 from tests.ethos_data import videos
+from tests.ethos_data.corpora import layouts
 from tests.pipelines.test_convert import read_tree
 
 OPTIONS = ConversionOptions(num_shards=2)
@@ -41,8 +42,8 @@ def endpoint():
     server.stop()
 
 
-def upload(client, directory, prefix):
-    for path in directory.rglob("*.npz"):
+def upload(client, directory, prefix, pattern="*.npz"):
+    for path in directory.rglob(pattern):
         key = f"{prefix}/{path.relative_to(directory)}"
         client.upload_file(str(path), "faces", key)
 
@@ -101,6 +102,32 @@ def test_buckets_give_the_same_bytes_as_local_directories(
     )
     assert again.shards_reused == again.shards - 1
     assert download(client, "data") == written
+
+
+@pytest.mark.parametrize("write", [layouts.pts, layouts.coco, layouts.video_300vw])
+def test_other_formats_are_read_from_buckets(endpoint, write, tmp_path):
+    flags, client = endpoint
+    write(tmp_path / "corpus")
+    name = write.__name__
+    upload(client, tmp_path / "corpus", name, "*.*")
+    arguments = {"options": OPTIONS}
+    local = convert.convert(
+        corpus_dir=str(tmp_path / "corpus"),
+        data_dir=str(tmp_path / "data"),
+        **arguments,
+    )
+    remote = convert.convert(
+        corpus_dir=f"s3://faces/{name}",
+        data_dir=str(tmp_path / "remote"),
+        beam_args=flags,
+        **arguments,
+    )
+    assert remote.rejected == local.rejected == ()
+    assert remote.frames == local.frames > 0
+    contents = map(
+        shards_of, (read_tree(tmp_path / "remote"), read_tree(tmp_path / "data"))
+    )
+    assert next(contents) == next(contents)
 
 
 def test_training_reads_a_data_set_in_a_bucket(
