@@ -73,8 +73,8 @@ class Listing:
     def __init__(self, corpus_dir: str):
         self.corpus_dir = corpus_dir
         entries = files.walk(corpus_dir)
-        found = {e.path: e for e in entries if files.TEMPORARY not in e.path}
-        self.entries = dict(sorted(found.items()))
+        finished = {e.path: e for e in entries if files.TEMPORARY not in e.path}
+        self.entries = dict(sorted(finished.items()))
 
     def path(self, relative: str) -> str:
         """Returns the path that opens a file."""
