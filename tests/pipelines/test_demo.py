@@ -10,9 +10,9 @@ from tests.ethos_data import videos
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory):
-    """Output of the smallest demo: a nearly untrained network, six rendered people."""
+    """Output of the smallest demo: a nearly untrained network, three people."""
     directory = tmp_path_factory.mktemp("demo") / "output"
-    flags = ["--output_dir", str(directory), "--num_people", "6", "--image_size", "64"]
+    flags = ["--output_dir", str(directory), "--num_people", "3", "--image_size", "64"]
     flags += ["--epochs", "1", "--steps_per_epoch", "2", "--batch_size", "4"]
     assert demo.main(flags) == 0
     return directory
@@ -88,7 +88,7 @@ def test_a_wrong_flag_is_reported_before_anything_is_written(
 
 def test_other_settings_in_the_same_directory_are_refused(output, capsys):
     assert demo.main(["--output_dir", str(output), "--num_people", "7"]) == 1
-    assert "belongs to a demo with num_people 6 instead of 7" in capsys.readouterr().err
+    assert "belongs to a demo with num_people 3 instead of 7" in capsys.readouterr().err
 
 
 def test_a_corpus_of_two_people_is_refused_before_training(tmp_path, capsys):
