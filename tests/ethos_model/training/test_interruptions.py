@@ -73,6 +73,25 @@ def test_a_signal_stops_the_validation(undisturbed, data_dir, tmp_path, monkeypa
         )
 
 
+def test_a_checkpoint_is_completed_before_a_signal_stops_the_run(
+    data_dir, tmp_path, monkeypatch
+):
+    savez = np.savez
+    signals = [signal.SIGTERM]
+
+    def interrupted(file, **arrays):
+        if signals:
+            os.kill(os.getpid(), signals.pop())
+        savez(file, **arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.np, "savez", interrupted)
+        with pytest.raises(Terminated):
+            run(data_dir, tmp_path, steps_per_epoch=2)
+    for name in ("best.npz", "last.npz"):
+        assert checkpoint.read_meta(str(tmp_path / name))["step"] == 2
+
+
 def test_a_run_is_rescued_while_tensorflow_validates(data_dir, tmp_path):
     """`rescue` is what the second thread calls if the main thread does not react."""
     config = TrainConfig(data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS)
