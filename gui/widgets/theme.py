@@ -102,7 +102,7 @@ def apply(root: tk.Tk, palette: Palette, ratio: float) -> None:
 
     root.configure(background=palette.window)
     style = ttk.Style(root)
-    style.theme_use("clam")  # the only theme that every system has and colours
+    style.theme_use("clam")  # exists everywhere and can be coloured
     _style_fonts(root, px)
     _style_base(style, palette)
     _style_labels(style, palette)
