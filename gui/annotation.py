@@ -25,6 +25,7 @@ from ethos_model.footage.finder import Detection, Finder
 from ethos_model.footage.hiding.cover import KINDS, Cover, hide
 from ethos_model.footage.hiding.plan import HidingPlan, plan_hiding
 from ethos_model.footage.reader import Damage, Source
+from ethos_model.footage.tables.writer import CSV_FORMATS
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.tracks import FrameFaces, Refine
 from ethos_model.predict import Predictor
@@ -34,7 +35,7 @@ from gui.drawing.overlay import DRAWN, UNCERTAINTY, OverlayOptions, resized
 from gui.jobs import AnnotationJob
 from gui.outputs import Outputs
 from gui.pipeline import Stage
-from gui.stages import Item, Reading, first_pass, looked_up, tracked
+from gui.stages import Item, Reading, first_pass, looked_up, tracked, with_measures
 
 SMALLEST_HEIGHT: Final = 480
 """Smaller videos are enlarged to about this height, in pixels. The drawn landmarks
@@ -81,6 +82,12 @@ class AnnotateOptions:
     )
     stills_every: float = option(
         1.0, "Time between two stills, in seconds", group="output", minimum=0
+    )
+    csv_format: str = option(
+        "ethos",
+        "Columns of CSV tables: all, or those of OpenFace 2",
+        group="output",
+        choices=CSV_FORMATS,
     )
     mesh_format: str = option(
         "ply", "File format of meshes", group="output", choices=("ply", "obj")
@@ -158,7 +165,13 @@ def annotate(
         if options.hide_faces:
             _check_can_hide(source)
         outputs = stack.enter_context(
-            Outputs(job, source.info, model=model, mesh_format=options.mesh_format)
+            Outputs(
+                job,
+                source.info,
+                model=model,
+                mesh_format=options.mesh_format,
+                csv_format=options.csv_format,
+            )
         )
         stack.enter_context(read.stopped_by_ctrl_c(source))
         tracks: Sequence[FrameFaces] | None = None
@@ -177,6 +190,8 @@ def annotate(
             shown = None if outputs.has_stills else int(bool(options.beside))
             shown = 0 if plan is not None else shown
             annotated = looked_up(frames, tracks, predictor, shown)
+        if outputs.needs_measures:
+            annotated = with_measures(annotated)
         items = stack.enter_context(Stage(annotated))
         if plan is None:
             drawn = _drawn(items, options, source, outputs)

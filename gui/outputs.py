@@ -35,6 +35,7 @@ class Outputs:
         *,
         model: str = "",
         mesh_format: str = "ply",
+        csv_format: str = "ethos",
     ) -> None:
         """Prepares the outputs; entering the context opens them.
 
@@ -43,10 +44,12 @@ class Outputs:
           info: Properties of the video.
           model: Name of the model, for the tables and stills.
           mesh_format: "ply" or "obj".
+          csv_format: Columns of CSV tables; see `TableWriter`.
         """
         self._job, self._info = job, info
         self._model, self._mesh_format = model, mesh_format
-        self._tables = TableWriter(job.tables, Header(job.video, model, info.size))
+        header = Header(job.video, model, info.size)
+        self._tables = TableWriter(job.tables, header, csv_format=csv_format)
         self._recorder: VideoRecorder | None = None
         self._stills: str | None = None
         self._sender: OscSender | None = None
@@ -78,6 +81,11 @@ class Outputs:
     def has_video(self) -> bool:
         """Whether each frame needs a picture."""
         return self._recorder is not None
+
+    @property
+    def needs_measures(self) -> bool:
+        """Whether the faces must be measured."""
+        return bool(self._job.tables) or self._job.send is not None
 
     @property
     def has_stills(self) -> bool:

@@ -20,7 +20,7 @@ from ethos_model.footage import reader
 from ethos_model.footage.finder import Detection, Finder
 from ethos_model.footage.reader import Frame, Source
 from ethos_model.footage.tracker import FaceTracker, TrackedFace
-from ethos_model.footage.tracks import FrameFaces, without_images
+from ethos_model.footage.tracks import FrameFaces, measured, without_images
 from ethos_model.predict import Face, Predictor
 from gui.degradation import VideoDegradation
 from gui.pipeline import Stage
@@ -173,3 +173,10 @@ def _with_images(tracked: TrackedFace, predicted: Face) -> TrackedFace:
         uncertainty=tracked.face.uncertainty,
     )
     return dataclasses.replace(tracked, face=face)
+
+
+def with_measures(items: Iterable[Item]) -> Iterator[Item]:
+    """Adds the measures of the faces."""
+    for item in items:
+        faces = tuple(measured(item.frame.image, face) for face in item.faces)
+        yield dataclasses.replace(item, faces=faces)

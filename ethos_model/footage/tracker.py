@@ -21,6 +21,7 @@ import numpy as np
 
 from ethos_data.topology import face_box, face_size, iou
 from ethos_model.footage.finder import Detection, Finder
+from ethos_model.footage.measures import FaceMeasures
 from ethos_model.footage.smoother import OneEuroFilter, OneEuroOptions
 from ethos_model.predict import Face, Predictor
 
@@ -72,12 +73,15 @@ class TrackedFace:
       face: Prediction of the network. Its landmarks are smoothed if smoothing is on.
       unsure: True if the network or the detector doubts that this is a face.
       score: Last confidence of the detector, 0 to 1.
+      measures: Pose, openness and quality of the face; None if it was not measured. See
+        `ethos_model.footage.tracks.measured`.
     """
 
     id: int
     face: Face
     unsure: bool
     score: float
+    measures: FaceMeasures | None = None
 
     @property
     def box(self) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from ethos_model.footage.finder import Detection
+from ethos_model.footage.measures import measure
 from ethos_model.footage.tracker import TrackedFace
 
 _NO_IMAGE: Final = np.zeros((0, 0), np.float32)
@@ -43,3 +44,18 @@ def without_images(face: TrackedFace) -> TrackedFace:
     """A copy without depth and restored image, which takes about 1.5 KB."""
     small = dataclasses.replace(face.face, depth=_NO_IMAGE, restored=_NO_IMAGE)
     return dataclasses.replace(face, face=small)
+
+
+def measured(image: np.ndarray, face: TrackedFace) -> TrackedFace:
+    """Adds the measures to a face that has none.
+
+    Args:
+      image: uint8 (H, W, 3) RGB, the frame of the face.
+      face: The face. If its landmarks are not finite, it is returned without measures.
+    """
+    if face.measures is not None:
+        return face
+    try:
+        return dataclasses.replace(face, measures=measure(image, face.face))
+    except ValueError:
+        return face

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from ethos_model.footage.osc import OscSender
+from ethos_model.footage.tracks import measured
 from gui.drawing.surface import Rotation
 from gui.sample import SAMPLE
 from gui.viewer import saving, settings
@@ -143,7 +144,8 @@ class Controller:
         self.painter.show(view)
         if self._sender is not None and view.phase == READY:
             frame = view.frame
-            self._sender.send(frame.index, frame.timestamp, view.image, view.faces)
+            faces = [measured(view.image, face) for face in view.faces]
+            self._sender.send(frame.index, frame.timestamp, view.image, faces)
 
     def _connect(self) -> None:
         """Gives the widgets their functions."""

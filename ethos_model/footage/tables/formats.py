@@ -9,15 +9,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from ethos_model.footage.tables.arrays import arrays, flat_arrays, landmark_values
 from ethos_model.footage.tables.columns import (
     COLUMNS,
     LANDMARK_DECIMALS,
     NAMES,
     Column,
     Row,
-    arrays,
-    flat_arrays,
-    landmark_values,
 )
 from ethos_model.footage.tables.recording import Recording
 
@@ -49,13 +47,13 @@ def _text(column: Column, value: Any) -> str:
     return f"{value:.{column.decimals}f}" if np.isfinite(value) else ""
 
 
-def json_face(row: Row) -> dict[str, Any]:
+def _json_face(row: Row, is_complete: bool) -> dict[str, Any]:
     """Returns a face as JSON values, without the columns of its frame."""
     landmarks = landmark_values(row).astype(float).round(LANDMARK_DECIMALS)
     values = {
         column.name: _json_value(column, column.value(row))
         for column in COLUMNS
-        if column.name not in ("frame", "time_s")
+        if column.name not in ("frame", "time_s") and (is_complete or not column.at_end)
     }
     return {
         **values,
@@ -64,9 +62,18 @@ def json_face(row: Row) -> dict[str, Any]:
     }
 
 
-def json_frame(index: int, timestamp: float, rows: Iterable[Row]) -> dict[str, Any]:
-    """Returns a frame and its faces as JSON values."""
-    faces = [json_face(row) for row in rows]
+def json_frame(
+    index: int, timestamp: float, rows: Iterable[Row], *, is_complete: bool
+) -> dict[str, Any]:
+    """Returns a frame and its faces as JSON values.
+
+    Args:
+      index: Number of the frame.
+      timestamp: Seconds since the first frame.
+      rows: The faces.
+      is_complete: Whether the values are known that depend on later frames.
+    """
+    faces = [_json_face(row, is_complete) for row in rows]
     return {"frame": index, "time_s": round(timestamp, 4), "faces": faces}
 
 
@@ -82,7 +89,9 @@ def write_json(path: str, recording: Recording) -> None:
     by_frame: dict[tuple[int, float], list[Row]] = {}
     for row in recording.rows:
         by_frame.setdefault((row.frame, row.time), []).append(row)
-    frames = [json_frame(*frame, rows) for frame, rows in by_frame.items()]
+    frames = [
+        json_frame(*frame, rows, is_complete=True) for frame, rows in by_frame.items()
+    ]
     with open(path, "w", encoding="utf-8") as file:
         json.dump({**recording.header.facts(), "frames": frames}, file)
 

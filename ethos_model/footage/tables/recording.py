@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 import ethos_data
+from ethos_model.footage.measures import blinks
 from ethos_model.footage.sources.source import Damage
 from ethos_model.footage.tables.columns import Row, units
 from ethos_model.footage.tracker import TrackedFace
@@ -91,3 +95,34 @@ class Recording:
         """
         self.frames.append((index, timestamp))
         self.rows += [Row(index, timestamp, without_images(face)) for face in faces]
+
+    def mark_blinks(self) -> None:
+        """Marks the rows in which the eyes are closed by a blink."""
+        people: dict[int, list[int]] = collections.defaultdict(list)
+        for number, row in enumerate(self.rows):
+            people[row.face.id].append(number)
+        for numbers in people.values():
+            for number in _blinking(self.rows, numbers):
+                self.rows[number] = dataclasses.replace(self.rows[number], blink=True)
+
+
+def _blinking(rows: Sequence[Row], numbers: Sequence[int]) -> Iterator[int]:
+    """Numbers of the rows of one person that are inside a blink."""
+    measured: dict[float, int] = {}
+    for number in numbers:
+        if rows[number].face.measures is not None:
+            measured.setdefault(rows[number].time, number)  # times must increase
+    eyes = [_mean_openness(rows[number]) for number in measured.values()]
+    times = np.array(list(measured))
+    for blink in blinks(times, *np.reshape(eyes, (-1, 2)).T):
+        for time, number in measured.items():
+            if blink.start <= time <= blink.end:
+                yield number
+
+
+def _mean_openness(row: Row) -> tuple[float, float]:
+    """Mean openness of both eyes and its standard deviation."""
+    assert row.face.measures is not None
+    openness = row.face.measures.openness
+    sigma = np.hypot(openness.right_eye_sigma, openness.left_eye_sigma) / 2
+    return (openness.right_eye + openness.left_eye) / 2, float(sigma)

@@ -17,6 +17,7 @@ from ethos_data.storage import files
 from ethos_model.footage.sources.source import Damage
 from ethos_model.footage.tables.columns import Row
 from ethos_model.footage.tables.formats import WRITERS, Writer, json_frame
+from ethos_model.footage.tables.openface import write_openface
 from ethos_model.footage.tables.recording import Header, Recording
 from ethos_model.footage.tracker import TrackedFace
 
@@ -24,6 +25,9 @@ STREAM_SUFFIX: Final = ".jsonl"
 """Suffix of tables that are written frame by frame."""
 
 TABLE_SUFFIXES: Final = (*WRITERS, STREAM_SUFFIX)
+
+CSV_FORMATS: Final = ("ethos", "openface")
+"""Columns of CSV files: all columns of ETHOS, or those of OpenFace 2."""
 
 STDOUT: Final = "-"
 """Name of the standard output in place of a file. It receives JSON Lines."""
@@ -59,12 +63,19 @@ class TableWriter:
           tables.finish()
     """
 
-    def __init__(self, paths: Sequence[str], header: Header | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        header: Header | None = None,
+        *,
+        csv_format: str = "ethos",
+    ) -> None:
         """Prepares the tables; entering the context creates the files.
 
         Args:
           paths: Files to write; `STDOUT` stands for JSON Lines on the standard output.
           header: Facts about the tables.
+          csv_format: One of `CSV_FORMATS`.
 
         Raises:
           EthosError: A suffix is unknown.
@@ -72,7 +83,7 @@ class TableWriter:
         """
         for path in paths:
             check_table(path)
-        self._paths = list(paths)
+        self._paths, self._csv_format = list(paths), csv_format
         self._recording = Recording(header or Header())
         self._pending: list[tuple[str, str, Writer]] = []
         self._streams: list[JsonLines] = []
@@ -92,11 +103,16 @@ class TableWriter:
                     self._streams.append(JsonLines(file, path))
                 else:
                     file.close()
-                    self._pending.append((path, temporary, WRITERS[suffix]))
+                    self._pending.append((path, temporary, self._writer(suffix)))
             for stream in self._streams:
                 stream.start(self._recording.header)
             self._stack = stack.pop_all()
         return self
+
+    def _writer(self, suffix: str) -> Writer:
+        if suffix == ".csv" and self._csv_format == "openface":
+            return write_openface
+        return WRITERS[suffix]
 
     def add(self, index: int, timestamp: float, faces: Sequence[TrackedFace]) -> None:
         """Adds a frame.
@@ -130,6 +146,7 @@ class TableWriter:
         )
         for stream in self._streams:
             stream.finish(recording.header)
+        recording.mark_blinks()
         for path, temporary, write in self._pending:
             with writing(path):
                 write(temporary, recording)
@@ -180,7 +197,8 @@ class JsonLines:
     def add(self, index: int, timestamp: float, faces: Sequence[TrackedFace]) -> None:
         """Writes a frame; see `TableWriter.add`."""
         rows = [Row(index, timestamp, face) for face in faces]
-        self._write({"type": "frame", **json_frame(index, timestamp, rows)})
+        frame = json_frame(index, timestamp, rows, is_complete=False)
+        self._write({"type": "frame", **frame})
         self._frames += 1
 
     def finish(self, header: Header) -> None:

@@ -1,5 +1,6 @@
 """The live output, received on loopback."""
 
+import dataclasses
 import importlib.util
 import socket
 
@@ -10,6 +11,7 @@ from pythonosc.osc_bundle import OscBundle
 from ethos_data.errors import EthosError
 from ethos_model.footage.osc import MESSAGES, OscSender
 from ethos_model.footage.tracker import FaceTracker
+from ethos_model.footage.tracks import measured
 from tests.gui import fakes
 
 IMAGE = np.full((160, 240, 3), (40, 60, 90), np.uint8)
@@ -35,7 +37,8 @@ def faces():
     image = IMAGE.copy()
     for x in (20, 130):
         fakes.draw_face(image, (x, 30, x + 60, 110))
-    return FaceTracker(fakes.FakePredictor(), fakes.FakeFinder()).update(image, 0.0)
+    tracker = FaceTracker(fakes.FakePredictor(), fakes.FakeFinder())
+    return [measured(image, face) for face in tracker.update(image, 0.0)]
 
 
 def received(receiver):
@@ -53,11 +56,22 @@ def test_a_bundle_contains_all_faces_of_a_frame(receiver, sender, faces):
         prefix = f"/ethos/face/{face.id}"
         assert messages[f"{prefix}/state"] == [pytest.approx(0.99), 0]
         np.testing.assert_allclose(messages[f"{prefix}/box"], face.box)
+        pose = face.measures.pose
+        assert messages[f"{prefix}/pose"][:3] == pytest.approx(
+            [pose.yaw, pose.pitch, pose.roll], rel=1e-5
+        )
         landmarks = np.reshape(messages[f"{prefix}/landmarks"], (68, 3))
         np.testing.assert_array_equal(landmarks, face.face.landmarks)
         np.testing.assert_array_equal(
             messages[f"{prefix}/sigma"], face.face.uncertainty
         )
+
+
+def test_a_face_that_was_not_measured_has_no_pose(receiver, sender, faces):
+    sender.send(0, 0.0, IMAGE, [dataclasses.replace(faces[0], measures=None)])
+    messages = received(receiver)
+    assert "/ethos/face/1/landmarks" in messages
+    assert "/ethos/face/1/pose" not in messages
 
 
 def test_a_frame_without_faces_is_sent(receiver, sender):

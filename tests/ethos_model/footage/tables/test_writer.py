@@ -1,9 +1,12 @@
 """The tables, read back with pandas, numpy and json."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -22,6 +25,7 @@ from ethos_model.footage.tables.writer import (
     TableWriter,
 )
 from ethos_model.footage.tracker import FaceTracker
+from ethos_model.footage.tracks import measured
 from tests.gui import fakes
 
 HEADER = Header("clip #1.mp4", "model", (240, 160))
@@ -37,7 +41,8 @@ def faces():
         image = np.full((160, 240, 3), (40, 60, 90), np.uint8)
         if index != 1:
             fakes.draw_face(image, (60 + index, 30, 130 + index, 120))
-        faces.append(tracker.update(image, index / 25))
+        tracked = tracker.update(image, index / 25)
+        faces.append([measured(image, face) for face in tracked])
     return faces
 
 
@@ -94,6 +99,14 @@ def test_pandas_reads_every_format(paths, faces, suffix):
     assert table["face"].tolist() == [faces[0][0].id, faces[2][0].id]
     assert table["unsure"].tolist() == [False, False]
     np.testing.assert_allclose(table["score"].astype(float), 0.99, atol=1e-3)
+    measures = faces[2][0].measures
+    stored = table.iloc[1]
+    assert stored["yaw"] == pytest.approx(measures.pose.yaw, abs=1e-3)
+    assert stored["head_z"] == pytest.approx(measures.pose.position[2], abs=0.1)
+    assert stored["mouth_open"] == pytest.approx(measures.openness.mouth, abs=1e-3)
+    assert stored["quality"] == pytest.approx(measures.quality, abs=1e-3)
+    if suffix != ".jsonl":
+        assert table["blink"].tolist() == [False, False]
     for (_, row), face in zip(
         table.iterrows(), (faces[0][0], faces[2][0]), strict=True
     ):
@@ -140,7 +153,10 @@ def test_every_format_contains_the_header(paths):
         "# model: model",
         "# frame size: 240 x 160 pixels",
         "# unit s: time_s",
-        "# unit source pixels: x y z sigma",
+        "# unit degrees: yaw yaw_sigma pitch pitch_sigma roll roll_sigma",
+        "# unit mm: head_x head_y head_z",
+        "# unit source pixels: face_size x y z sigma",
+        "# unit grey levels: brightness noise",
         "# data loss: damaged: 3 frames decoded, 2 decoding errors, 0.50 s missing",
         "# doubt: frame 1: a face may be visible",
     ]
@@ -156,6 +172,40 @@ def test_writes_a_table_without_faces(tmp_path, suffix):
     if suffix == ".npz":
         with np.load(path) as arrays:
             assert arrays["landmarks"].shape == (0, 68, 3)
+
+
+def test_values_of_a_face_that_was_not_measured_are_missing(faces, tmp_path):
+    face = dataclasses.replace(faces[0][0], measures=None)
+    for suffix, read in READERS.items():
+        path = str(tmp_path / f"t{suffix}")
+        with TableWriter([path]) as tables:
+            tables.add(0, 0.0, [face])
+            tables.finish()
+        table = read(path)
+        assert table["yaw"].isna().tolist() == [True]
+        assert table["score"].notna().tolist() == [True]
+
+
+def test_frames_inside_a_blink_are_marked(faces, tmp_path):
+    """The eyes of the first person blink once, those of the second person never."""
+    path = str(tmp_path / "t.csv")
+    face = faces[0][0]
+    with TableWriter([path]) as tables:
+        for index in range(75):
+            level = 0.2 if 40 <= index < 45 else 0.75
+            openness = dataclasses.replace(
+                face.measures.openness,
+                **dict.fromkeys(("left_eye", "right_eye"), level),
+                **dict.fromkeys(("left_eye_sigma", "right_eye_sigma"), 0.02),
+            )
+            measures = dataclasses.replace(face.measures, openness=openness)
+            blinking = dataclasses.replace(face, measures=measures)
+            tables.add(index, index / 25, [blinking, dataclasses.replace(face, id=2)])
+        tables.finish()
+    table = pd.read_csv(path, comment="#")
+    marked = table[table["blink"] == 1]
+    assert marked["face"].unique().tolist() == [1]
+    assert marked["frame"].tolist() == list(range(40, 45))
 
 
 def test_json_lines_are_flushed_frame_by_frame(faces):
@@ -223,3 +273,22 @@ def test_names_the_location_that_cannot_be_written_before_any_work(tmp_path):
         TableWriter([str(blocked / "t.csv")]),
     ):
         pytest.fail("the block must not run")
+
+
+def test_a_closed_pipe_is_not_an_error_of_a_file():
+    class Closed(io.StringIO):
+        def flush(self):
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        JsonLines(Closed(), "stdout").start(HEADER)
+
+
+def test_optional_packages_are_imported_only_when_they_are_used():
+    modules = "gui.annotate, gui.app, ethos_model.footage.following"
+    code = f"import {modules}, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    optional = {"matplotlib", "pandas", "pyarrow", "pythonosc"}
+    assert not optional & set(done.stdout.split())
