@@ -39,7 +39,7 @@ class Animation(Source):
         self._next = self._errors = 0
         self._starts = [0.0]
         try:
-            self._image = Image.open(path)
+            self._image = open_image(path)
             self._count = getattr(self._image, "n_frames", 1)
             self._load(0)
         except Exception as error:  # Pillow raises many kinds
@@ -50,12 +50,12 @@ class Animation(Source):
 
     def _load(self, index: int) -> np.ndarray:
         """Decodes a frame and stores the start of the next frame."""
+        if index < self._image.tell():
+            # Pillow fails when it goes back in an animated PNG more than once.
+            self._image.close()
+            self._image = open_image(self._path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about damaged metadata
-            if index < self._image.tell():
-                # Pillow fails when it goes back in an animated PNG more than once.
-                self._image.close()
-                self._image = Image.open(self._path)
+            warnings.simplefilter("ignore")
             self._image.seek(index)
             image = np.array(self._image.convert("RGB"))
         if len(self._starts) == index + 1:
@@ -108,10 +108,17 @@ class Animation(Source):
         self._image.close()
 
 
+def open_image(path: str) -> Image.Image:
+    """Opens an image without warnings about damaged data."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Image.open(path)
+
+
 def is_animated(path: str) -> bool:
     """Whether a file contains more than one image of an animation."""
     if not path.lower().endswith(ANIMATION_SUFFIXES):
         return False
-    with contextlib.suppress(Exception), Image.open(path) as image:
+    with contextlib.suppress(Exception), open_image(path) as image:
         return path.lower().endswith(".gif") or getattr(image, "n_frames", 1) > 1
     return False

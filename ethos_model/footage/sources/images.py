@@ -13,9 +13,10 @@ from typing import Final
 import av
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from ethos_model.footage.sources import heif
+from ethos_model.footage.sources.animation import open_image
 from ethos_model.footage.sources.pixels import PixelConverter
 from ethos_model.footage.sources.source import (
     DEFAULT_FPS,
@@ -173,7 +174,7 @@ def _with_opencv(page: Page) -> np.ndarray | None:
 
 def _orientation(path: str) -> int:
     """The EXIF orientation, 1 to 8; 1 where there is none."""
-    with contextlib.suppress(Exception), Image.open(path) as image:
+    with contextlib.suppress(Exception), open_image(path) as image:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     return 1
 
@@ -192,7 +193,7 @@ def upright(image: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _with_pillow(page: Page) -> np.ndarray:
-    with Image.open(page.path) as image:
+    with open_image(page.path) as image:
         image.seek(page.number)
         if image.mode.startswith("I;16"):
             gray = np.asarray(ImageOps.exif_transpose(image), np.uint16)
