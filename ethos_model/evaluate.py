@@ -204,7 +204,7 @@ def load(
     excess = 0.0 if label_shift is None else trained_shift - label_shift
 
     def predict_batch(images: np.ndarray) -> dict[str, np.ndarray]:
-        return predict.moved_left(network(images), excess)
+        return predict.without_label_shift(network(images), excess)
 
     depth_size = int(card.get("depth_size", size))
     return EvaluatedModel(directory, predict_batch, size, depth_size)

@@ -1,12 +1,12 @@
-"""From a frame and face boxes to landmarks, depth and the restored face.
+"""Predicts landmarks, depth and the restored image of the faces in a frame.
 
-    predictor = FacePredictor()                    # the model that ships with ETHOS
-    faces = predictor.predict(frame, boxes)        # RGB uint8, boxes in source pixels
+    predictor = FacePredictor()                    # the shipped model
+    faces = predictor.predict(frame_rgb, boxes)    # uint8 RGB, boxes in source pixels
 
 An exported model is a directory with a SavedModel, `ethos_model.json` and usually
-`model.tflite`. The LiteRT file is the same network four times as fast a face, and its
-interpreter starts in 0.2 s where TensorFlow takes 6; the SavedModel serves where the
-package ai-edge-litert is missing.
+`model.tflite`. The LiteRT file contains the same network. It is four times as fast per
+face, and its interpreter starts in 0.2 s instead of 6 s. The SavedModel is used where
+the package ai-edge-litert is missing.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ Network = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 @dataclasses.dataclass(frozen=True)
 class Face:
-    """What the model says about one face.
+    """The model's predictions for one face.
 
     Attributes:
-      landmarks: float32 (68, 3), source pixels; z relative to the eyes' mean, larger =
-        nearer.
-      uncertainty: float32 (68,), one standard deviation of x or of y, source pixels.
-      depth: float32 (D, D), source pixels, zero at the eyes' mean, larger = nearer, on
-        the pixels of the window.
-      restored: float32 (D, D), the clean grey face in [0, 1], same pixels.
-      window: the square of the frame that the network saw.
+      landmarks: float32 (68, 3), source pixels. z is zero at the mean of the eye
+        landmarks; larger is nearer.
+      uncertainty: float32 (68,), standard deviation of x or y, source pixels.
+      depth: float32 (D, D), source pixels, zero at the mean of the eye landmarks,
+        larger is nearer. It covers the window.
+      restored: float32 (D, D), restored grey image, 0 to 1. It covers the window.
+      window: The square of the frame that the network received.
     """
 
     landmarks: np.ndarray
@@ -69,22 +69,26 @@ class Predictor(Protocol):
 
 
 class FacePredictor:
-    """An exported model at work.
+    """Predicts faces with an exported model.
+
+    Example:
+      (face,) = FacePredictor().predict(frame_rgb, [(x0, y0, x1, y1)])
+      face.landmarks  # (68, 3), source pixels
 
     Attributes:
-      card: contents of `ethos_model.json`.
+      card: Content of `ethos_model.json`.
       backend: "litert" or "tensorflow".
     """
 
     def __init__(self, model_dir: str | None = None, *, backend: str = "auto"):
-        """Loads the model; TensorFlow is imported only if it is needed.
+        """Loads the model. TensorFlow is imported only if it is used.
 
         Args:
-          model_dir: what ethos-export wrote; None = the model that ships with ETHOS.
-          backend: "litert", "tensorflow", or "auto" for the first that is there.
+          model_dir: Directory of an exported model; None for the shipped model.
+          backend: "litert", "tensorflow", or "auto" for LiteRT if it is available.
 
         Raises:
-          EthosError: there is no model, or a damaged one.
+          EthosError: The model is missing or damaged.
         """
         folder = find(model_dir)
         self.card = read_card(folder)
@@ -94,18 +98,18 @@ class FacePredictor:
         self._label_shift = float(self.card.get("label_shift", 0))
 
     def predict(self, frame_rgb: np.ndarray, boxes: Sequence[Any]) -> list[Face]:
-        """The faces of one frame.
+        """Predicts the faces of one frame.
 
         Args:
           frame_rgb: uint8 (H, W, 3).
-          boxes: (4,) each: x0, y0, x1, y1 of the tight box of a face's 68 landmarks,
-            source pixels. A box may reach over the edge of the frame.
+          boxes: Face boxes x0, y0, x1, y1, in source pixels. The face box is the tight
+            box of the 68 landmarks. It may extend beyond the edge of the frame.
 
         Returns:
-          One `Face` for each box, in their order.
+          One `Face` for each box, in the order of the boxes.
 
         Raises:
-          ValueError: the frame is not RGB uint8, or a box is empty or not finite.
+          ValueError: The frame is not RGB uint8, or a box is empty or not finite.
         """
         if frame_rgb.dtype != np.uint8 or frame_rgb.shape[2:] != (3,):
             raise ValueError(
@@ -116,40 +120,42 @@ class FacePredictor:
             return []
         windows = [crop.window_around(np.asarray(b), self._context) for b in boxes]
         images = [crop.resize(crop.cut(frame_rgb, w), self._size) for w in windows]
-        outputs = moved_left(self._network(np.stack(images)), self._label_shift)
+        outputs = without_label_shift(
+            self._network(np.stack(images)), self._label_shift
+        )
         return [_face(outputs, k, window) for k, window in enumerate(windows)]
 
 
-def moved_left(
+def without_label_shift(
     outputs: Mapping[str, np.ndarray], label_shift: float
 ) -> dict[str, np.ndarray]:
-    """Landmarks and depth back where the face is, if its labels lay too far right.
+    """Removes the offset of the training labels from landmarks and depth.
 
     Args:
-      outputs: of a network, for N faces: landmarks (N, 68, 3) and depth (N, D, D, 1),
-        normalised, among them.
-      label_shift: how far it has learnt to be off, % of the face size.
+      outputs: Outputs of the network for N faces, in the normalised frame. They contain
+        `landmarks` (N, 68, 3) and `depth` (N, D, D, 1).
+      label_shift: Offset of the training labels to the right, in % of the face size.
 
     Returns:
-      All outputs; what is there stays as it is.
+      All outputs. The arrays of the argument are not changed.
     """
     moved = dict(outputs)
     if not label_shift:
         return moved
-    points = outputs["landmarks"]
-    move = label_shift / 100 * topology.face_size(topology.face_box(points))
-    moved["landmarks"] = points.copy()
-    moved["landmarks"][..., 0] -= move[:, None]
+    landmarks = outputs["landmarks"]
+    offset = label_shift / 100 * topology.face_size(topology.face_box(landmarks))
+    moved["landmarks"] = landmarks.copy()
+    moved["landmarks"][..., 0] -= offset[:, None]
     size = outputs["depth"].shape[1]
     moved["depth"] = np.stack(
         [
             cv2.warpAffine(
                 depth[..., 0],
-                np.array([[1, 0, -part * size], [0, 1, 0]]),
+                np.array([[1, 0, -shift * size], [0, 1, 0]]),
                 (size, size),
                 borderMode=cv2.BORDER_REPLICATE,
             )[..., None]
-            for depth, part in zip(outputs["depth"], move, strict=True)
+            for depth, shift in zip(outputs["depth"], offset, strict=True)
         ]
     )
     return moved
@@ -167,27 +173,27 @@ def _face(outputs: dict[str, np.ndarray], index: int, window: crop.Window) -> Fa
 
 
 def find(model_dir: str | None) -> str:
-    """The directory of a model; None = the one that ships with ETHOS.
+    """Returns the directory of a model; None stands for the shipped model.
 
     Raises:
-      EthosError: there is none.
+      EthosError: The installation contains no model.
     """
     if model_dir is not None:
         return files.local_path(model_dir)
     shipped = os.path.join(os.path.dirname(__file__), "pretrained")
     if not os.path.exists(os.path.join(shipped, CARD)):
         raise EthosError(
-            f"{shipped}: no model ships with this installation; train one "
-            "(ethos-train, ethos-export) and name its directory with --model"
+            f"{shipped}: this installation contains no model. Train and export one "
+            "(ethos-train, ethos-export) and give its directory with --model"
         )
     return shipped
 
 
 def read_card(folder: str) -> dict[str, Any]:
-    """`ethos_model.json` of an exported model.
+    """Reads `ethos_model.json` of an exported model.
 
     Raises:
-      EthosError: not an exported model, or one of a later format.
+      EthosError: The directory is not an exported model, or its format is too new.
     """
     path = os.path.join(folder, CARD)
     try:
@@ -197,7 +203,7 @@ def read_card(folder: str) -> dict[str, Any]:
         int(card["image_size"]), float(card["network_context"])
     except FileNotFoundError:
         raise EthosError(
-            f"{folder}: no exported model here (no {CARD}); ethos-export writes one"
+            f"{folder}: not an exported model, because it contains no {CARD}"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EthosError(f"{path}: not the card of a model: {error!r}") from None
@@ -207,24 +213,24 @@ def read_card(folder: str) -> dict[str, Any]:
 
 
 def load_network(folder: str, backend: str = "auto") -> tuple[str, Network]:
-    """The network of an exported model as a function of numpy arrays.
+    """Loads the network of an exported model as a function of numpy arrays.
 
     Args:
-      folder: of the model.
-      backend: one of BACKENDS.
+      folder: Directory of the model.
+      backend: One of `BACKENDS`.
 
     Returns:
-      Which backend it is, and a function from uint8 (N, S, S, 3) to the outputs.
+      The backend, and a function from uint8 (N, S, S, 3) to the outputs by name.
 
     Raises:
-      EthosError: the backend or its file is missing or damaged.
+      EthosError: The backend or its file is missing or damaged.
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {BACKENDS}. Received: {backend!r}")
     if backend == "auto":
-        there = os.path.exists(os.path.join(folder, LITE))
+        exists = os.path.exists(os.path.join(folder, LITE))
         installed = importlib.util.find_spec("ai_edge_litert") is not None
-        backend = "litert" if there and installed else "tensorflow"
+        backend = "litert" if exists and installed else "tensorflow"
     if backend == "litert":
         return backend, _load_litert(os.path.join(folder, LITE))
     return backend, _load_tensorflow(folder)
@@ -238,7 +244,7 @@ def _load_litert(path: str) -> Network:
             "the LiteRT backend needs the package: pip install ai-edge-litert"
         ) from None
     try:
-        # A second thread gains nothing at batch 1 and takes a core from the decoder.
+        # A second thread does not help with one face, and would slow the decoder.
         with quiet_libraries():
             interpreter = Interpreter(path, num_threads=1)
             runner = interpreter.get_signature_runner(SIGNATURE)
@@ -246,9 +252,12 @@ def _load_litert(path: str) -> Network:
         raise EthosError(f"{path}: not a LiteRT model: {_first_line(error)}") from None
 
     def network(images: np.ndarray) -> dict[str, np.ndarray]:
-        # One by one: another batch size would make the interpreter plan anew.
-        found = [runner(image=image[None]) for image in images]
-        return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+        # Face by face, because a new batch size makes the interpreter allocate again.
+        outputs = [runner(image=image[None]) for image in images]
+        return {
+            name: np.concatenate([output[name] for output in outputs])
+            for name in outputs[0]
+        }
 
     return network
 
@@ -263,7 +272,7 @@ def _load_tensorflow(folder: str) -> Network:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise EthosError(f"{folder}: not a SavedModel: {_first_line(error)}") from None
 
-    # The signature holds what was loaded by a weak reference only.
+    # The signature has only a weak reference to the loaded model, so keep one here.
     def network(images: np.ndarray, _loaded: Any = loaded) -> dict[str, np.ndarray]:
         outputs = signature(image=tf.constant(images, tf.uint8))
         return {name: tensor.numpy() for name, tensor in outputs.items()}

@@ -158,7 +158,7 @@ def test_predictor_uses_tensorflow_if_litert_is_not_installed(exported, monkeypa
 @pytest.mark.parametrize(
     ("card", "reason"),
     [
-        (None, "no exported model here"),
+        (None, "not an exported model"),
         ("{", "not the card of a model"),
         ('{"format_version": 1}', "not the card of a model"),
         (

@@ -1,4 +1,4 @@
-"""What the predictor does to a network's answers, beside plain numpy."""
+"""Compares the predictor's processing of the outputs with plain numpy."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ethos_model import predict
 SIZE = 48
 
 
-def answers(count: int) -> dict[str, np.ndarray]:
-    """Outputs for so many faces; depth is a slope, so that a move is a difference."""
+def outputs_of(count: int) -> dict[str, np.ndarray]:
+    """Outputs for some faces. The depth is a plane, so a shift changes it evenly."""
     rng = np.random.default_rng(5)
     at = (np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE
     slope = np.float32([0.4, -0.2, 0.1])[:count, None, None]
@@ -27,25 +27,25 @@ def answers(count: int) -> dict[str, np.ndarray]:
     }
 
 
-def test_no_shift_changes_nothing():
-    outputs = answers(2)
-    moved = predict.moved_left(outputs, 0)
+def test_without_an_offset_nothing_changes():
+    outputs = outputs_of(2)
+    moved = predict.without_label_shift(outputs, 0)
     assert all(moved[name] is value for name, value in outputs.items())
 
 
 @pytest.mark.parametrize("shift", [1.5, -4.0])
-def test_landmarks_and_depth_move_by_a_part_of_the_face(shift):
-    outputs = answers(3)
-    kept = {name: value.copy() for name, value in outputs.items()}
-    moved = predict.moved_left(outputs, shift)
+def test_landmarks_and_depth_are_shifted_by_a_fraction_of_the_face(shift):
+    outputs = outputs_of(3)
+    before = {name: value.copy() for name, value in outputs.items()}
+    moved = predict.without_label_shift(outputs, shift)
     extent = np.ptp(outputs["landmarks"][..., :2], axis=1)
     part = shift / 100 * np.sqrt(extent[:, 0] * extent[:, 1])
-    wanted = kept["landmarks"].astype(np.float64)
+    wanted = before["landmarks"].astype(np.float64)
     wanted[..., 0] -= part[:, None]
     np.testing.assert_allclose(moved["landmarks"], wanted, atol=1e-6)
-    # A slope moved to the left is higher by its steepness; weights have 5 bits.
+    # A plane that moves to the left rises by its slope. OpenCV's weights have 5 bits.
     inside = slice(4, -4)
-    higher = (moved["depth"] - kept["depth"])[:, inside, inside, 0]
+    higher = (moved["depth"] - before["depth"])[:, inside, inside, 0]
     steepness = np.array([0.4, -0.2, 0.1])
     rounding = np.abs(steepness).max() / SIZE / 32
     np.testing.assert_allclose(
@@ -53,14 +53,16 @@ def test_landmarks_and_depth_move_by_a_part_of_the_face(shift):
         np.broadcast_to((steepness * part)[:, None, None], higher.shape),
         atol=rounding,
     )
-    for name, value in kept.items():
-        np.testing.assert_array_equal(outputs[name], value)  # not in place
+    for name, value in before.items():
+        np.testing.assert_array_equal(
+            outputs[name], value
+        )  # the argument is not changed
     for name in ("uncertainty", "restored"):
-        np.testing.assert_array_equal(moved[name], kept[name])
+        np.testing.assert_array_equal(moved[name], before[name])
 
 
-def test_the_predictor_takes_the_labels_shift_away(tmp_path, monkeypatch):
-    outputs = answers(1)
+def test_the_predictor_removes_the_label_offset(tmp_path, monkeypatch):
+    outputs = outputs_of(1)
     monkeypatch.setattr(
         predict, "load_network", lambda folder, backend: ("litert", lambda _: outputs)
     )

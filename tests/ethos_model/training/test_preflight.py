@@ -66,7 +66,7 @@ def test_names_an_exported_model_without_trainable_weights(config, exported, tmp
     with pytest.raises(EthosError, match=r"model\.weights\.h5: no such file"):
         check(config, **network)
     (model / "ethos_model.json").unlink()
-    with pytest.raises(EthosError, match="no exported model here"):
+    with pytest.raises(EthosError, match="not an exported model"):
         check(config, **network)
 
 
