@@ -24,10 +24,16 @@ def test_only_the_area_is_changed(image, kind):
     assert (result[inside] != image[inside]).any(axis=-1).mean() > 0.9
 
 
-def test_a_pixelated_face_has_three_cells(image):
-    area = hide(image, [Cover(BOX, SIZE)], "pixelate")[30:91, 20:81]
+@pytest.mark.parametrize(("cells", "expected"), [(None, 2), (6, 8)])
+def test_a_pixelated_area_consists_of_few_cells(image, cells, expected):
+    area = hide(image, [Cover(BOX, SIZE)], "pixelate", cells=cells)[30:91, 20:81]
     steps = np.abs(np.diff(area.astype(int), axis=1)).max(axis=(0, 2)) > 0
-    assert steps.sum() + 1 == round(61 / (SIZE / CELLS)) == 4
+    # The area is 61 pixels wide, and the face 45 pixels.
+    assert steps.sum() + 1 == expected
+
+
+def test_at_most_two_cells_across_the_face_remain():
+    assert max(CELLS.values()) <= 2
 
 
 @pytest.mark.parametrize("kind", ["blur", "pixelate"])
