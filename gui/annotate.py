@@ -146,7 +146,10 @@ def _print_result(
         print(f"check: {job.video}: {doubt}", file=sys.stderr)
     if len(result.doubts) > MAX_DOUBTS:
         more = len(result.doubts) - MAX_DOUBTS
-        print(f"check: {job.video}: {more} more in the tables", file=sys.stderr)
+        print(
+            f"check: {job.video}: {more} more; the header of a table (--csv) lists all",
+            file=sys.stderr,
+        )
     if result.damage is not None:
         print(f"warning: {job.video}: {result.damage}", file=sys.stderr)
 

@@ -53,36 +53,36 @@ class OutputOptions:
     )
     csv: str | None = options.option(
         None,
-        "Landmarks as CSV: file, or directory",
+        "Table of the faces (landmarks, head pose, quality) as CSV: file, or directory",
         group="output",
         metavar="PATH",
         local=True,
     )
     json: str | None = options.option(
         None,
-        "Landmarks as JSON: file, or directory",
+        "Table of the faces as JSON: file, or directory",
         group="output",
         metavar="PATH",
         local=True,
     )
     jsonl: str | None = options.option(
         None,
-        'Landmarks as JSON Lines, one line per frame: file, directory, or "-" for the '
-        "standard output, to which each line is written at once",
+        'Table of the faces as JSON Lines, one line per frame: file, directory, or "-" '
+        "for the standard output, to which each line is written at once",
         group="output",
         metavar="PATH",
         local=True,
     )
     npz: str | None = options.option(
         None,
-        "Landmarks as NPZ: file, or directory",
+        "Table of the faces as NPZ: file, or directory",
         group="output",
         metavar="PATH",
         local=True,
     )
     parquet: str | None = options.option(
         None,
-        "Landmarks as Parquet: file, or directory (needs pyarrow)",
+        "Table of the faces as Parquet: file, or directory (needs pyarrow)",
         group="output",
         metavar="PATH",
         local=True,

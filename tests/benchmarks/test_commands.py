@@ -8,7 +8,10 @@ import pytest
 from benchmarks import measure
 
 # Modules that are not commands.
-HELPERS = {"__init__", "corpora", "measure", "pictures", "process", "writers"}
+HELPERS = {
+    *("__init__", "corpora", "degraded_faces", "measure", "pictures", "process"),
+    *("rendered_faces", "writers"),
+}
 
 COMMANDS = sorted(
     path.stem

@@ -1,7 +1,7 @@
 """Decides which areas of each frame to hide, from the faces of the whole video.
 
-A face is hidden where it was found, between two finds, and for a while before the first
-and after the last find.
+A face is hidden in the frames in which it was found, in the frames between them, and
+for a while before the first and after the last of them.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from ethos_model.footage.hiding.cover import Cover
 from ethos_model.footage.tracks import FrameFaces
 
 MARGIN_SECONDS: Final = 0.5
-"""Time for which a face is hidden before its first and after its last find."""
+"""Time for which a face is hidden before it is first found, and after it is last found,
+in seconds."""
 
 GAP_SECONDS: Final = 2.0
-"""Longest time between two finds in which the place of the face is estimated."""
+"""Longest time without a face in which its place is estimated, in seconds."""
 
 LOST_SECONDS: Final = 10.0
-"""Longest time between two finds that are taken for the same face. If it is longer than
-`GAP_SECONDS`, the frames between them are reported."""
+"""Longest time without a face after which a face near the same place counts as the same
+face. If the time is longer than `GAP_SECONDS`, the frames are reported."""
 
 _SIDES: Final = 0.35
 _TOP: Final = 0.3
@@ -35,15 +36,16 @@ _TOP: Final = 0.3
 additionally towards the top of the head."""
 
 _GROWTH: Final = 1.0
-"""Growth of the area with the time since the nearest find, per side, in longer sides of
-the face box per second."""
+"""Growth of each side of the area with the time to the nearest frame in which the face
+was found, in longer sides of the face box per second."""
 
 _REACH: Final = 2.0
-"""Largest speed of a face between two finds, in face sizes per second. It counts for at
+"""Largest speed of a face that is not found, in face sizes per second. It counts for at
 most one second."""
 
 _CHIN: Final = 8
 _BRIDGE: Final = 27
+"""Indices of the landmarks at the chin and at the upper end of the nose."""
 
 ESTIMATED: Final = "a face was not found; its place is estimated and hidden"
 LOST: Final = "a face was lost for too long to estimate its place; it may be visible"
@@ -65,7 +67,7 @@ class HidingPlan:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Find:
+class _FoundFace:
     """A face that was found in a frame.
 
     Attributes:
@@ -111,6 +113,11 @@ def plan_hiding(frames: Sequence[FrameFaces]) -> HidingPlan:
 
 
 class _Planner:
+    """Collects the areas to hide.
+
+    A chain is a list of faces of one person, in the order of the frames.
+    """
+
     def __init__(self, frames: Sequence[FrameFaces]) -> None:
         self._frames = frames
         self._times = [frame.timestamp for frame in frames]
@@ -120,10 +127,10 @@ class _Planner:
     def plan(self) -> HidingPlan:
         chains = [*_tracked_chains(self._frames), *_other_chains(self._frames)]
         for chain in chains:
-            for find in chain:
-                self._add(find.place, find.cover())
-                if find.unsure:
-                    self._doubts[UNSURE].add(find.place)
+            for face in chain:
+                self._add(face.place, face.cover())
+                if face.unsure:
+                    self._doubts[UNSURE].add(face.place)
             for before, after in itertools.pairwise(chain):
                 self._fill(before, after)
             self._add_margins(chain)
@@ -134,7 +141,7 @@ class _Planner:
     def _add(self, place: int, cover: Cover) -> None:
         self._covers[self._frames[place].index].append(cover)
 
-    def _add_margins(self, chain: Sequence[_Find]) -> None:
+    def _add_margins(self, chain: Sequence[_FoundFace]) -> None:
         first, last = chain[0], chain[-1]
         start = bisect.bisect_left(self._times, first.time - MARGIN_SECONDS)
         for place in range(start, first.place):
@@ -143,8 +150,8 @@ class _Planner:
         for place in range(last.place + 1, stop):
             self._add(place, last.cover(self._times[place] - last.time))
 
-    def _fill(self, before: _Find, after: _Find) -> None:
-        """Hides the face between two finds, or reports the frames."""
+    def _fill(self, before: _FoundFace, after: _FoundFace) -> None:
+        """Hides a face in the frames between two frames, or reports these frames."""
         places = range(before.place + 1, after.place)
         seconds = after.time - before.time
         if seconds > GAP_SECONDS:
@@ -154,13 +161,13 @@ class _Planner:
         for place in places:
             time = self._times[place]
             share = (time - before.time) / max(seconds, 1e-9)
-            find = _Find(
+            face = _FoundFace(
                 place,
                 time,
                 (1 - share) * before.box + share * after.box,
                 before.up if share < 0.5 else after.up,
             )
-            self._add(place, find.cover(min(time - before.time, after.time - time)))
+            self._add(place, face.cover(min(time - before.time, after.time - time)))
 
     def _sentences(self) -> Iterator[str]:
         ranges = [
@@ -191,31 +198,31 @@ def _ranges(places: Iterable[int]) -> Iterator[tuple[int, int]]:
         yield group[0], group[-1]
 
 
-def _tracked_chains(frames: Sequence[FrameFaces]) -> Iterator[list[_Find]]:
-    """The finds of each tracked person, divided where the person was lost for long."""
-    people: dict[int, list[_Find]] = collections.defaultdict(list)
+def _tracked_chains(frames: Sequence[FrameFaces]) -> Iterator[list[_FoundFace]]:
+    """The faces of each tracked person, divided where the person was lost for long."""
+    people: dict[int, list[_FoundFace]] = collections.defaultdict(list)
     for place, frame in enumerate(frames):
-        for face in frame.faces:
-            landmarks = np.asarray(face.face.landmarks, np.float64)[:, :2]
+        for tracked in frame.faces:
+            landmarks = np.asarray(tracked.face.landmarks, np.float64)[:, :2]
             if not np.isfinite(landmarks).all():
                 continue
             up = landmarks[_BRIDGE] - landmarks[_CHIN]
             up /= max(float(np.linalg.norm(up)), 1e-9)
             box = face_box(landmarks)
-            find = _Find(place, frame.timestamp, box, up, face.unsure)
-            people[face.id].append(find)
-    for finds in people.values():
+            face = _FoundFace(place, frame.timestamp, box, up, tracked.unsure)
+            people[tracked.id].append(face)
+    for faces in people.values():
         start = 0
-        for i in range(1, len(finds) + 1):
-            if i == len(finds) or finds[i].time - finds[i - 1].time > GAP_SECONDS:
-                yield finds[start:i]
+        for i in range(1, len(faces) + 1):
+            if i == len(faces) or faces[i].time - faces[i - 1].time > GAP_SECONDS:
+                yield faces[start:i]
                 start = i
 
 
-def _other_chains(frames: Sequence[FrameFaces]) -> list[list[_Find]]:
-    """The finds of detections that no tracked face covers, linked over time."""
-    chains: list[list[_Find]] = []
-    recent: list[list[_Find]] = []
+def _other_chains(frames: Sequence[FrameFaces]) -> list[list[_FoundFace]]:
+    """The detections that no tracked face covers, linked over time."""
+    chains: list[list[_FoundFace]] = []
+    recent: list[list[_FoundFace]] = []
     for place, frame in enumerate(frames):
         recent = [
             chain for chain in recent if frame.timestamp - chain[-1].time <= GAP_SECONDS
@@ -225,16 +232,16 @@ def _other_chains(frames: Sequence[FrameFaces]) -> list[list[_Find]]:
             box = np.asarray(detection.box, np.float64)
             if any(_is_inside(box, other) for other in tracked):
                 continue
-            find = _Find(place, frame.timestamp, box, np.array([0.0, -1.0]))
+            face = _FoundFace(place, frame.timestamp, box, np.array([0.0, -1.0]))
             matching = [
                 chain
                 for chain in recent
-                if chain[-1].place < place and _may_be_same(chain[-1], find)
+                if chain[-1].place < place and _may_be_same(chain[-1], face)
             ]
             if matching:
-                min(matching, key=lambda c: _distance(c[-1], find)).append(find)
+                min(matching, key=lambda c: _distance(c[-1], face)).append(face)
             else:
-                recent.append([find])
+                recent.append([face])
                 chains.append(recent[-1])
     return chains
 
@@ -246,19 +253,21 @@ def _is_inside(box: np.ndarray, other: np.ndarray) -> bool:
     return bool(sides.clip(0).prod() > 0.6 * area)
 
 
-def _distance(before: _Find, after: _Find) -> float:
+def _distance(before: _FoundFace, after: _FoundFace) -> float:
     return float(np.linalg.norm(after.center - before.center))
 
 
-def _may_be_same(before: _Find, after: _Find) -> bool:
-    """Whether two finds at different times can be the same face."""
+def _may_be_same(before: _FoundFace, after: _FoundFace) -> bool:
+    """Whether two faces at different times can be the same."""
     small, large = sorted((before.size, after.size))
     reach = large * (1 + _REACH * min(after.time - before.time, 1.0))
     return large <= 2.5 * small and _distance(before, after) <= reach
 
 
-def _continued(chains: Sequence[Sequence[_Find]]) -> set[tuple[_Find, _Find]]:
-    """Pairs of the last find of one chain and the first find of its continuation.
+def _continued(
+    chains: Sequence[Sequence[_FoundFace]],
+) -> set[tuple[_FoundFace, _FoundFace]]:
+    """Pairs of the last face of a chain and the first face of its continuation.
 
     Each chain gets the next chain as its continuation and the previous chain as its
     beginning. Hiding the way between two different people does no harm.
@@ -268,12 +277,12 @@ def _continued(chains: Sequence[Sequence[_Find]]) -> set[tuple[_Find, _Find]]:
         start, end = chain[0], chain[-1]
         later = [c[0] for c in chains if _continues(end, c[0])]
         if later:
-            pairs.add((end, min(later, key=lambda find: find.time)))
+            pairs.add((end, min(later, key=lambda face: face.time)))
         earlier = [c[-1] for c in chains if _continues(c[-1], start)]
         if earlier:
-            pairs.add((max(earlier, key=lambda find: find.time), start))
+            pairs.add((max(earlier, key=lambda face: face.time), start))
     return pairs
 
 
-def _continues(end: _Find, start: _Find) -> bool:
+def _continues(end: _FoundFace, start: _FoundFace) -> bool:
     return 0 < start.time - end.time <= LOST_SECONDS and _may_be_same(end, start)
