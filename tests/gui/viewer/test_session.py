@@ -7,6 +7,7 @@ import pytest
 
 from ethos_data.errors import EthosError
 from ethos_model.footage.reader import open_video
+from ethos_model.footage.tracker import FaceTracker
 from gui import sample
 from gui.viewer.session import (
     Failed,
@@ -102,10 +103,17 @@ def test_an_error_concerns_one_frame_only():
     assert reply.error == ""
 
 
+@pytest.mark.skipif(
+    not hasattr(FaceTracker, "skipped_faces"), reason="the tracker has no such count"
+)
 def test_reports_the_number_of_faces_that_are_not_tracked():
-    session = Session(fakes.load(Setup()))
-    session._tracker.skipped_faces = 8
-    assert session.process(request(picture(60))).skipped in (0, 8)
+    image = np.full((200, 700, 3), (40, 60, 90), np.uint8)
+    for column in range(10):
+        x = 10 + 68 * column
+        fakes.draw_face(image, (x, 60, x + 50, 120))
+    reply = Session(fakes.load(Setup())).process(request(image))
+    assert len(reply.faces) == 8
+    assert reply.skipped == 2
 
 
 def test_the_process_answers_until_the_connection_is_closed(tmp_path):
