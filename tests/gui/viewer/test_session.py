@@ -7,7 +7,6 @@ import pytest
 
 from ethos_data.errors import EthosError
 from ethos_model.footage.reader import open_video
-from ethos_model.footage.tracker import FaceTracker
 from gui import sample
 from gui.viewer.session import (
     Failed,
@@ -103,9 +102,6 @@ def test_an_error_concerns_one_frame_only():
     assert reply.error == ""
 
 
-@pytest.mark.skipif(
-    not hasattr(FaceTracker, "skipped_faces"), reason="the tracker has no such count"
-)
 def test_reports_the_number_of_faces_that_are_not_tracked():
     image = np.full((200, 700, 3), (40, 60, 90), np.uint8)
     for column in range(10):
