@@ -7,8 +7,9 @@ DATA is a data set of ethos-convert with people on whom the network was not trai
 faces are measured under every condition of the report of ethos-evaluate, and under
 pairs of degradations.
 
-`--calibrate` writes nothing. It fits the weights of `ethos_model.footage.measures.
-quality` by logistic regression and prints them. Use another split than for the results.
+`--calibrate` writes nothing. It fits the constants of
+`ethos_model.footage.measures.quality` and prints them. Use another split than for the
+results.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Options:
     limit: int | None = options.option(
         None, "Maximum number of faces, evenly spread; all without it", minimum=1
     )
-    calibrate: bool = options.option(False, "Only fit and print the weights")
+    calibrate: bool = options.option(False, "Only fit and print the constants")
     picture: str | None = options.option(
         None, "PNG file to write with a plot of error against quality", metavar="FILE"
     )
@@ -118,27 +119,72 @@ def tables(
     return figures, baseline
 
 
-def fit_weights(faces: Sequence[DegradedFace]) -> dict[str, float]:
-    """Fits the weights by logistic regression (iteratively reweighted least squares).
+def features(face: DegradedFace) -> np.ndarray:
+    """What could predict the error, float64 (6,). The first is log(sigma)."""
+    picture = face.measures.picture
+    return np.array(
+        [
+            np.log(face.sigma),
+            np.log(picture.size),
+            np.log(picture.sharpness + 0.001),
+            max(0.0, 1 - picture.brightness / 100),
+            np.log(picture.noise + 0.5),
+            abs(face.measures.pose.yaw) / 45,
+        ]
+    )
+
+
+def logistic_regression(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Fits weights by iteratively reweighted least squares.
+
+    Args:
+      x: Features, (N, K).
+      y: bool (N,).
 
     Returns:
-      The weights by the names of `quality.WEIGHTS`, and the intercept.
+      float64 (1 + K,): the intercept and the weights.
     """
-    rows = [
-        quality.features(face.sigma, face.measures.pose, face.measures.picture)
-        for face in faces
-    ]
-    names = list(quality.WEIGHTS)
-    x = np.array([[1.0, *(row[name] for name in names)] for row in rows])
-    y = np.array([face.error <= quality.ERROR_LIMIT for face in faces], np.float64)
+    x = np.column_stack([np.ones(len(x)), x])
     weights = np.zeros(x.shape[1])
     ridge = _RIDGE * np.eye(x.shape[1])
     ridge[0, 0] = 0
     for _ in range(30):
-        p = 1 / (1 + np.exp(-x @ weights))
+        p = _probability(x, weights)
         information = (x * (p * (1 - p))[:, None]).T @ x + ridge
         weights += np.linalg.solve(information, x.T @ (y - p) - ridge @ weights)
-    return dict(zip(["intercept", *names], weights.tolist(), strict=True))
+    return weights
+
+
+def _probability(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
+
+
+def log_loss(x: np.ndarray, y: np.ndarray, people: np.ndarray) -> float:
+    """Mean log loss on people who were not used for the fit (five folds)."""
+    fold = np.unique(people, return_inverse=True)[1] % 5
+    losses = []
+    for k in range(5):
+        held_out = fold == k
+        weights = logistic_regression(x[~held_out], y[~held_out])
+        rows = np.column_stack([np.ones(held_out.sum()), x[held_out]])
+        p = _probability(rows, weights)
+        losses.append(-np.log(np.where(y[held_out], p, 1 - p)))
+    return float(np.concatenate(losses).mean())
+
+
+def calibration(faces: Sequence[DegradedFace]) -> list[str]:
+    """The constants of `measures.quality`, and whether more features would help."""
+    good = np.array([face.error <= quality.ERROR_LIMIT for face in faces])
+    people = np.array([face.person_id for face in faces])
+    x = np.array([features(face) for face in faces])
+    intercept, slope = logistic_regression(x[:, :1], good)
+    return [
+        f"{len(faces)} faces of {len(set(people))} people",
+        f"steepness: {-slope:.2f}",
+        f"half sigma: {np.exp(-intercept / slope):.4f}",
+        f"log loss on other people, sigma only: {log_loss(x[:, :1], good, people):.4f}",
+        f"log loss on other people, all features: {log_loss(x, good, people):.4f}",
+    ]
 
 
 _INK: Final = (40, 40, 40)
@@ -257,8 +303,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = options.from_flags(Options, parser().parse_args(argv))
     faces = list(degraded_faces.collect(chosen.data_dir, chosen.split, chosen.limit))
     if chosen.calibrate:
-        for name, weight in fit_weights(faces).items():
-            print(f"{name}: {weight:.2f}")
+        print("\n".join(calibration(faces)))
         return 0
     if chosen.picture:
         pictures.write_png(chosen.picture, plot(faces))

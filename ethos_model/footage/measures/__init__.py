@@ -5,7 +5,7 @@
     measures = measure(frame, face)
     measures.pose.yaw, measures.pose.yaw_sigma    # degrees
     measures.openness.right_eye                   # 0 closed, 1 wide open
-    measures.picture.sharpness                    # about 0.03 blurred, 0.3 sharp
+    measures.picture.sharpness                    # about 0.05 sharp, 0.01 blurred
     measures.quality                              # 0 to 1
 
 The package needs numpy and OpenCV only. One face takes about 1 ms of one core.

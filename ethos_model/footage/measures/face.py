@@ -60,5 +60,5 @@ def measure(
         pose=pose,
         openness=measure_openness(face.landmarks, face.uncertainty, fitted),
         picture=picture,
-        quality=estimate_quality(relative_sigma, pose, picture),
+        quality=estimate_quality(relative_sigma, picture),
     )

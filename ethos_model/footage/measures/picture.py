@@ -47,8 +47,9 @@ class PictureMeasures:
       size: Face size sqrt(width * height) of the face box, in source pixels.
       sharpness: Variance of the Laplacian (Pech-Pacheco et al., 2000) divided by the
         variance of the luma, both without the contribution of the noise. Light and
-        contrast do not change this ratio. It is about 0.03 for a blurred face and 0.3
-        for a sharp one. Faces above 96 pixels are reduced to 96 pixels first.
+        contrast do not change this ratio. It is about 0.05 for a sharp face of YouTube
+        Faces and 0.01 after 15 pixels of motion blur. Faces above 96 pixels are reduced
+        to 96 pixels first.
       brightness: Mean luma, from 0 to 255.
       noise: Standard deviation of the noise of the luma in source pixels, in grey
         levels. Median of the absolute response to Immerkaer's operator (1996), divided

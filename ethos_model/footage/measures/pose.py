@@ -30,7 +30,7 @@ EYE_DISTANCE: Final = 63.0
 Dodgson, "Variation and extrema of human interpupillary distance" (2004): 63.4 mm,
 standard deviation 3.8 mm."""
 
-SIGMA_FACTOR: Final = (0.62, 1.34, 1.07)
+SIGMA_FACTOR: Final = (0.57, 1.16, 1.14)
 """Factors on the standard deviations of yaw, pitch and roll that follow from the fit.
 
 The errors of neighbouring landmarks are correlated, and the fit assumes that they are
@@ -38,7 +38,7 @@ not. With these factors and `SIGMA_GROWTH`, 68 % of the errors on rendered heads
 within one standard deviation, on clean and on degraded frames: `python -m
 benchmarks.measures --head_model ict_facekit_light.npz --seed 1 --calibrate`."""
 
-SIGMA_GROWTH: Final = (4.25, 2.25, 1.75)
+SIGMA_GROWTH: Final = (5.25, 3.75, 2.0)
 """How much the factors grow with sin**2 of the angle between the face and the line of
 sight. The network underestimates its errors when the face is turned away. From the same
 calibration."""

@@ -10,7 +10,6 @@ import pytest
 from ethos_data import crop
 from ethos_model.footage.measures import (
     FaceMeasures,
-    HeadPose,
     PictureMeasures,
     measure,
 )
@@ -18,7 +17,6 @@ from ethos_model.footage.measures.quality import estimate_quality
 from ethos_model.predict import Face
 from tests.ethos_model.footage.measures.synthetic import FRAME, look
 
-STRAIGHT = HeadPose(0, 0, 0, 1, 1, 1, position=(0, 0, 800))
 GOOD = PictureMeasures(size=120, sharpness=0.05, brightness=120, noise=1)
 
 
@@ -63,9 +61,9 @@ def test_a_face_outside_the_frame_has_no_quality():
 
 
 def test_quality_decreases_with_the_uncertainty():
-    values = [estimate_quality(s, STRAIGHT, GOOD) for s in (0.01, 0.02, 0.05, 0.2)]
+    values = [estimate_quality(s, GOOD) for s in (0.01, 0.02, 0.05, 0.2)]
     assert values == sorted(values, reverse=True)
-    assert values[0] > 0.7
+    assert values[0] > 0.95
     assert values[-1] < 0.2
 
 
@@ -75,7 +73,7 @@ def test_quality_is_a_probability_for_extreme_values():
         PictureMeasures(1e5, 1e3, 255.0, 100.0),
     ):
         for sigma in (0.0, 1e6):
-            assert 0 <= estimate_quality(sigma, STRAIGHT, picture) <= 1
+            assert 0 <= estimate_quality(sigma, picture) <= 1
 
 
 def test_works_without_the_packages_of_training():
