@@ -27,8 +27,8 @@ from ethos_model.footage.finder import FaceFinder
 from ethos_model.footage.hiding.cover import CELLS, KINDS, Cover, hide
 from ethos_model.footage.hiding.plan import plan_hiding
 from ethos_model.footage.reader import open_video
-from ethos_model.footage.tracker import FaceTracker, TrackedFace, TrackerOptions
-from ethos_model.footage.tracks import FrameFaces
+from ethos_model.footage.tracker import FaceTracker, TrackerOptions
+from ethos_model.footage.tracks import FrameFaces, TrackedFace
 from ethos_model.predict import FacePredictor
 
 CELL_COUNTS: Final = (8.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.5)

@@ -53,12 +53,17 @@ class Sample:
         return zlib.crc32(self.name.encode())
 
 
+def split_people(paths: Sequence[str]) -> dict[str, str]:
+    """Returns the split of each person of a corpus, as `ethos-convert` assigns it."""
+    people = {person_id_of(video_id_of(path)) for path in paths}
+    return splits.assign(people, DEFAULT_SPLITS, 0, {})
+
+
 def corpus_samples(directory: str, split: str, limit: int) -> list[Sample]:
     """Reads the middle frame of at most `limit` videos, spread over the split."""
     paths = npz_video.list_videos(directory)
-    person = {path: person_id_of(video_id_of(path)) for path in paths}
-    assigned = splits.assign(set(person.values()), DEFAULT_SPLITS, 0, {})
-    chosen = [path for path in paths if assigned[person[path]] == split]
+    split_of = split_people(paths)
+    chosen = [p for p in paths if split_of[person_id_of(video_id_of(p))] == split]
     if not chosen:
         raise EthosError(f"{directory}: contains no npz video of the split {split}")
     step = max(1, -(-len(chosen) // limit))

@@ -72,8 +72,8 @@ class FindingOptions:
     )
     search: str = options.option(
         "fast",
-        "Search for faces: fast reduces frames to 640 pixels; thorough also searches "
-        "large frames at full size, for faces down to 20 pixels in 1920 x 1080",
+        "Search of large frames: fast searches them part by part, in turn; thorough "
+        "searches all parts at once",
         group="finding faces",
         choices=SEARCHES,
     )
@@ -224,7 +224,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _make_tracker(loaded: Loaded, finding: FindingOptions) -> FaceTracker:
     smoothing = OneEuroOptions() if finding.smoothing else None
     tracker_options = TrackerOptions(
-        max_faces=finding.max_faces, min_size=finding.min_size, smoothing=smoothing
+        search=finding.search,
+        max_faces=finding.max_faces,
+        min_size=finding.min_size,
+        smoothing=smoothing,
     )
     return FaceTracker(loaded.predictor, loaded.finder, tracker_options)
 

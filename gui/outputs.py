@@ -13,7 +13,7 @@ from ethos_model.footage.osc import OscSender
 from ethos_model.footage.reader import Damage, Frame, Info
 from ethos_model.footage.tables.recording import Header
 from ethos_model.footage.tables.writer import TableWriter
-from ethos_model.footage.tracker import TrackedFace
+from ethos_model.footage.tracks import TrackedFace
 from ethos_model.footage.writer import VideoRecorder
 from gui.drawing import export
 from gui.jobs import AnnotationJob

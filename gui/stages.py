@@ -19,8 +19,8 @@ from ethos_data import progress
 from ethos_model.footage import reader
 from ethos_model.footage.finder import Detection, Finder
 from ethos_model.footage.reader import Frame, Source
-from ethos_model.footage.tracker import FaceTracker, TrackedFace
-from ethos_model.footage.tracks import FrameFaces, measured, without_images
+from ethos_model.footage.tracker import FaceTracker
+from ethos_model.footage.tracks import FrameFaces, TrackedFace, measured, without_images
 from ethos_model.predict import Face, Predictor
 from gui.degradation import VideoDegradation
 from gui.pipeline import Stage

@@ -160,7 +160,7 @@ def _draw_block(
       uint8 (TILE, 3 * TILE + GAP, 3), RGB: the frame with landmarks, the restored image
       and the shaded depth.
     """
-    from ethos_model.footage.tracker import TrackedFace
+    from ethos_model.footage.tracks import TrackedFace
     from gui.drawing import compose, overlay
 
     (face,) = predictor.predict(frame, [box])

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ethos_model.footage.finder import Detection, FaceFinder
     from ethos_model.footage.following import FollowedFrame, follow, to_dataframe
     from ethos_model.footage.reader import open_video
-    from ethos_model.footage.tracker import FaceTracker, TrackedFace
+    from ethos_model.footage.tracker import FaceTracker
+    from ethos_model.footage.tracks import TrackedFace
 
 __all__ = [
     "Detection",
@@ -37,7 +38,7 @@ _MODULES = {
     "FaceFinder": "finder",
     "FaceTracker": "tracker",
     "FollowedFrame": "following",
-    "TrackedFace": "tracker",
+    "TrackedFace": "tracks",
     "follow": "following",
     "open_video": "reader",
     "to_dataframe": "following",

@@ -32,7 +32,7 @@ SURE_SCORE: Final = 0.8
 1,947 such detections in 2,080 real frames, 4 were not the labelled face (all 4 were
 other people)."""
 
-WEAK_SCORE: Final = 0.25
+WEAK_SCORE: Final = 0.2
 """Detector's score below which a detection is dropped without a second opinion."""
 
 MAX_JUDGED: Final = 12

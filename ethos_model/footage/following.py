@@ -20,8 +20,8 @@ from ethos_model.footage.finder import FaceFinder
 from ethos_model.footage.reader import Damage, open_video
 from ethos_model.footage.tables.arrays import flat_arrays
 from ethos_model.footage.tables.recording import Recording
-from ethos_model.footage.tracker import FaceTracker, TrackedFace, TrackerOptions
-from ethos_model.footage.tracks import measured
+from ethos_model.footage.tracker import FaceTracker, TrackerOptions
+from ethos_model.footage.tracks import TrackedFace, measured
 from ethos_model.predict import FacePredictor
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def follow(
       path: Video file, image, directory of images, camera or URL; see `open_video`.
       model: Directory of an exported model; None for the model shipped with ETHOS.
       detector: Name of the face detector; see `FaceFinder`.
-      search: "fast" or "thorough"; see `FaceFinder`.
+      search: "fast" or "thorough"; see `TrackerOptions`. Not used with `options`.
       options: Options of the tracker, for example of its smoothing.
       fields: Process both fields of each frame of interlaced video.
 
@@ -78,7 +78,8 @@ def follow(
     """
     with open_video(path, fields=fields) as source:
         predictor = FacePredictor(model)
-        finder = FaceFinder(detector, search=search, predictor=predictor)
+        finder = FaceFinder(detector, predictor=predictor)
+        options = options or TrackerOptions(search=search)
         tracker = FaceTracker(predictor, finder, options)
         while (frame := source.read()) is not None:
             faces = tracker.update(frame.image, frame.timestamp)

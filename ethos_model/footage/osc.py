@@ -20,7 +20,7 @@ import numpy as np
 
 from ethos_data.errors import EthosError
 from ethos_model.footage.measures import FaceMeasures
-from ethos_model.footage.tracker import TrackedFace
+from ethos_model.footage.tracks import TrackedFace
 
 FRAME_ADDRESS: Final = "/ethos/frame"
 FACE_ADDRESS: Final = "/ethos/face/{id}"

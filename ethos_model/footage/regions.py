@@ -13,19 +13,27 @@ from typing import Final
 
 import numpy as np
 
+from ethos_data.topology import face_size
+
 OVERVIEW_SIDE: Final = 640
 """Longer side, in pixels, of the reduced frame that is searched as a whole."""
 
-TILE_SIDE: Final = 512
-"""Longest side, in pixels, of the image of a region. A detector needs 100 ns per pixel
-for small images, which stay in the processor's cache, and 190 ns at 1920 x 1080."""
+TILE_SIDE: Final = 576
+"""Longest side, in pixels, of the image of a region. A detector needs 110 ns per pixel
+for such images, which stay in the processor's cache, and 190 ns at 1920 x 1080."""
 
-OVERLAP: Final = 64
+OVERLAP: Final = 48
 """Pixels that neighbouring images share, so that a face on their border is complete in
 one of them. Larger faces are found in the reduced frame."""
 
 MAX_SIDE: Final = 3840
 """Longer side, in pixels, to which larger frames are reduced before any search."""
+
+LOCAL_FACE: Final = 56.0
+"""Face size, in pixels, to which the surroundings of a known face are reduced."""
+
+LOCAL_CONTEXT: Final = 3.0
+"""Side of the surroundings that are searched, divided by the face size."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,3 +118,30 @@ def everything(height: int, width: int) -> list[Region]:
     if regions[0].scale < full:
         regions += tiles(height, width, full)
     return regions
+
+
+def around(
+    box: np.ndarray, height: int, width: int, context: float = LOCAL_CONTEXT
+) -> Region | None:
+    """Plans the search near a known face, which costs 3 ms.
+
+    Args:
+      box: (4,), face box in source pixels.
+      height: Height of the frame, in pixels.
+      width: Width of the frame, in pixels.
+      context: Side of the region, divided by the face size.
+
+    Returns:
+      The region, or None if it is outside the frame.
+    """
+    size = float(face_size(box))
+    if not np.isfinite(box).all() or size <= 0:
+        return None
+    centre = (box[:2] + box[2:]) / 2
+    low = np.maximum(np.floor(centre - context / 2 * size), 0)
+    high = np.minimum(np.ceil(centre + context / 2 * size), (width, height))
+    if not (high - low >= 1).all():
+        return None
+    (left, top), (right, bottom) = low.astype(int), high.astype(int)
+    scale = min(1.0, LOCAL_FACE / size)
+    return Region(int(left), int(top), int(right - left), int(bottom - top), scale)

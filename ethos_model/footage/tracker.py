@@ -1,13 +1,17 @@
-"""Tracks the faces of a video.
+"""Follows faces through a video: find, crop, predict, judge, recognise, smooth.
 
-The finder searches at the start, after a cut, when a face is lost, and at intervals.
-Between searches, the box of the last landmarks is the box for the next frame.
+A face is followed from the box of its last landmarks. The finder searches the first
+frame, after a cut, after a loss, and at intervals; large frames are searched part by
+part. A face is lost when its landmarks are not plausible or far from where they were
+expected, when the network is as uncertain as it is without a face, or when it is
+uncertain and the finder does not see the face either. A person who is found again gets
+the same number. The network decides if the two disagree: in heavily compressed video a
+detector misses faces for seconds while the landmarks are right.
 
-A face is lost in three cases: its landmarks form no plausible box or are far from where
-they were expected; the network is as unsure as it is for images without a face; or the
-network is somewhat unsure and the finder does not find the face again. If the network
-is sure, a face stays although the finder does not find it: in heavily compressed video
-the finder can miss a face for a second while its landmarks are correct.
+    tracker = FaceTracker(FacePredictor(), FaceFinder())
+    for frame in open_video("clip.mp4"):
+        for face in tracker.update(frame.image, frame.timestamp):
+            print(face.id, face.box, face.unsure)
 """
 
 from __future__ import annotations
@@ -17,45 +21,51 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-import cv2
 import numpy as np
 
 from ethos_data.topology import face_box, face_size, iou
-from ethos_model.footage.finder import Detection, Finder
-from ethos_model.footage.measures import FaceMeasures
+from ethos_model.footage.finder import SEARCHES, Detection, Finder
+from ethos_model.footage.people import CONTACT, People
+from ethos_model.footage.regions import Region, around, everything
+from ethos_model.footage.schedule import SearchSchedule
 from ethos_model.footage.smoother import OneEuroFilter, OneEuroOptions
+from ethos_model.footage.track_state import CutDetector, Track, assign
+from ethos_model.footage.tracks import TrackedFace
 from ethos_model.predict import Face, Predictor
+
+SAME_FACE: Final = 0.3
+"""IoU from which a detection and a track are taken to be the same face."""
+
+SMALLEST_FOUND: Final = 14.0
+"""Face size, in pixels of a searched image, below which the finder may miss a face."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TrackerOptions:
-    """When to search, and when to give up a face.
+    """When to search, and when to believe the network or the finder.
 
     Attributes:
-      check_interval: Seconds between searches while all faces are tracked.
-      recheck_interval: Seconds between searches while a face is in doubt.
-      search_interval: Seconds between searches if no face was visible for a second.
-        Before that, every frame is searched.
-      misses: Number of searches in a row that do not find a face before a doubtful face
-        is given up and a sure face is reported as unsure.
-      patience: Seconds without detection after which any face is given up.
-      max_faces: Maximum number of tracked faces. The largest faces are preferred.
-      min_size: Size of the smallest face, sqrt(width * height) of its box, in source
-        pixels.
-      lost_uncertainty: Median uncertainty relative to the face size above which a face
-        is lost. On 1,100 random squares of video without faces, a trained network had
-        at least 0.07, 0.085 to 0.11 at the first percentile and 0.13 in the median.
-      unsure_uncertainty: The same value above which a face is unsure. On faces, the
-        network had 0.02 to 0.03, and 0.03 to 0.052 in the most compressed video.
-      min_overlap: Smallest IoU of a face's new box with the box that was expected.
-      cut_change: Change of a 32 x 18 thumbnail relative to its contrast that is a cut.
-        Cuts had 1.5 to 2.0 and other frames at most 0.5, also at 0.05 of the light.
-      smoothing: Options of the smoothing of landmarks; None for no smoothing.
+      search: "fast" searches large frames part by part. "thorough" searches whole
+        frames at full size, twice per second.
+      check_interval: Time between two searches for a face that is followed, in seconds.
+      recheck_interval: The same for a face that is doubtful, lost or near another face.
+      misses: Number of searches in a row without a face after which a doubtful face is
+        lost, and a face of which the network is certain is reported as unsure.
+      patience: Time without a confirmation after which any face is lost, in seconds.
+      max_faces: Maximum number of faces that are followed, the largest first.
+      min_size: Smallest face size that is followed, in source pixels.
+      lost_uncertainty: Median uncertainty over face size above which a face is lost. On
+        1,100 random squares of video without faces, a trained network gave at least
+        0.07, and 0.13 in the median.
+      unsure_uncertainty: The same above which a face is reported as unsure. On faces,
+        that network gave 0.02 to 0.03, and up to 0.052 in heavily compressed video.
+      min_overlap: Smallest IoU of the box of new landmarks with the expected box.
+      smoothing: How the landmarks are smoothed. None does not smooth them.
     """
 
+    search: str = "fast"
     check_interval: float = 1.0
     recheck_interval: float = 0.2
-    search_interval: float = 0.1
     misses: int = 3
     patience: float = 10.0
     max_faces: int = 8
@@ -63,88 +73,22 @@ class TrackerOptions:
     lost_uncertainty: float = 0.085
     unsure_uncertainty: float = 0.055
     min_overlap: float = 0.3
-    cut_change: float = 0.75
     smoothing: OneEuroOptions | None = dataclasses.field(default_factory=OneEuroOptions)
 
-
-@dataclasses.dataclass(frozen=True)
-class TrackedFace:
-    """One face in one frame.
-
-    Attributes:
-      id: Number of the person. It stays the same while the face is followed.
-      face: Prediction of the network. Its landmarks are smoothed if smoothing is on.
-      unsure: True if the network or the detector doubts that this is a face.
-      score: Last confidence of the detector, 0 to 1.
-      measures: Pose, openness and quality of the face; None if it was not measured. See
-        `ethos_model.footage.tracks.measured`.
-    """
-
-    id: int
-    face: Face
-    unsure: bool
-    score: float
-    measures: FaceMeasures | None = None
-
-    @property
-    def box(self) -> np.ndarray:
-        """Face box, float32 (4,): x0, y0, x1, y1 in source pixels."""
-        return face_box(self.face.landmarks)
-
-
-@dataclasses.dataclass
-class _Track:
-    """The state of a tracked face between two frames."""
-
-    id: int
-    box: np.ndarray  # face box of the last landmarks before smoothing
-    score: float
-    filter: OneEuroFilter | None
-    velocity: np.ndarray  # of the centre of the box, source pixels per second
-    seen: float  # timestamp of the last prediction
-    checked: float  # timestamp of the last detection
-    missed: int = 0
-    face: Face | None = None
-
-    @property
-    def doubt(self) -> float:
-        """Median uncertainty of the last prediction, relative to the face size."""
-        assert self.face is not None
-        size = max(float(face_size(self.box)), 1e-6)
-        return float(np.median(self.face.uncertainty)) / size
-
-    def expected_box(self, timestamp: float) -> np.ndarray:
-        """The box in which the face is expected.
-
-        Half of the last velocity is used, because heads often reverse their motion.
-        """
-        shift = 0.5 * self.velocity * (timestamp - self.seen)
-        limit = 0.25 * float(face_size(self.box))
-        return self.box + np.tile(np.clip(shift, -limit, limit), 2)
-
-
-SAME_FACE: Final = 0.3
-"""Smallest IoU of a detection and a track that are the same face."""
-
-DUPLICATE: Final = 0.55
-"""Smallest IoU of two tracks that are on the same face."""
-
-_MIN_CONTRAST: Final = 0.2
-"""Contrast below which a thumbnail is treated as uniform, in grey levels."""
+    def __post_init__(self) -> None:
+        if self.search not in SEARCHES:
+            raise ValueError(
+                f"search must be one of {SEARCHES}. Received: search={self.search!r}"
+            )
 
 
 class FaceTracker:
-    """Tracks the faces of a video, frame by frame.
-
-    Example:
-      tracker = FaceTracker(FacePredictor(), FaceFinder())
-      people = tracker.update(frame_rgb, timestamp)
+    """Follows the faces of a video.
 
     Attributes:
+      options: The options.
       timings: Milliseconds of the stages of the last update: "detect", "predict" and
         "smooth".
-      skipped_faces: Number of faces that the last search found but that are not
-        tracked because of `max_faces`.
     """
 
     def __init__(
@@ -156,103 +100,83 @@ class FaceTracker:
         self._predictor = predictor
         self._finder = finder
         self.options = options or TrackerOptions()
+        self._schedule = SearchSchedule()
+        self._cuts = CutDetector()
         self.reset()
 
     def reset(self) -> None:
-        """Forgets all faces. Call it for a new video and after a seek."""
-        self.skipped_faces = 0
-        self._next_id = 1
-        self._tracks: list[_Track] = []
-        self._thumbnail: np.ndarray | None = None
-        self._time: float | None = None
-        self._detected_at = -np.inf
-        self._seen_at = np.inf
+        """Forgets all people, for another video or after a seek."""
+        self._people = People()
+        self._skipped: list[tuple[float, np.ndarray]] = []
+        self._searched_at = -np.inf
+        self._schedule.reset()
+        self._cuts.reset()
+        self._face_seen_at = -np.inf
         self.timings: dict[str, float] = {}
+
+    @property
+    def skipped_faces(self) -> int:
+        """Number of faces that were found lately but exceed `max_faces`."""
+        return len(self._skipped)
+
+    @property
+    def renumbered(self) -> dict[int, int]:
+        """Numbers that are no longer used, because the person was recognised some
+        frames later, and the numbers that replaced them."""
+        return self._people.renumbered
 
     def set_smoothing(self, smoothing: OneEuroOptions | None) -> None:
         """Changes the smoothing of all faces from the next frame on."""
         if smoothing != self.options.smoothing:
             self.options = dataclasses.replace(self.options, smoothing=smoothing)
-            for track in self._tracks:
+            for track in self._people.followed:
                 track.filter = OneEuroFilter(smoothing) if smoothing else None
 
     def update(self, frame_rgb: np.ndarray, timestamp: float) -> list[TrackedFace]:
-        """Tracks the faces of the next frame.
+        """Follows the faces to the next frame.
 
         Args:
           frame_rgb: uint8 (H, W, 3) RGB.
-          timestamp: Time of the frame in seconds. A step back, or of more than a
-            second, is treated as a cut.
+          timestamp: Time of the frame, in seconds. After a step back, or of more than
+            a second, faces are searched as after a cut.
 
         Returns:
-          The faces, the one that is tracked longest first.
+          Faces, the one that has been followed longest first.
         """
         self.timings = {"detect": 0.0, "predict": 0.0, "smooth": 0.0}
-        if self._is_cut(frame_rgb, timestamp):
-            self._tracks = []
-            self._detected_at = -np.inf
-            self._seen_at = timestamp
-        if self._time is None:
-            self._seen_at = timestamp
-        self._time = timestamp
-        lost = self._follow(frame_rgb, timestamp)
-        if self._tracks:
-            self._seen_at = timestamp
-        if lost or self._is_check_due(timestamp):
-            self._search(frame_rgb, timestamp, lost)
-        self._drop_duplicates()
+        if min(frame_rgb.shape[:2]) == 0:
+            return []
+        if self._cuts.is_cut(frame_rgb, timestamp):
+            self._people.begin_shot()
+            self._skipped = []
+            self._schedule.reset()
+            self._face_seen_at = -np.inf
+        doubted = self._follow(frame_rgb, timestamp)
+        self._people.separate(frame_rgb, timestamp)
+        if self._people.followed or self._face_seen_at == -np.inf:
+            self._face_seen_at = timestamp
+        regions = self._regions(frame_rgb, timestamp, doubted)
+        if regions or doubted:
+            self._search(frame_rgb, timestamp, regions, doubted)
+        limit = self.options.unsure_uncertainty
+        self._people.describe(frame_rgb, timestamp, limit)
         started = time.perf_counter()
-        faces = [self._report(track, timestamp) for track in self._tracks]
+        faces = [self._report(track, timestamp) for track in self._people.followed]
         self.timings["smooth"] += 1000 * (time.perf_counter() - started)
         return faces
 
-    def _is_cut(self, frame_rgb: np.ndarray, timestamp: float) -> bool:
-        """Whether another scene begins with this frame."""
-        small = cv2.resize(frame_rgb, (32, 18), interpolation=cv2.INTER_AREA)
-        thumbnail = small.mean(axis=-1)
-        last, self._thumbnail = self._thumbnail, thumbnail
-        if last is None or self._time is None:
-            return False
-        if not 0 <= timestamp - self._time <= 1.0:
-            return True
-        # The change is relative to the contrast, so that cuts are also detected in dark
-        # video. Without the change of the mean: a light that is switched on is no cut.
-        contrast = (_contrast(thumbnail) + _contrast(last)) / 2
-        change = _contrast(thumbnail - last) / max(contrast, _MIN_CONTRAST)
-        return change > self.options.cut_change
-
-    def _is_check_due(self, timestamp: float) -> bool:
-        """Whether it is time for a search."""
-        crossing = any(
-            iou(a.box, b.box) > 0.1
-            for i, a in enumerate(self._tracks)
-            for b in self._tracks[:i]
-        )
-        options = self.options
-        waited = timestamp - self._detected_at
-        if not self._tracks:
-            is_empty = timestamp - self._seen_at > 1.0
-            return not is_empty or waited >= options.search_interval
-        doubtful = any(
-            track.missed and track.doubt > options.unsure_uncertainty
-            for track in self._tracks
-        )
-        urgent = crossing or doubtful
-        interval = options.recheck_interval if urgent else options.check_interval
-        return waited >= interval
-
-    def _follow(self, frame_rgb: np.ndarray, timestamp: float) -> list[_Track]:
-        """Predicts all tracks in the frame and returns those that seem to be lost."""
-        boxes = [track.expected_box(timestamp) for track in self._tracks]
-        lost = []
-        for track, box, face in zip(
-            self._tracks, boxes, self._predict(frame_rgb, boxes), strict=True
-        ):
+    def _follow(self, frame_rgb: np.ndarray, timestamp: float) -> list[Track]:
+        """Moves tracks along with their landmarks; returns those that look lost."""
+        boxes = [track.next_box(timestamp) for track in self._people.followed]
+        faces = self._predict(frame_rgb, boxes)
+        doubted = []
+        for track, box, face in zip(self._people.followed, boxes, faces, strict=True):
             if self._is_plausible(face, box, frame_rgb.shape):
-                self._accept(track, face, timestamp)
+                is_alone = not self._people.near(track, CONTACT)
+                track.accept(face, timestamp, is_alone=is_alone)
             else:
-                lost.append(track)
-        return lost
+                doubted.append(track)
+        return doubted
 
     def _predict(
         self, frame_rgb: np.ndarray, boxes: Sequence[np.ndarray]
@@ -267,130 +191,200 @@ class FaceTracker:
     def _is_plausible(
         self, face: Face, box: np.ndarray, shape: tuple[int, ...]
     ) -> bool:
-        """Whether the landmarks can be those of a face that was expected in `box`."""
-        actual = np.asarray(face_box(face.landmarks), np.float64)
-        width, height = actual[2:] - actual[:2]
-        if not np.isfinite(actual).all() or min(width, height) <= 0:
+        """Returns whether landmarks can be the face that was expected in `box`."""
+        found = np.asarray(face_box(face.landmarks), np.float64)
+        width, height = found[2:] - found[:2]
+        if not np.isfinite(found).all() or min(width, height) <= 0:
             return False
         size = float(np.sqrt(width * height))
-        end = np.minimum(actual[2:], (shape[1], shape[0]))
-        inside = end - np.maximum(actual[:2], 0)
+        inside = np.minimum(found[2:], (shape[1], shape[0])) - np.maximum(found[:2], 0)
         visible = np.clip(inside, 0, None).prod() / (width * height)
-        return (
+        return bool(
             size >= self.options.min_size
             and 0.4 < width / height < 2.0
             and visible > 0.5
-            and bool(iou(actual, box) > self.options.min_overlap)
+            and iou(found, box) > self.options.min_overlap
             and np.median(face.uncertainty) / size < self.options.lost_uncertainty
         )
 
-    def _accept(self, track: _Track, face: Face, timestamp: float) -> None:
-        """Updates a track with a new prediction."""
-        box = np.asarray(face_box(face.landmarks), np.float64)
-        seconds = timestamp - track.seen
-        if track.face is not None and seconds > 0:
-            moved = (box[:2] + box[2:] - track.box[:2] - track.box[2:]) / 2
-            track.velocity = 0.5 * track.velocity + 0.5 * moved / seconds
-        track.box, track.face, track.seen = box, face, timestamp
+    def _regions(
+        self, frame_rgb: np.ndarray, timestamp: float, doubted: Sequence[Track]
+    ) -> list[Region]:
+        """Returns what is searched in this frame."""
+        height, width = frame_rgb.shape[:2]
+        options = self.options
+        missing = [
+            track
+            for track in self._people.lost
+            if track.is_placed and timestamp - track.seen <= 1.0
+        ]
+        if options.search == "thorough":
+            if timestamp - self._searched_at < 0.5 and not doubted:
+                return []
+            self._searched_at = timestamp
+            return everything(height, width)
+        lately = timestamp - self._face_seen_at <= 1.0
+        regions = self._schedule.due(
+            frame_rgb,
+            timestamp,
+            urgent=bool(missing or doubted) or (not self._people.followed and lately),
+            idle=not self._people.followed,
+        )
+        for track in (*self._people.followed, *missing):
+            if track in doubted:
+                wait = 0.0
+            elif track in missing or self._is_doubtful(track):
+                wait = options.recheck_interval
+            else:
+                wait = options.check_interval
+            if timestamp - track.looked < wait - 5e-4:
+                continue
+            box = track.expected_box(timestamp) if track in missing else track.box
+            if any(_is_searched(region, box) for region in regions):
+                continue
+            is_moving = track in missing or track in doubted
+            region = around(box, height, width, 5.0 if is_moving else 3.0)
+            if region is not None:
+                regions.append(region)
+            track.looked = timestamp
+        return regions
+
+    def _is_doubtful(self, track: Track) -> bool:
+        """Returns whether a followed face should be searched more often."""
+        return bool(track.missed or track.partners) and (
+            track.uncertainty > self.options.unsure_uncertainty or bool(track.partners)
+        )
 
     def _search(
-        self, frame_rgb: np.ndarray, timestamp: float, lost: list[_Track]
-    ) -> None:
-        """Searches the frame. Confirms, corrects, drops and adds tracks."""
-        started = time.perf_counter()
-        detections = self._finder.find(frame_rgb)
-        self.timings["detect"] += 1000 * (time.perf_counter() - started)
-        self._detected_at = timestamp
-        # The largest faces come first, because the number of tracks is limited.
-        free = sorted(
-            detections, key=lambda face: -np.prod(face.box[2:] - face.box[:2])
-        )
-        remaining = []
-        for track in self._tracks:
-            overlaps = [iou(track.box, detection.box) for detection in free]
-            best = int(np.argmax(overlaps)) if overlaps else -1
-            if best >= 0 and overlaps[best] > SAME_FACE:
-                detection = free.pop(best)
-                track.missed, track.score = 0, detection.score
-                track.checked = timestamp
-                stays = track not in lost or self._start(
-                    track, detection, frame_rgb, timestamp
-                )
-            else:
-                track.missed += 1
-                options = self.options
-                sure = track.doubt <= options.unsure_uncertainty
-                waited = timestamp - track.checked
-                stays = track not in lost and (
-                    waited < options.patience if sure else track.missed < options.misses
-                )
-            if stays:
-                remaining.append(track)
-        self._tracks = remaining
-        self.skipped_faces = 0
-        for detection in free:
-            if len(self._tracks) >= self.options.max_faces:
-                self.skipped_faces += 1
-                continue
-            smoothing = self.options.smoothing
-            track = _Track(
-                id=self._next_id,
-                box=detection.box,
-                score=detection.score,
-                filter=OneEuroFilter(smoothing) if smoothing else None,
-                velocity=np.zeros(2),
-                seen=timestamp,
-                checked=timestamp,
-            )
-            if self._start(track, detection, frame_rgb, timestamp):
-                self._tracks.append(track)
-                self._next_id += 1
-
-    def _start(
         self,
-        track: _Track,
-        detection: Detection,
         frame_rgb: np.ndarray,
         timestamp: float,
+        regions: list[Region],
+        doubted: list[Track],
+    ) -> None:
+        """Confirms, corrects, loses and adds faces."""
+        started = time.perf_counter()
+        detections = self._finder.find(frame_rgb, regions)
+        self.timings["detect"] += 1000 * (time.perf_counter() - started)
+        detections = [
+            detection
+            for detection in detections
+            if face_size(detection.box) >= self.options.min_size
+        ]
+        overlaps = np.zeros((len(self._people.followed), len(detections)))
+        for row, track in enumerate(self._people.followed):
+            for column, detection in enumerate(detections):
+                overlaps[row, column] = iou(track.box, detection.box)
+        partner = dict(assign(overlaps, SAME_FACE))
+        kept: list[Track] = []
+        lost: list[Track] = []
+        for row, track in enumerate(self._people.followed):
+            is_kept = self._confirm(
+                frame_rgb,
+                timestamp,
+                track,
+                detections[partner[row]] if row in partner else None,
+                regions,
+                track in doubted,
+            )
+            (kept if is_kept else lost).append(track)
+        self._people.lose(lost)
+        # Detections of a face that is followed already are no new faces.
+        free = [
+            detection
+            for column, detection in enumerate(detections)
+            if column not in partner.values()
+            and all(iou(detection.box, track.box) < SAME_FACE for track in kept)
+        ]
+        self._add(frame_rgb, timestamp, free)
+
+    def _confirm(
+        self,
+        frame_rgb: np.ndarray,
+        timestamp: float,
+        track: Track,
+        detection: Detection | None,
+        regions: Sequence[Region],
+        is_doubted: bool,
     ) -> bool:
-        """Starts a track at a detection. False if the network finds no face there."""
-        track.face = None
-        face = self._predict(frame_rgb, [detection.box])[0]
-        if not self._is_plausible(face, detection.box, frame_rgb.shape):
+        """Updates a track after a search; returns whether it is still followed."""
+        options = self.options
+        if detection is not None:
+            track.missed, track.score = 0, detection.score
+            track.confirmed = track.looked = timestamp
+            if not is_doubted:
+                return True
+            face = self._start_face(frame_rgb, detection)
+            if face is not None:
+                track.accept(face, timestamp, is_alone=False)
+            return face is not None
+        if is_doubted:
             return False
-        # The box of a detection has an error of about 10 %. The network was trained on
-        # boxes of landmarks, so it is applied again to the box of its own landmarks.
-        refined = self._predict(frame_rgb, [face_box(face.landmarks)])[0]
-        if self._is_plausible(refined, detection.box, frame_rgb.shape):
-            face = refined
-        self._accept(track, face, timestamp)
-        return True
+        if not any(_is_searched(region, track.box) for region in regions):
+            return True
+        track.missed += 1
+        track.looked = timestamp
+        if track.uncertainty <= options.unsure_uncertainty:
+            return timestamp - track.confirmed < options.patience
+        return track.missed < options.misses
 
-    def _drop_duplicates(self) -> None:
-        """Drops the newer of two tracks that are on the same face."""
-        distinct: list[_Track] = []
-        for track in self._tracks:
-            if all(iou(track.box, other.box) < DUPLICATE for other in distinct):
-                distinct.append(track)
-        self._tracks = distinct
+    def _start_face(self, frame_rgb: np.ndarray, detection: Detection) -> Face | None:
+        """Predicts a detected face. None if the network does not see a face."""
+        (face,) = self._predict(frame_rgb, [detection.box])
+        if not self._is_plausible(face, detection.box, frame_rgb.shape):
+            return None
+        # A detector's box is off by 10 %. The network was trained on the box of the
+        # landmarks.
+        (again,) = self._predict(frame_rgb, [face_box(face.landmarks)])
+        if self._is_plausible(again, detection.box, frame_rgb.shape):
+            return again
+        return face
 
-    def _report(self, track: _Track, timestamp: float) -> TrackedFace:
-        """The result for a track, with smoothed landmarks."""
+    def _add(
+        self, frame_rgb: np.ndarray, timestamp: float, free: list[Detection]
+    ) -> None:
+        """Follows new faces, the largest first."""
+        self._skipped = [
+            (when, box) for when, box in self._skipped if timestamp - when < 1.2
+        ]
+        found: list[tuple[Detection, Face]] = []
+        for detection in sorted(free, key=lambda face: -float(face_size(face.box))):
+            if len(self._people.followed) + len(found) >= self.options.max_faces:
+                self._skip(timestamp, detection.box)
+                continue
+            face = self._start_face(frame_rgb, detection)
+            if face is not None:
+                found.append((detection, face))
+        if found:
+            smoothing = self.options.smoothing
+            self._people.add(frame_rgb, timestamp, found, smoothing)
+
+    def _skip(self, timestamp: float, box: np.ndarray) -> None:
+        """Remembers a face that is not followed, once."""
+        self._skipped = [
+            (when, other)
+            for when, other in self._skipped
+            if iou(other, box) < SAME_FACE
+        ]
+        self._skipped.append((timestamp, box))
+
+    def _report(self, track: Track, timestamp: float) -> TrackedFace:
         face = track.face
-        assert face is not None
         if track.filter is not None:
-            size = float(face_size(track.box))
-            smoothed = track.filter(face.landmarks, timestamp, size)
+            smoothed = track.filter(face.landmarks, timestamp, track.size)
             face = dataclasses.replace(face, landmarks=smoothed.astype(np.float32))
         return TrackedFace(
             id=track.id,
             face=face,
-            unsure=track.doubt > self.options.unsure_uncertainty
-            or track.missed >= self.options.misses,
+            unsure=track.uncertainty > self.options.unsure_uncertainty
+            or track.missed >= self.options.misses
+            or bool(track.partners),
             score=track.score,
         )
 
 
-def _contrast(thumbnail: np.ndarray) -> float:
-    """Mean absolute deviation from the mean, in grey levels."""
-    return float(np.abs(thumbnail - thumbnail.mean()).mean())
+def _is_searched(region: Region, box: np.ndarray) -> bool:
+    """Returns whether a search of a region would find a face with this box."""
+    return (
+        region.contains(box) and float(face_size(box)) * region.scale >= SMALLEST_FOUND
+    )

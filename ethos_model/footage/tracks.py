@@ -1,4 +1,4 @@
-"""The faces of a whole video in memory, for processing after the last frame."""
+"""Tracked faces: of one frame, and of a whole video in memory."""
 
 from __future__ import annotations
 
@@ -8,11 +8,38 @@ from typing import Final
 
 import numpy as np
 
+from ethos_data.topology import face_box
 from ethos_model.footage.finder import Detection
-from ethos_model.footage.measures import measure
-from ethos_model.footage.tracker import TrackedFace
+from ethos_model.footage.measures import FaceMeasures, measure
+from ethos_model.predict import Face
 
 _NO_IMAGE: Final = np.zeros((0, 0), np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackedFace:
+    """One face in one frame.
+
+    Attributes:
+      id: Number of the person. It stays the same within a video.
+      face: Prediction of the network. Its landmarks are smoothed if smoothing is on.
+      unsure: True if the network or the finder doubts that this is a face, or if the
+        person may have been exchanged with another one.
+      score: Last score of the finder, 0 to 1.
+      measures: Pose, openness and quality of the face; None if it was not measured. See
+        `measured`.
+    """
+
+    id: int
+    face: Face
+    unsure: bool
+    score: float
+    measures: FaceMeasures | None = None
+
+    @property
+    def box(self) -> np.ndarray:
+        """Face box, float32 (4,): x0, y0, x1, y1 in source pixels."""
+        return face_box(self.face.landmarks)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ethos_data.drawing import Color
-from ethos_model.footage.tracker import TrackedFace
+from ethos_model.footage.tracks import TrackedFace
 from ethos_model.predict import Face
 from gui.drawing import surface
 from gui.drawing.overlay import (

@@ -11,7 +11,7 @@ import numpy as np
 
 from ethos_data.drawing import Color, draw_disks, draw_landmarks
 from ethos_data.topology import face_box, face_size
-from ethos_model.footage.tracker import TrackedFace
+from ethos_model.footage.tracks import TrackedFace
 from ethos_model.predict import Face
 
 SURE_SIGMA: Final = 0.02

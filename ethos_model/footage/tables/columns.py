@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ethos_data.topology import NUM_LANDMARKS
 from ethos_model.footage.measures import FaceMeasures
-from ethos_model.footage.tracker import TrackedFace
+from ethos_model.footage.tracks import TrackedFace
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -13,8 +13,7 @@ import ethos_data
 from ethos_model.footage.measures import blinks
 from ethos_model.footage.sources.source import Damage
 from ethos_model.footage.tables.columns import Row, units
-from ethos_model.footage.tracker import TrackedFace
-from ethos_model.footage.tracks import without_images
+from ethos_model.footage.tracks import TrackedFace, without_images
 
 SCHEMA: Final = 1
 """Version of the tables. It increases when a column changes its name or meaning."""

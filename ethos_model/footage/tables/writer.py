@@ -19,7 +19,7 @@ from ethos_model.footage.tables.columns import Row
 from ethos_model.footage.tables.formats import WRITERS, Writer, json_frame
 from ethos_model.footage.tables.openface import write_openface
 from ethos_model.footage.tables.recording import Header, Recording
-from ethos_model.footage.tracker import TrackedFace
+from ethos_model.footage.tracks import TrackedFace
 
 STREAM_SUFFIX: Final = ".jsonl"
 """Suffix of tables that are written frame by frame."""

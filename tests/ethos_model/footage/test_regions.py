@@ -30,8 +30,9 @@ def test_tiles_cover_the_frame_and_stay_small(height, width, scale):
 def test_a_face_on_a_border_is_complete_in_one_tile():
     plan = regions.tiles(1080, 1920, 1.0)
     rng = np.random.default_rng(0)
-    for corner in rng.uniform((0, 0), (1920 - 60, 1080 - 60), (500, 2)):
-        box = np.concatenate([corner, corner + 60])
+    size = regions.OVERLAP - 2
+    for corner in rng.uniform((0, 0), (1920 - size, 1080 - size), (500, 2)):
+        box = np.concatenate([corner, corner + size])
         assert any(region.contains(box) for region in plan)
 
 

@@ -3,211 +3,323 @@ import pytest
 
 from ethos_data.topology import face_box, iou
 from ethos_model.footage.tracker import FaceTracker, TrackerOptions
-from tests.gui import fakes
+from tests.ethos_model.footage.world import World, box_at
+
+OTHER_SHOT = np.random.default_rng(1).integers(0, 200, (9, 16, 3))
+"""A picture unlike the world's frames."""
 
 
-def picture(*boxes, size=(160, 320)):
-    image = np.full((*size, 3), (40, 60, 90), np.uint8)
-    for box in boxes:
-        fakes.draw_face(image, box)
-    return image
+def tracker_of(world, **options):
+    return FaceTracker(world, world, TrackerOptions(**options))
 
 
-def box_at(x, y=40, size=50):
-    return np.array([x, y, x + size, y + 1.2 * size], float)
-
-
-class BlindFinder(fakes.FakeFinder):
-    """Sees nothing while `blind`."""
-
-    blind = False
-
-    def find(self, frame_rgb, regions=None):
-        found = super().find(frame_rgb)
-        return [] if self.blind else found
+def ids(faces):
+    return [face.id for face in faces]
 
 
 @pytest.fixture
-def parts():
-    predictor, detector = fakes.FakePredictor(), BlindFinder()
-    return predictor, detector, FaceTracker(predictor, detector)
+def world():
+    return World()
 
 
-def test_a_face_is_followed_without_the_detector(parts):
-    _, detector, tracker = parts
+@pytest.fixture
+def tracker(world):
+    return tracker_of(world)
+
+
+def test_a_face_is_followed_without_a_search(world, tracker):
     for index in range(20):
-        (face,) = tracker.update(picture(box_at(20 + 4 * index)), index / 25)
-        raw_box = face_box(face.face.landmarks)
+        box = box_at(20 + 4 * index)
+        (face,) = tracker.update(world.show((1, box)), index / 25)
         assert face.id == 1
         assert not face.unsure
-        assert iou(raw_box, box_at(20 + 4 * index)) > 0.8
-    assert detector.calls == 1  # 0.8 s: the next look is due after one second
+        assert iou(np.asarray(face.box, float), box) > 0.8
+    assert len(world.searches) == 1  # the next one is due after one second
 
 
-def test_where_there_are_too_many_the_largest_are_followed():
-    class Surer(fakes.FakeFinder):  # the smaller, the surer
-        def find(self, frame_rgb, regions=None):
-            found = super().find(frame_rgb)
-            return sorted(found, key=lambda face: float(np.ptp(face.box)))
-
-    options = TrackerOptions(max_faces=2)
-    tracker = FaceTracker(fakes.FakePredictor(), Surer(), options)
-    sizes = (24, 26, 60, 28, 50)
-    boxes = [box_at(40 + 160 * k, 20, size) for k, size in enumerate(sizes)]
-    faces = tracker.update(picture(*boxes, size=(160, 800)), 0.0)
-    widths = sorted(face.box[2] - face.box[0] for face in faces)
-    np.testing.assert_allclose(widths, (50, 60), atol=2)
-
-
-def test_landmarks_follow_without_lag_when_smoothing_is_off():
-    tracker = FaceTracker(
-        fakes.FakePredictor(), fakes.FakeFinder(), TrackerOptions(smoothing=None)
-    )
+def test_landmarks_do_not_lag_when_smoothing_is_off(world):
+    tracker = tracker_of(world, smoothing=None)
     for index in range(10):
-        (face,) = tracker.update(picture(box_at(20 + 8 * index)), index / 25)
-        np.testing.assert_allclose(face.box, box_at(20 + 8 * index), atol=1.1)
+        box = box_at(20 + 8 * index)
+        (face,) = tracker.update(world.show((1, box)), index / 25)
+        np.testing.assert_allclose(face.box, box, atol=0.1)
 
 
-def test_the_detector_is_asked_at_intervals(parts):
-    _, detector, tracker = parts
+def test_smoothing_can_be_switched_off_during_a_video(world, tracker):
+    tracker.update(world.show((1, box_at(60))), 0.0)
+    tracker.set_smoothing(None)
+    (face,) = tracker.update(world.show((1, box_at(64))), 0.04)
+    np.testing.assert_allclose(face.box, box_at(64), atol=0.1)
+
+
+def test_a_followed_face_is_searched_once_per_second(world, tracker):
     for index in range(76):  # three seconds
-        tracker.update(picture(box_at(60)), index / 25)
-    assert detector.calls == 4
+        tracker.update(world.show((1, box_at(60))), index / 25)
+    assert len(world.searches) == 4
 
 
-def test_points_vanish_with_the_face_and_come_back(parts):
-    _, _, tracker = parts
+def test_a_frame_without_faces_is_searched_ten_times_per_second(world, tracker):
+    for index in range(25):
+        tracker.update(world.show(), index / 25)
+    assert len(world.searches) == 25  # a face may have been missed at first
+    for index in range(25, 76):
+        tracker.update(world.show(), index / 25)
+    assert 40 <= len(world.searches) <= 50
+
+
+def test_a_face_that_disappears_is_no_longer_reported(world, tracker):
     reported = []
     for index in range(30):
-        boxes = [] if 10 <= index < 20 else [box_at(60)]
-        reported.append(len(tracker.update(picture(*boxes), index / 25)))
-    assert reported == [1] * 10 + [0] * 10 + [1] * 10
+        people = [] if 10 <= index < 20 else [(1, box_at(60))]
+        reported.append(ids(tracker.update(world.show(*people), index / 25)))
+    assert reported == [[1]] * 10 + [[]] * 10 + [[1]] * 10
 
 
-def test_a_face_that_leaves_the_frame_is_given_up(parts):
-    _, _, tracker = parts
+def test_a_face_that_leaves_the_frame_is_lost(world, tracker):
     seen = [
-        len(tracker.update(picture(box_at(200 + 10 * index)), index / 25))
+        len(tracker.update(world.show((1, box_at(200 + 10 * index))), index / 25))
         for index in range(20)
     ]
     assert seen[0] == 1
     assert seen[-1] == 0
 
 
-def test_a_cut_starts_anew(parts):
-    _, _, tracker = parts
-    (first,) = tracker.update(picture(box_at(20)), 0.0)
-    other = np.full((160, 320, 3), 200, np.uint8)
-    other[:, ::40] = 0
-    other[:80] //= 3
-    fakes.draw_face(other, box_at(220))
-    (second,) = tracker.update(other, 0.04)
-    assert second.id != first.id
-    assert iou(second.box, box_at(220)) > 0.9
-
-
-def test_a_cut_in_a_dark_video_gives_a_new_id(parts):
-    _, _, tracker = parts
-    (first,) = tracker.update(picture(box_at(120)) // 12, 0.0)
-    other = np.full((160, 320, 3), 200, np.uint8)
-    other[:, ::40] = 0
-    other[:80] //= 3
-    fakes.draw_face(other, box_at(120))
-    (second,) = tracker.update(other // 12, 0.04)
-    assert second.id != first.id
-
-
-def test_a_light_that_is_switched_on_is_no_cut(parts):
-    _, _, tracker = parts
-    frame = picture(box_at(120))
-    (first,) = tracker.update(frame, 0.0)
-    brighter = np.clip(frame.astype(int) + 40, 0, 255).astype(np.uint8)
-    (second,) = tracker.update(brighter, 0.04)
-    assert second.id == first.id
-
-
-def test_a_jump_in_time_starts_anew(parts):
-    _, detector, tracker = parts
-    tracker.update(picture(box_at(20)), 5.0)
-    tracker.update(picture(box_at(20)), 2.0)
-    tracker.update(picture(box_at(20)), 9.0)
-    assert detector.calls == 3
-
-
-def test_two_faces_cross_and_stay_two(parts):
-    _, _, tracker = parts
-    for index in range(50):
-        # They pass at some distance in height, so that both stay visible.
-        left = box_at(10 + 5 * index, y=4, size=48)
-        right = box_at(260 - 5 * index, y=92, size=48)
-        faces = tracker.update(picture(left, right), index / 25)
-        by_id = {face.id: face for face in faces}
-        assert sorted(by_id) == [1, 2]
-        assert iou(by_id[1].box, left) > 0.5 or iou(by_id[2].box, left) > 0.5
-    # Nobody changed places.
-    assert abs(by_id[1].box[0] - by_id[2].box[0]) > 150
-
-
-def test_a_second_face_is_found_at_the_next_look(parts):
-    _, _, tracker = parts
+def test_a_second_face_is_found_at_the_next_search(world, tracker):
     counts = []
     for index in range(40):
-        boxes = [box_at(20)] + ([box_at(200)] if index >= 5 else [])
-        counts.append(len(tracker.update(picture(*boxes), index / 25)))
+        people = [(1, box_at(20))] + ([(2, box_at(200))] if index >= 5 else [])
+        counts.append(len(tracker.update(world.show(*people), index / 25)))
     assert counts[5] == 1
     assert counts[-1] == 2
 
 
-def test_a_blind_detector_alone_does_not_end_a_sure_track_at_once(parts):
-    _, detector, tracker = parts
-    tracker.update(picture(box_at(60)), 0.0)
-    detector.blind = True
-    faces = [tracker.update(picture(box_at(60)), t / 5) for t in range(1, 60)]
-    states = [(len(f), f[0].unsure if f else None) for f in faces]
+def cut_to(world, light=1.0):
+    """A frame of another shot."""
+    frame = np.kron(OTHER_SHOT, np.ones((20, 20, 1)))[: world.size[0], : world.size[1]]
+    return (light * frame).astype(np.uint8)
+
+
+@pytest.mark.parametrize("light", [1.0, 0.08])
+def test_somebody_else_after_a_cut_gets_a_new_number(world, tracker, light):
+    for index in range(10):
+        frame = (light * world.show((1, box_at(60)))).astype(np.uint8)
+        tracker.update(frame, index / 25)
+    world.show((2, box_at(62)))
+    (face,) = tracker.update(cut_to(world, light), 0.4)
+    assert face.id == 2
+
+
+def test_a_person_keeps_the_number_through_cuts(world, tracker):
+    shots = ([(1, 60)], [(2, 100)], [(1, 200), (2, 20)], [(2, 150)])
+    numbers = []
+    for number, shot in enumerate(shots):
+        for index in range(10):
+            world.show(*((person, box_at(x)) for person, x in shot))
+            frame = world.frame if number % 2 else cut_to(world)
+            faces = tracker.update(frame, (10 * number + index) / 25)
+        by_place = sorted(faces, key=lambda face: face.box[0])
+        numbers.append(ids(by_place))
+    assert numbers == [[1], [2], [2, 1], [2]]
+
+
+@pytest.mark.parametrize("time", [2.0, 9.0])
+def test_after_a_jump_in_time_faces_are_searched_again(world, tracker, time):
+    tracker.update(world.show((1, box_at(20))), 5.0)
+    (face,) = tracker.update(world.show((1, box_at(220))), time)
+    assert len(world.searches) == 2
+    np.testing.assert_allclose(face.box, box_at(220), atol=0.1)
+
+
+def test_reset_forgets_all_people(world, tracker):
+    for index in range(10):
+        tracker.update(world.show((1, box_at(20)), (2, box_at(200))), index / 25)
+    tracker.reset()
+    (face,) = tracker.update(world.show((2, box_at(200))), 0.0)
+    assert face.id == 1
+
+
+def cross(world, tracker, people, frames=100):
+    """Two people walk past each other; returns the faces of each frame by place."""
+    result = []
+    for index in range(frames):
+        left, right = box_at(10 + 2.4 * index), box_at(256 - 2.4 * index, y=44)
+        faces = tracker.update(
+            world.show((people[0], left), (people[1], right)), index / 25
+        )
+        result.append(sorted(faces, key=lambda face: face.box[0]))
+    return result
+
+
+def test_two_people_who_cross_keep_their_numbers(world, tracker):
+    frames = cross(world, tracker, (1, 2))
+    assert ids(frames[0]) == [1, 2]
+    assert ids(frames[-1]) == [2, 1]
+    assert {number for frame in frames for number in ids(frame)} == {1, 2}
+    assert not any(face.unsure for face in frames[-1])
+
+
+def test_two_people_who_meet_and_turn_back_keep_their_numbers(world, tracker):
+    for index in range(100):
+        near = 60 + 60 * np.cos(2 * np.pi * index / 100)
+        faces = tracker.update(
+            world.show((1, box_at(130 - near)), (2, box_at(140 + near, y=44))),
+            index / 25,
+        )
+    assert ids(sorted(faces, key=lambda face: face.box[0])) == [1, 2]
+
+
+def test_two_people_who_look_alike_are_unsure_after_they_crossed(world, tracker):
+    frames = cross(world, tracker, (1, 1))
+    assert [face.unsure for face in frames[0]] == [False, False]
+    assert [face.unsure for face in frames[-1]] == [True, True]
+
+
+def test_a_person_who_comes_back_elsewhere_is_recognised(world, tracker):
+    for index in range(150):
+        people = [(2, box_at(250))]
+        if index < 25:
+            people.append((1, box_at(10 + index)))
+        elif index > 120:
+            people.append((1, box_at(160, size=40)))
+        faces = tracker.update(world.show(*people), index / 25)
+        if index == 20:
+            first = {face.id: face.box[0] for face in faces}
+    last = {face.id: face.box[0] for face in faces}
+    assert min(first, key=first.get) == min(last, key=last.get)
+    assert set(first) == set(last)
+
+
+def test_somebody_new_at_the_place_of_a_lost_face_gets_a_new_number(world, tracker):
+    for index in range(25):
+        tracker.update(world.show((1, box_at(60))), index / 25)
+    for index in range(25, 30):
+        tracker.update(world.show(), index / 25)
+    for index in range(30, 60):
+        faces = tracker.update(world.show((2, box_at(62))), index / 25)
+    assert ids(faces) == [2]
+
+
+def test_the_largest_faces_are_followed_and_the_others_counted():
+    world = World((160, 800))
+    tracker = tracker_of(world, max_faces=2)
+    sizes = (24, 26, 60, 28, 50)
+    people = [(k, box_at(40 + 160 * k, 20, size)) for k, size in enumerate(sizes)]
+    faces = tracker.update(world.show(*people), 0.0)
+    widths = sorted(face.box[2] - face.box[0] for face in faces)
+    np.testing.assert_allclose(widths, (50, 60), atol=0.1)
+    assert tracker.skipped_faces == 3
+    for index in range(1, 60):
+        tracker.update(world.show(*people[2:3]), index / 25)
+    assert tracker.skipped_faces == 0
+
+
+def test_faces_below_the_smallest_size_are_not_followed(world):
+    tracker = tracker_of(world, min_size=30)
+    people = (1, box_at(20, size=50)), (2, box_at(200, size=25))
+    (face,) = tracker.update(world.show(*people), 0.0)
+    assert face.box[0] < 100
+    assert tracker.skipped_faces == 0
+
+
+def test_a_blind_finder_does_not_end_a_certain_face_at_once(world, tracker):
+    tracker.update(world.show((1, box_at(60))), 0.0)
+    world.is_blind = True
+    states = []
+    for index in range(1, 60):
+        faces = tracker.update(world.show((1, box_at(60))), index / 5)
+        states.append((len(faces), faces[0].unsure if faces else None))
     assert states[10] == (1, False)
-    assert states[20] == (1, True)  # asked three times, not found: said to be unsure
+    assert states[20] == (1, True)  # searched three times without success
     assert states[48] == (1, True)
-    assert states[-1] == (0, None)  # and after ten seconds given up
+    assert states[-1] == (0, None)  # lost after ten seconds
 
 
-def test_a_doubtful_face_needs_the_detectors_word(parts):
-    predictor, detector, tracker = parts
-    predictor.sigma = 0.06
-    (face,) = tracker.update(picture(box_at(60)), 0.0)
+def test_a_doubtful_face_is_lost_if_the_finder_does_not_see_it(world, tracker):
+    world.sigma = 0.06
+    (face,) = tracker.update(world.show((1, box_at(60))), 0.0)
     assert face.unsure
-    detector.blind = True
-    counts = [len(tracker.update(picture(box_at(60)), t / 25)) for t in range(1, 60)]
+    world.is_blind = True
+    counts = [
+        len(tracker.update(world.show((1, box_at(60))), index / 25))
+        for index in range(1, 60)
+    ]
     assert counts[20] == 1
-    # First asked after 1 s, then every 0.2 s: three times in vain.
+    # Searched after 1 s and then every 0.2 s, three times in all.
     assert 1.3 * 25 < sum(counts) < 1.6 * 25
 
 
-def test_a_long_search_saves_its_breath(parts):
-    _, detector, tracker = parts
-    for index in range(25):
-        tracker.update(picture(), index / 25)
-    assert detector.calls == 25
-    for index in range(25, 76):
-        tracker.update(picture(), index / 25)
-    assert 40 <= detector.calls <= 48  # ten times a second
-
-
-def test_a_wide_flat_drawing_is_no_face(parts):
-    _, _, tracker = parts
+def test_landmarks_with_an_odd_shape_are_not_a_face(world, tracker):
     flat = np.array([20.0, 60, 220, 80])
-    assert tracker.update(picture(flat), 0.0) == []
+    assert tracker.update(world.show((1, flat)), 0.0) == []
 
 
-def test_smoothing_can_be_switched_while_it_runs(parts):
-    _, _, tracker = parts
-    tracker.update(picture(box_at(60)), 0.0)
-    tracker.set_smoothing(None)
-    (face,) = tracker.update(picture(box_at(64)), 0.04)
-    np.testing.assert_allclose(face.box, box_at(64), atol=1.1)
+def test_a_small_face_in_a_large_frame_is_found_within_a_second():
+    world = World((1080, 1920))
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        tracker = tracker_of(world)
+        x, y = rng.uniform((0, 0), (1880, 1040))
+        box = box_at(x, y, 20)
+        counts = [
+            len(tracker.update(world.show((1, box)), index / 25)) for index in range(26)
+        ]
+        assert counts[-1] == 1
+        full_size = [
+            sum(region.scale == 1 for region in regions) for regions in world.searches
+        ]
+        assert max(full_size) <= 3  # a tile, and the surroundings of the face
+        world.searches.clear()
 
 
-def test_stages_are_timed(parts):
-    _, _, tracker = parts
-    tracker.update(picture(box_at(60)), 0.0)
+def test_a_large_face_in_a_large_frame_is_found_at_once():
+    world = World((1080, 1920))
+    box = box_at(700, 200, 400)
+    assert len(tracker_of(world).update(world.show((1, box)), 0.0)) == 1
+
+
+def test_a_thorough_search_finds_a_small_face_at_once():
+    world = World((1080, 1920))
+    tracker = tracker_of(world, search="thorough")
+    assert len(tracker.update(world.show((1, box_at(1500, 900, 20))), 0.0)) == 1
+
+
+def test_a_face_on_two_tracks_is_reported_once(world, tracker):
+    # The finder reports a face twice, at slightly different places.
+    box = box_at(60)
+    find = world.find
+
+    def find_twice(frame, regions=None):
+        detections = find(frame, regions)
+        shifted = [d.__class__(d.box + 30, 0.5) for d in detections]
+        return detections + shifted
+
+    world.find = find_twice
+    for index in range(30):
+        faces = tracker.update(world.show((1, box)), index / 25)
+        assert len(faces) == 1
+
+
+def test_an_unknown_search_is_an_error():
+    with pytest.raises(ValueError, match="search"):
+        TrackerOptions(search="deep")
+
+
+@pytest.mark.parametrize("size", [(0, 0), (1, 1), (3, 5000)])
+def test_frames_without_room_for_a_face_are_accepted(size):
+    world = World(size)
+    tracker = tracker_of(world)
+    for index in range(3):
+        assert tracker.update(np.zeros((*size, 3), np.uint8), index / 25) == []
+
+
+def test_a_change_of_the_frame_size_is_accepted(world, tracker):
+    tracker.update(world.show((1, box_at(60))), 0.0)
+    world.size = (320, 640)
+    (face,) = tracker.update(world.show((1, box_at(60))), 0.04)
+    assert np.isfinite(face_box(face.face.landmarks)).all()
+
+
+def test_the_stages_are_timed(world, tracker):
+    tracker.update(world.show((1, box_at(60))), 0.0)
     assert set(tracker.timings) == {"detect", "predict", "smooth"}
     assert tracker.timings["predict"] > 0

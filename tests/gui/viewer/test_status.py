@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ethos_model.footage.reader import Frame, Info
-from ethos_model.footage.tracker import TrackedFace
+from ethos_model.footage.tracks import TrackedFace
 from gui.viewer import status
 from gui.viewer.engine import LOADING, NO_MODEL, READY, EngineState, View
 from gui.viewer.player import PlayerState

@@ -5,8 +5,7 @@ from ethos_data.crop import Window
 from ethos_model.footage.finder import Detection
 from ethos_model.footage.hiding import plan
 from ethos_model.footage.hiding.plan import plan_hiding
-from ethos_model.footage.tracker import TrackedFace
-from ethos_model.footage.tracks import FrameFaces
+from ethos_model.footage.tracks import FrameFaces, TrackedFace
 from ethos_model.predict import Face
 from tests.gui import fakes
 

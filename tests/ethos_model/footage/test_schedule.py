@@ -1,0 +1,102 @@
+import numpy as np
+
+from ethos_model.footage.schedule import SearchSchedule, has_changed
+
+
+def frames(height, width, count, *, moving=False):
+    """Frames with blocks, which change completely if `moving`."""
+    rng = np.random.default_rng(0)
+    blocks = rng.integers(0, 255, (height // 40 + 1, width // 40 + 1, 3))
+    for _ in range(count):
+        if moving:
+            blocks = rng.integers(0, 255, blocks.shape)
+        image = np.kron(blocks, np.ones((40, 40, 1)))[:height, :width]
+        yield image.astype(np.uint8)
+
+
+def searched_pixels(regions):
+    return sum(region.width * region.height * region.scale**2 for region in regions)
+
+
+def test_an_overview_is_due_at_once_and_then_at_intervals():
+    schedule = SearchSchedule()
+    due = [
+        bool(schedule.due(frame, index / 25))
+        for index, frame in enumerate(frames(360, 640, 51))
+    ]
+    assert [index for index, value in enumerate(due) if value] == [0, 25, 50]
+
+
+def test_frames_without_faces_are_searched_more_often():
+    schedule = SearchSchedule()
+    due = [
+        bool(schedule.due(frame, index / 25, idle=True))
+        for index, frame in enumerate(frames(360, 640, 50))
+    ]
+    assert 15 <= sum(due) <= 20
+
+
+def test_after_a_loss_each_small_frame_without_faces_is_searched():
+    schedule = SearchSchedule()
+    for index, frame in enumerate(frames(360, 640, 5)):
+        assert schedule.due(frame, index / 25, urgent=True, idle=True)
+
+
+def test_all_tiles_are_searched_in_the_first_second():
+    schedule = SearchSchedule()
+    count = np.zeros((1080, 1920), int)
+    for index, frame in enumerate(frames(1080, 1920, 25)):
+        regions = schedule.due(frame, index / 25)
+        tiles = [region for region in regions if region.scale == 1]
+        assert len(tiles) <= 1
+        for tile in tiles:
+            rows = slice(tile.top, tile.top + tile.height)
+            count[rows, tile.left : tile.left + tile.width] += 1
+    assert count.min() == 1
+
+
+def test_a_tile_that_stays_the_same_is_skipped():
+    def cost(moving):
+        schedule = SearchSchedule()
+        regions = []
+        for index, frame in enumerate(frames(1080, 1920, 100, moving=moving)):
+            if index == 25:
+                regions.clear()
+            regions += schedule.due(frame, index / 25)
+        return searched_pixels(regions) / 3  # per second
+
+    assert cost(moving=False) < 1.2e6
+    # A third of a core at 110 ns per pixel.
+    assert cost(moving=True) < 3.0e6
+
+
+def test_a_small_change_is_seen_in_a_dark_tile():
+    rng = np.random.default_rng(0)
+    before = rng.integers(2, 12, (30, 30, 3)).astype(np.int16)
+    after = before.copy()
+    assert not has_changed(before, after + rng.integers(-1, 2, after.shape))
+    after[10, 10] += 4
+    assert has_changed(before, after)
+
+
+def test_a_large_frame_is_searched_coarsely_while_the_camera_moves():
+    schedule = SearchSchedule()
+    scales = [
+        {region.scale for region in schedule.due(frame, index / 25)}
+        for index, frame in enumerate(frames(2160, 3840, 75, moving=True))
+    ]
+    assert 2 / 3 in set().union(*scales[:25])
+    assert 2 / 3 not in set().union(*scales[50:])
+    assert 0.5 in set().union(*scales[50:])
+
+
+def test_a_slow_video_gets_all_tiles_of_a_second_at_once():
+    schedule = SearchSchedule()
+    tiles = 0
+    for index, frame in enumerate(frames(1080, 1920, 3, moving=True)):
+        tiles = sum(r.scale == 1 for r in schedule.due(frame, float(index)))
+    assert tiles == 8
+
+
+def test_an_empty_frame_is_not_searched():
+    assert SearchSchedule().due(np.zeros((0, 0, 3), np.uint8), 0.0) == []
