@@ -68,7 +68,7 @@ def test_plot_recording(tmp_path):
     assert plot.shape == (700, 900, 3)
     colorful = np.ptp(plot, axis=-1) > 60
     for third in np.split(colorful[:690], 3):
-        assert third.any(axis=0).sum() > 400  # the curves fill the width
+        assert third.any(axis=0).sum() > 250  # the curves cover the recording
 
 
 def test_read_with_tfds(tmp_path):
