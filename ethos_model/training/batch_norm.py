@@ -1,4 +1,4 @@
-"""Batch normalisation of the network: folded into the kernels, or measured again."""
+"""Batch norm of the network: folded into the kernels, or measured on other images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 
 def batch_norm_layers(model: keras.Model) -> list[Any]:
@@ -68,6 +68,62 @@ def measure(model: keras.Model, images: Iterable[Any]) -> None:
         weight = 1 - norm.momentum**count
         for statistic in (norm.moving_mean, norm.moving_variance):
             statistic.assign(statistic.numpy() / weight)
+
+
+def adapt(model: keras.Model, images: Iterable[Any]) -> None:
+    """Replaces the moving statistics by those of some images; the function stays.
+
+    Training normalises with the statistics of each batch. If the images differ from
+    those of the previous training, this would change the function of the model before
+    the first step. Therefore the scale and the offset of each layer change as well.
+
+    Args:
+      model: Network from `network.build`. It is changed in place.
+      images: Batches (N, S, S, 3), uint8 or float32 in [0, 255].
+    """
+    for norm, mean, variance in _input_moments(model, images):
+        before = np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
+        scale = norm.gamma.numpy() / before
+        offset = norm.beta.numpy() - scale * norm.moving_mean.numpy()
+        norm.moving_mean.assign(mean)
+        norm.moving_variance.assign(variance)
+        norm.gamma.assign(scale * np.sqrt(variance + norm.epsilon))
+        norm.beta.assign(offset + scale * mean)
+
+
+def _input_moments(
+    model: keras.Model, images: Iterable[Any]
+) -> list[tuple[Any, np.ndarray, np.ndarray]]:
+    """Mean and variance (C,) of the input of each batch norm, without training."""
+    norms = batch_norm_layers(model)
+    moments: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {
+        norm.name: [] for norm in norms
+    }
+
+    def recording(norm: Any) -> Any:
+        call = norm.call
+
+        def record(inputs: Any, **kwargs: Any) -> Any:
+            mean, variance = ops.moments(ops.cast(inputs, "float32"), axes=(0, 1, 2))
+            moments[norm.name].append((np.asarray(mean), np.asarray(variance)))
+            return call(inputs, **kwargs)
+
+        return record
+
+    for norm in norms:
+        norm.call = recording(norm)
+    try:
+        for batch in images:
+            model(batch, training=False)
+    finally:
+        for norm in norms:
+            del norm.call  # the method of the class
+    measured = []
+    for norm in norms:
+        means, variances = map(np.stack, zip(*moments[norm.name], strict=True))
+        variance = variances.mean(axis=0) + means.var(axis=0)
+        measured.append((norm, means.mean(axis=0), variance))
+    return measured
 
 
 def _kernel_before(norm: Any) -> Any:

@@ -30,6 +30,18 @@ def test_folding_does_not_change_the_outputs(model, images):
     assert sum((layer.gamma.numpy() == 1).all() for _, layer in layers) == 57
 
 
+def test_adapting_keeps_the_function_and_gives_the_statistics_of_the_images(
+    model, images
+):
+    batches = [image[None] for image in images]
+    adapted = changed(model, lambda copy: batch_norm.adapt(copy, batches))
+    expected = model(images, training=False)
+    trained = adapted(images, training=True)  # normalised with the same statistics
+    for name, value in adapted(images, training=False).items():
+        np.testing.assert_allclose(value, expected[name], atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(trained[name], value, atol=1e-4, err_msg=name)
+
+
 def test_measuring_gives_the_statistics_of_the_images(model, images):
     batches = [images, images[::-1], images]  # the same statistics in each batch
     measured = changed(model, lambda copy: batch_norm.measure(copy, batches))
