@@ -71,11 +71,16 @@ class Options:
     )
 
 
+def _title(condition: str) -> str:
+    return "exact landmarks" if condition == "exact" else label(condition)
+
+
 def pose_slices(faces: Faces) -> dict[str, np.ndarray]:
     """Subsets of faces by their true angles, bool (N,), by name."""
     size = np.abs(faces.true_angles)
     ordinary = size[:, 0] < MAX_YAW
-    slices = {
+    slices = {"yaw up to 60°": ordinary}
+    slices |= {
         f"yaw {low} to {high}°": (size[:, 0] >= low) & (size[:, 0] < high)
         for low, high in ((0, 15), (15, 30), (30, 45), (45, 60), (60, 90))
     }
@@ -115,8 +120,8 @@ def pose_table(
     figures, baseline = {}, {}
     for name, faces in groups.items():
         ordinary = np.abs(faces.true_angles[:, 0]) < MAX_YAW
-        for condition in CONDITIONS[1:]:
-            row = f"{name}, {label(condition)}"
+        for condition in CONDITIONS:
+            row = f"{name}, {_title(condition)}"
             figures[row], baseline[row] = pose_row(faces, [condition], ordinary)
     together = rendered_faces.concatenate(list(groups.values()))
     for title, conditions in (("clean", ["clean"]), ("degraded", DEGRADED)):
@@ -135,7 +140,7 @@ def openness_table(
     for name, faces in groups.items():
         ordinary = np.abs(faces.true_angles[:, 0]) < MAX_YAW
         for condition in CONDITIONS:
-            row = figures.setdefault(f"{name}, {label(condition)}", {})
+            row = figures.setdefault(f"{name}, {_title(condition)}", {})
             for part, columns in (("eye", [0, 1]), ("mouth", [2])):
                 mask = faces.visible_openings[:, columns] & ordinary[:, None]
                 true = faces.true_openness[:, columns][mask]
@@ -153,7 +158,7 @@ def openness_table(
                     row[f"{part} within 1 sigma %"] = round(within)
                 if part == "eye":
                     ratio = np.abs(faces.aspect_ratio[condition][mask] - true)
-                    baseline[f"{name}, {label(condition)}"] = {
+                    baseline[f"{name}, {_title(condition)}"] = {
                         "eye aspect ratio error": round(float(ratio.mean()), 3)
                     }
     return figures, baseline

@@ -149,8 +149,9 @@ def true_angles(
     sight /= np.linalg.norm(sight)
     ahead = np.array([0.0, 0.0, 1.0])
     axis = np.cross(sight, ahead)
-    angle = np.arctan2(np.linalg.norm(axis), sight @ ahead)
-    to_sight = cv2.Rodrigues(axis / np.linalg.norm(axis) * angle)[0]
+    sine = float(np.linalg.norm(axis))
+    angle = np.arctan2(sine, sight @ ahead)
+    to_sight = cv2.Rodrigues(axis * (angle / sine if sine else 0.0))[0]
     return pose.angles_of(to_sight @ head_pose.rotation @ zero)
 
 

@@ -49,7 +49,8 @@ def measure(
         improves the position and, for a near face, the angles.
 
     Raises:
-      ValueError: The landmarks are not finite or all at the same point.
+      ValueError: The landmarks are not finite or all at the same point, or the focal
+        length is not positive.
     """
     fitted = fitting.fit(face.landmarks, face.uncertainty, focal_length=focal_length)
     height, width = frame_rgb.shape[:2]

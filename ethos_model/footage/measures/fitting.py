@@ -126,7 +126,8 @@ def fit(
         perspective is estimated from the landmarks.
 
     Raises:
-      ValueError: A value is not finite, or all landmarks are at the same point.
+      ValueError: A value is not finite, all landmarks are at the same point, or the
+        focal length is not positive.
     """
     landmarks = np.asarray(landmarks, np.float64)
     uncertainty = np.asarray(uncertainty, np.float64)
@@ -135,7 +136,9 @@ def fit(
             f"Landmarks must be (68, 3). Received: shape={landmarks.shape}"
         )
     if not (np.isfinite(landmarks).all() and np.isfinite(uncertainty).all()):
-        raise ValueError("Landmarks and uncertainty must be finite. Received: NaN")
+        raise ValueError("Landmarks and uncertainty must be finite.")
+    if focal_length is not None and not focal_length > 0:
+        raise ValueError(f"focal_length must be positive. Received: {focal_length=}")
     model = head.load()
     unit = float(topology.face_size(topology.face_box(landmarks)))
     if not unit > 0:
@@ -143,10 +146,12 @@ def fit(
     origin = landmarks.mean(axis=0)
     observed = (landmarks - origin) * _FLIP / unit
     noise = np.hypot(uncertainty / unit, MODEL_NOISE)
+    start = _start(model, observed, noise)
     prior = PERSPECTIVE
     if focal_length is not None:
-        prior = (min(unit / focal_length, _PERSPECTIVE_LIMIT[1]), _KNOWN_PERSPECTIVE)
-    state, covariance = _search(model, observed, noise, prior)
+        nearness = unit * start.scale / focal_length
+        prior = (min(nearness, _PERSPECTIVE_LIMIT[1]), _KNOWN_PERSPECTIVE)
+    state, covariance = _search(model, observed, noise, start, prior)
     return HeadFit(
         rotation=state.rotation,
         covariance=covariance,
@@ -182,10 +187,11 @@ def _search(
     model: head.Head,
     observed: np.ndarray,
     noise: np.ndarray,
+    start: _State,
     perspective: tuple[float, float],
 ) -> tuple[_State, np.ndarray]:
     """Gauss-Newton steps; returns the state and the covariance of the rotation."""
-    state = _start(model, observed, noise, perspective[0])
+    state = dataclasses.replace(start, perspective=perspective[0])
     target = observed[:, :2].T
     # The prior: a normal distribution of the perspective and of each shape component.
     weight = np.zeros(_FIXED + len(model.shapes))
@@ -209,9 +215,7 @@ def _search(
     return state, np.linalg.solve(information, rows)[:3]
 
 
-def _start(
-    model: head.Head, observed: np.ndarray, noise: np.ndarray, perspective: float
-) -> _State:
+def _start(model: head.Head, observed: np.ndarray, noise: np.ndarray) -> _State:
     """The similarity between the mean head and the landmarks in 3D (Umeyama, 1991)."""
     weights = noise**-2 / np.sum(noise**-2)
     source_mean, target_mean = weights @ model.mean, weights @ observed
@@ -221,7 +225,7 @@ def _start(
     rotation = (u * sign) @ vt
     scale = float((strength * sign).sum() / (weights @ (source**2).sum(axis=1)))
     shift = target_mean - scale * rotation @ source_mean
-    return _State(rotation, scale, perspective, shift[:2], np.zeros(len(model.shapes)))
+    return _State(rotation, scale, 0.0, shift[:2], np.zeros(len(model.shapes)))
 
 
 def _project(

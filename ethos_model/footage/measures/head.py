@@ -1,4 +1,4 @@
-"""The mean head of the depth prior: 68 landmarks in 3D and how they vary.
+"""The mean head of the depth prior: 68 landmarks in 3D and their variation.
 
 `ethos_data.depth` needs numba, which the light installation does not have. This module
 reads the landmarks of the same file with numpy only.

@@ -1,4 +1,4 @@
-"""Quality of a face: how far its landmarks can be trusted, from 0 to 1.
+"""Quality of a face from 0 to 1: whether its landmarks can be trusted.
 
 The quality is the probability that the mean landmark error is small, given the
 uncertainty that the network states. Size, sharpness, brightness, noise and yaw are not

@@ -281,3 +281,5 @@ def test_rejects_unusable_landmarks():
         fitting.fit(np.zeros((68, 3)), SIGMA)
     with pytest.raises(ValueError, match="shape"):
         fitting.fit(landmarks[:, :2], SIGMA)
+    with pytest.raises(ValueError, match="focal_length"):
+        fitting.fit(landmarks, SIGMA, focal_length=0.0)
