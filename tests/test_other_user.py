@@ -78,10 +78,13 @@ class OtherUser:
     Attributes:
       prefix: Words in front of the command that change the user.
       directory: The current directory, which this user may write.
+      earlier_files: The user's files before the first command, for example those of a
+        test run that was killed.
     """
 
     prefix: tuple[str, ...]
     directory: pathlib.Path
+    earlier_files: frozenset[pathlib.Path]
 
     def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
         environment = {
@@ -115,16 +118,23 @@ def prefixes() -> Iterator[tuple[str, ...]]:
     yield (*user, *read_all)
 
 
+def files_of_nobody() -> frozenset[pathlib.Path]:
+    """The user's files and directories in the system's temporary directory."""
+    paths = pathlib.Path(tempfile.gettempdir()).iterdir()
+    return frozenset(path for path in paths if path.lstat().st_uid == NOBODY)
+
+
 @pytest.fixture(scope="module")
 def nobody() -> Iterator[OtherUser]:
     if os.name != "posix" or os.getuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("only root can run a process as another user")
     # Not `tmp_path`: other users may not enter pytest's directories.
+    earlier_files = files_of_nobody()
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         os.chown(directory, NOBODY, NOBODY)
         for prefix in prefixes():
-            user = OtherUser(prefix, directory)
+            user = OtherUser(prefix, directory, earlier_files)
             # Without the right to read its own library, Python uses that of the system.
             done = user.run("-c", "import numpy, ethos_data, os; print(os.__file__)")
             if done.stdout.strip() == os.__file__:
@@ -194,13 +204,4 @@ def test_the_printed_path_can_be_pasted(finished, nobody):
 def test_nothing_is_written_outside_of_the_working_directory(finished, nobody):
     assert finished
     assert not os.path.exists("/nonexistent")
-    # Older files are those of earlier runs that were killed.
-    started = nobody.directory.stat().st_ctime - 300
-    owned = [
-        str(path)
-        for path in pathlib.Path(tempfile.gettempdir()).iterdir()
-        if path.lstat().st_uid == NOBODY
-        and path != nobody.directory
-        and path.lstat().st_ctime > started
-    ]
-    assert owned == []
+    assert files_of_nobody() - nobody.earlier_files == {nobody.directory}

@@ -13,14 +13,11 @@ import numpy as np
 import pytest
 from pythonosc.osc_bundle import OscBundle
 
-from ethos_data.errors import EthosError
 from ethos_model.footage.reader import open_video
 from ethos_model.footage.sources.images import ImageSequence, Page
 from ethos_model.footage.tables import formats
-from ethos_model.footage.tracker import FaceTracker
-from gui import annotate, annotation, jobs
+from gui import annotate, jobs
 from gui.drawing import compose
-from gui.viewer.session import Setup
 from tests.ethos_model.footage import clips
 from tests.gui import fakes
 
@@ -208,55 +205,12 @@ def test_only_directories_of_stills_are_replaced(clip, tmp_path, capsys):
     assert sorted(os.listdir(tmp_path)) == ["clip.avi", "papers"]
 
 
-def test_names_never_pass_to_another_video(tmp_path):
-    def names(*specs):
-        videos = jobs.expand([str(tmp_path / spec) for spec in specs])
-        plan = jobs.plan_jobs(videos, jobs.OutputOptions(csv="out"), several=True)
-        return {
-            os.path.relpath(job.video, tmp_path): job.tables[0][4:-4] for job in plan
-        }
-
-    for name in ("x/a.mp4", "x/a.mov", "y/a.mp4", "y/b.avi", ".hidden/c.mp4"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("")
-    (tmp_path / "x/.a.1234.mp4").write_text("left behind by a killed run")
-    assert names(".") == {
-        "x/a.mp4": "x/a.mp4",
-        "x/a.mov": "x/a.mov",
-        "y/a.mp4": "y/a",
-        "y/b.avi": "y/b",
-    }
-    assert names("x/a.mp4", "y/b.avi") == {"x/a.mp4": "a", "y/b.avi": "b"}
-    assert names("x/a.mp4", "y/a.mp4") == {"x/a.mp4": "x/a.mp4", "y/a.mp4": "y/a.mp4"}
-    assert names("y/b.avi", "y/b.avi") == {"y/b.avi": "b"}
-
-
 def test_annotated_videos_are_not_annotated_again(clip, tmp_path, capsys):
     flags = [str(tmp_path), "--output", str(tmp_path / "annotated")]
     assert annotate.main(flags) == 0
     assert annotate.main(flags) == 0
     assert "1 of 1 videos were annotated before" in capsys.readouterr().out
     assert os.listdir(tmp_path / "annotated") == ["clip.mp4"]
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (b"", "this list names no video"),
-        ("caf\xe9.mp4".encode("latin-1"), "not UTF-8 text"),
-    ],
-)
-def test_an_unusable_list_is_named(tmp_path, text, reason):
-    listing = tmp_path / "videos.txt"
-    listing.write_bytes(text)
-    with pytest.raises(EthosError, match=rf"videos\.txt: .*{reason}"):
-        jobs.expand([str(listing)])
-
-
-def test_a_list_may_start_with_a_byte_order_mark(tmp_path):
-    listing = tmp_path / "videos.txt"
-    listing.write_text("a.avi\n", encoding="utf-8-sig")
-    assert [v.path for v in jobs.expand([str(listing)])] == [f"{tmp_path}/a.avi"]
 
 
 def test_ctrl_c_ends_a_recording_and_keeps_it(tmp_path, monkeypatch, capsys):
@@ -425,34 +379,3 @@ def test_several_runs_give_the_same_files(clip, tmp_path):
         files = sorted(path for path in out.rglob("*") if path.is_file())
         contents.append({str(f.relative_to(out)): f.read_bytes() for f in files})
     assert contents[0] == contents[1]
-
-
-@pytest.mark.parametrize("beside", [(), ("restored", "depth")])
-def test_two_passes_improve_the_tracks_before_drawing(clip, tmp_path, beside):
-    loaded = fakes.load(Setup())
-    tracker = FaceTracker(loaded.predictor, loaded.finder)
-    seen = []
-
-    def refine(tracks):
-        seen.append(tracks)
-        # Frames 20 to 29 have no face. The face of frame 19 is put into frame 20.
-        filled = dataclasses.replace(tracks[20], faces=tracks[19].faces)
-        return [*tracks[:20], filled, *tracks[21:]]
-
-    job = jobs.AnnotationJob(clip, str(tmp_path / "v.mp4"), (str(tmp_path / "t.npz"),))
-    result = annotation.annotate(
-        job,
-        tracker,
-        annotation.AnnotateOptions(beside=beside),
-        refine=refine,
-        predictor=loaded.predictor,
-        show_progress=False,
-    )
-    assert (result.frames, result.with_face) == (30, 21)
-    (tracks,) = seen
-    assert [entry.index for entry in tracks] == list(range(30))
-    assert tracks[5].faces[0].face.depth.size == 0  # images are not kept in memory
-    with np.load(tmp_path / "t.npz") as table:
-        assert table["frame"].tolist() == list(range(21))
-        np.testing.assert_array_equal(table["landmarks"][20], table["landmarks"][19])
-    assert len(clips.read_all(str(tmp_path / "v.mp4"))) == 30
