@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,21 +21,6 @@ from ethos_data.degrade.motion_blur import MotionBlur
 from ethos_data.degrade.noise import SensorNoise
 from ethos_data.degrade.occlusion import Occlusion
 from ethos_data.degrade.overexposure import Overexposure
-
-TRAINING: Final = (
-    "occlusion",
-    "contrast",
-    "defocus",
-    "motion_blur",
-    "overexposure",
-    "low_light",
-    "noise",
-    "low_resolution",
-    "jpeg",
-)
-"""Degradations of the training, in the order in which they are applied.
-
-The evaluation also uses degradations that are not in this list."""
 
 
 @keras.saving.register_keras_serializable("ethos")

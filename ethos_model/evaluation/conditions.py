@@ -51,10 +51,6 @@ TRAINED: Final = (
 """Degradations of `ethos_data.degrade` in the training mix. They are listed here, and
 compared with the mix by a test, because importing Keras takes seconds."""
 
-HELD_BACK: Final[tuple[str, ...]] = ()
-"""Degradations of `ethos_data.degrade` that are not in the training mix. They are
-conditions of the kind "unseen"."""
-
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Condition:
@@ -158,7 +154,7 @@ def all_conditions() -> tuple[Condition, ...]:
     """All conditions, in the order of evaluation."""
     severities = {
         "trained": TRAINED,
-        "unseen": (*HELD_BACK, *CORRUPTIONS),
+        "unseen": tuple(CORRUPTIONS),
         "box": ("loose_box",),
     }
     return (
