@@ -72,7 +72,6 @@ def read(
             landmarks=points[chosen],
             depth=None,
             frame_numbers=numbers[chosen],
-            frames_in_file=len(track.frames),
             fingerprint=fingerprint,
             visible=codes[chosen],
             has_z=has_z[chosen],

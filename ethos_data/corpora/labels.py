@@ -168,7 +168,6 @@ def read_image(
         landmarks=landmarks[None],
         depth=None,
         frame_numbers=np.zeros(1, np.int64),
-        frames_in_file=1,
         fingerprint=digest(content, landmarks.tobytes(), codes.tobytes()),
         visible=codes[None],
         has_z=has_z[None],

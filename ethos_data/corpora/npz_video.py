@@ -131,7 +131,6 @@ def read_video(
             landmarks=landmarks,
             depth=depth,
             frame_numbers=times,
-            frames_in_file=layout.total,
             fingerprint=npz.fingerprint,
             visible=visible,
             has_z=has_z,

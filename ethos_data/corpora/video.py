@@ -50,7 +50,6 @@ class Video:
       depth: float32 (T, H, W) in source pixels, larger is nearer, NaN where the depth
         is unknown. None if the corpus contains no depth.
       frame_numbers: int64 (T,), index of each frame in the file.
-      frames_in_file: Number of frames in the file.
       fingerprint: Hash of the content of the file; see `Npz.fingerprint`.
       visible: uint8 (T, 68), what is known of each landmark; see `visibility`. The
         other landmarks are NaN. None if the format cannot state it: then all landmarks
@@ -66,7 +65,6 @@ class Video:
     landmarks: np.ndarray
     depth: np.ndarray | None
     frame_numbers: np.ndarray
-    frames_in_file: int
     fingerprint: str
     visible: np.ndarray | None = None
     has_z: np.ndarray | None = None

@@ -15,7 +15,6 @@ import google_crc32c
 
 HEADER_BYTES: Final = 12
 FOOTER_BYTES: Final = 4
-FRAME_BYTES: Final = HEADER_BYTES + FOOTER_BYTES
 """Size of the framing of a record, in bytes."""
 
 _MASK_DELTA: Final = 0xA282EAD8  # tensorflow/core/lib/hash/crc32c.h

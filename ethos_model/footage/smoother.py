@@ -1,7 +1,7 @@
-"""The One Euro filter (Casiez, Roussel and Vogel, CHI 2012) for landmarks.
+"""Smooths landmarks with the One Euro filter (Casiez, Roussel and Vogel, CHI 2012).
 
-A low pass whose cutoff rises with speed: a face at rest stands still, a face that moves
-does not lag.
+The filter is a low-pass filter whose cutoff frequency rises with the speed. Landmarks
+at rest are smoothed strongly, and moving landmarks have little delay.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class OneEuroOptions:
-    """How much to smooth.
+    """Settings of the filter.
 
     Attributes:
-      min_cutoff: Hz, of points at rest. Lower is calmer.
-      beta: Hz of cutoff for each face size a second of speed. Higher lags less.
-      derivative_cutoff: Hz, of the speed's own low pass (1 in the paper).
+      min_cutoff: Cutoff frequency at rest, in Hz. A lower value smooths more.
+      beta: Increase of the cutoff frequency with the speed, in Hz per face size per
+        second. A higher value reduces the delay.
+      derivative_cutoff: Cutoff frequency of the filter of the speed, in Hz. The paper
+        uses 1.
     """
 
     min_cutoff: float = 0.4
@@ -28,13 +30,23 @@ class OneEuroOptions:
 
 
 def smoothing_factor(seconds: float, cutoff: np.ndarray | float) -> np.ndarray:
-    """Weight of a new sample in an exponential low pass. Casiez et al., appendix."""
+    """Weight of a new sample in an exponential low-pass filter (see the paper).
+
+    Args:
+      seconds: Time since the last sample.
+      cutoff: Cutoff frequency in Hz.
+    """
     r = 2 * math.pi * np.asarray(cutoff) * seconds
     return r / (r + 1)
 
 
 class OneEuroFilter:
-    """Smooths an array of points over time; one filter follows one face."""
+    """Smooths the landmarks of one face over time.
+
+    Example:
+      smooth = OneEuroFilter()
+      landmarks = smooth(landmarks, timestamp, face_size)
+    """
 
     def __init__(self, options: OneEuroOptions | None = None) -> None:
         self._options = options or OneEuroOptions()
@@ -45,13 +57,14 @@ class OneEuroFilter:
     def __call__(
         self, points: np.ndarray, timestamp: float, scale: float
     ) -> np.ndarray:
-        """Takes the next sample.
+        """Smooths the next sample.
 
         Args:
-          points: (N, D) positions, source pixels.
-          timestamp: seconds. A sample that is not later than the last one starts anew.
-          scale: face size in the unit of the points: speed is measured in it, so that
-            one setting suits near and far faces.
+          points: (N, D), positions in source pixels.
+          timestamp: Time in seconds. If it is not later than the last one, the filter
+            starts again.
+          scale: Face size in source pixels. Speeds are relative to it, so that the same
+            settings suit large and small faces.
 
         Returns:
           float64 (N, D), the smoothed positions.
@@ -66,8 +79,8 @@ class OneEuroFilter:
         speed = (points - self._value) / seconds
         a = smoothing_factor(seconds, options.derivative_cutoff)
         self._speed = a * speed + (1 - a) * self._speed
-        # One cutoff for a point, from the length of its speed, so that a straight path
-        # stays straight.
+        # All coordinates of a point have the same cutoff, which follows from the length
+        # of its velocity. A straight path then stays straight.
         speed_length = np.linalg.norm(self._speed, axis=-1, keepdims=True)
         cutoff = options.min_cutoff + options.beta * speed_length / max(scale, 1e-6)
         a = smoothing_factor(seconds, cutoff)

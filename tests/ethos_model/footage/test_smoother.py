@@ -6,7 +6,7 @@ from ethos_model.footage.smoother import OneEuroFilter, OneEuroOptions
 
 
 def one_euro_scalar(samples, times, min_cutoff, beta, d_cutoff):
-    """The filter as its authors publish it, for one number."""
+    """The filter as published by its authors, for a single number."""
     result, x_hat, dx_hat, last = [], None, 0.0, None
     for x, t in zip(samples, times, strict=True):
         if x_hat is None:
@@ -28,17 +28,17 @@ def one_euro_scalar(samples, times, min_cutoff, beta, d_cutoff):
     return result
 
 
-def test_agrees_with_the_published_filter():
+def test_equals_the_published_filter():
     rng = np.random.default_rng(3)
     times = np.cumsum(rng.uniform(0.01, 0.08, 50))
     samples = np.cumsum(rng.normal(0, 2, 50))
     smooth = OneEuroFilter(OneEuroOptions(min_cutoff=1.3, beta=4.0))
-    found = [
+    smoothed = [
         smooth(np.array([[x]]), t, scale=1.0)[0, 0]
         for x, t in zip(samples, times, strict=True)
     ]
     expected = one_euro_scalar(samples, times, 1.3, 4.0, 1.0)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(smoothed, expected, rtol=1e-12)
 
 
 def test_does_not_depend_on_the_size_of_the_face():
@@ -51,23 +51,23 @@ def test_does_not_depend_on_the_size_of_the_face():
         np.testing.assert_allclose(large, 8 * small)
 
 
-def test_a_face_at_rest_trembles_less_and_a_moving_one_hardly_lags():
+def test_reduces_jitter_at_rest_and_hardly_delays_motion():
     rng = np.random.default_rng(5)
     noise = rng.normal(0, 0.5, (100, 68, 3))
     still = OneEuroFilter()
     out = np.array([still(n, i / 25, 100.0) for i, n in enumerate(noise)])
 
-    def tremble(x):
+    def jitter(x):
         return np.abs(np.diff(x, 2, axis=0)).mean()
 
-    assert tremble(out[20:]) < 0.25 * tremble(noise[20:])
+    assert jitter(out[20:]) < 0.25 * jitter(noise[20:])
     moving = OneEuroFilter()
     for i in range(50):  # three face sizes a second
         last = moving(np.full((68, 3), 12.0 * i), i / 25, 100.0)
     assert 12.0 * 49 - last[0, 0] < 6.0
 
 
-def test_time_that_stands_or_falls_starts_anew():
+def test_a_step_back_in_time_starts_again():
     smooth = OneEuroFilter()
     smooth(np.zeros((2, 2)), 1.0, 10.0)
     jumped = smooth(np.full((2, 2), 7.0), 0.5, 10.0)
