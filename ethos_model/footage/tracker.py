@@ -149,6 +149,7 @@ class FaceTracker:
         if self._cuts.is_cut(frame_rgb, timestamp):
             self._people.begin_shot()
             self._skipped = []
+            self._searched_at = -np.inf
             self._schedule.reset()
             self._face_seen_at = -np.inf
         doubted = self._follow(frame_rgb, timestamp)

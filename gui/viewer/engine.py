@@ -78,7 +78,7 @@ class View:
     Attributes:
       frame: The frame as decoded.
       image: uint8 (H, W, 3) RGB, the frame as the model received it.
-      faces: Faces in `image`.
+      faces: Faces in `image`, with their measures.
       reference: Faces in the clean frame, if `compared`.
       compared: Whether the frame is degraded and compared with the clean frame.
       phase: Phase of the engine: LOADING, READY or NO_MODEL.
@@ -86,6 +86,9 @@ class View:
       fps: Frames per second that were processed in the last seconds.
       skipped: Number of faces that were found but not tracked.
       error: Why the model failed on this frame, or "".
+      numbering: Changes when the numbers of the people start again at 1: with another
+        video or model, and after an error.
+      renumbered: See `Reply`.
     """
 
     frame: Frame
@@ -98,19 +101,16 @@ class View:
     fps: float
     skipped: int = 0
     error: str = ""
+    numbering: int = 0
+    renumbered: dict[int, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Arrival:
-    """A frame that waits, and whether the time did not continue before it."""
+    """A frame that waits, and the number of the video that contains it."""
 
     frame: Frame
-    jumped: bool
-
-
-def _merge(old: _Arrival, new: _Arrival) -> _Arrival:
-    """The frame that replaces a waiting frame. A jump before either is kept."""
-    return _Arrival(new.frame, old.jumped or new.jumped)
+    video: int
 
 
 class Engine:
@@ -139,7 +139,7 @@ class Engine:
         self.worker = Worker("ethos-engine", self._run)
         self._on_view = on_view
         self._factory = factory
-        self._inbox: Latest[_Arrival] = Latest(_merge)
+        self._inbox: Latest[_Arrival] = Latest()
         self._settings = EngineSettings()
         self._state = EngineState(setup)
         self._lock = threading.Lock()  # of _to_load and _fallback
@@ -150,8 +150,9 @@ class Engine:
         self._process: ModelProcess | None = None
         self._deadline: float | None = None  # of loading, on the monotonic clock
         self._restarts: list[float] = []
-        self._last: Frame | None = None
-        self._jumped = False  # since the last request
+        self._last: _Arrival | None = None
+        self._video = 0
+        self._numbering = 0
         self._finished: list[float] = []
 
     @property
@@ -163,14 +164,14 @@ class Engine:
         """Starts the thread."""
         self.worker.start()
 
-    def submit(self, frame: Frame, jumped: bool = False) -> None:
+    def submit(self, frame: Frame, video: int = 0) -> None:
         """Passes a frame on. It replaces a frame that still waits.
 
         Args:
           frame: The frame.
-          jumped: Whether the time did not continue before the frame.
+          video: Number of the video. With another video, all people are forgotten.
         """
-        self._inbox.put(_Arrival(frame, jumped))
+        self._inbox.put(_Arrival(frame, video))
 
     def set_settings(self, settings: EngineSettings) -> None:
         """Changes the settings and processes the last frame again."""
@@ -208,11 +209,11 @@ class Engine:
                 self._receive()
                 if arrival is not None:
                     self._refresh.clear()
-                    self._last = arrival.frame
-                    self._show(arrival.frame, jumped=arrival.jumped)
+                    self._last = arrival
+                    self._show(arrival)
                 elif self._refresh.is_set() and self._last is not None:
                     self._refresh.clear()
-                    self._show(self._last, jumped=False, repeated=True)
+                    self._show(self._last, repeated=True)
         finally:
             self._stop_process()
 
@@ -258,6 +259,7 @@ class Engine:
     def _handle(self, message: object) -> None:
         self._deadline = None
         if isinstance(message, Ready):
+            self._numbering += 1
             self._set(phase=READY, model=message.model, setup=message.setup)
             self._refresh.set()
         elif isinstance(message, Failed):
@@ -304,25 +306,27 @@ class Engine:
         if report:
             self._fail(f"{cause}. It was started again.")
 
-    def _show(self, frame: Frame, *, jumped: bool, repeated: bool = False) -> None:
+    def _show(self, arrival: _Arrival, *, repeated: bool = False) -> None:
         """Processes a frame and passes it on."""
-        settings = self._settings
+        frame, settings = arrival.frame, self._settings
+        if arrival.video != self._video:
+            self._video = arrival.video
+            self._numbering += 1
         started = time.perf_counter()
         image = settings.degradation.apply(frame.image, frame.index)
         timings = {"degrade": 1000 * (time.perf_counter() - started)}
         compared = settings.compare and not settings.degradation.is_identity
         reply = Reply()
-        self._jumped |= jumped
         if self._state.phase == READY:
             request = Request(
                 image=image,
                 clean=frame.image if compared else None,
                 timestamp=frame.timestamp,
                 smoothing=settings.smoothing,
-                jumped=self._jumped,
+                numbering=self._numbering,
             )
-            self._jumped = False
             reply = self._ask(request) or reply
+            self._numbering += bool(reply.error)
         timings |= reply.timings
         timings["all"] = 1000 * (time.perf_counter() - started)
         self._on_view(
@@ -337,6 +341,8 @@ class Engine:
                 fps=self._rate(counts=not repeated),
                 skipped=reply.skipped,
                 error=reply.error,
+                numbering=self._numbering,
+                renumbered=reply.renumbered,
             )
         )
 

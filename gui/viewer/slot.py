@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -16,15 +15,9 @@ class Latest(Generic[T]):
       replaced: Number of items that were dropped.
     """
 
-    def __init__(self, merge: Callable[[T, T], T] | None = None) -> None:
-        """Creates an empty queue.
-
-        Args:
-          merge: Called as `merge(old, new)` when an item is dropped. Its result is
-            stored in place of the new item.
-        """
+    def __init__(self) -> None:
+        """Creates an empty queue."""
         self._changed = threading.Condition()
-        self._merge = merge
         self._item: T | None = None
         self._closed = False
         self.replaced = 0
@@ -34,8 +27,6 @@ class Latest(Generic[T]):
         with self._changed:
             if self._item is not None:
                 self.replaced += 1
-                if self._merge is not None:
-                    item = self._merge(self._item, item)
             self._item = item
             self._changed.notify()
 

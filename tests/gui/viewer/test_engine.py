@@ -38,30 +38,22 @@ def make_engine(views):
     assert multiprocessing.active_children() == []
 
 
-def test_a_dropped_frame_keeps_its_jump(make_engine):
+def test_people_are_numbered_again_with_another_video_or_model(make_engine, views):
     engine = make_engine()
-    engine.submit(frame(0), jumped=True)
-    engine.submit(frame(1))
-    engine.submit(frame(2))
-    arrival = engine._inbox.take()
-    assert (arrival.frame.index, arrival.jumped) == (2, True)
-    engine.submit(frame(3))
-    assert not engine._inbox.take().jumped
+    engine.start()
+    wait_until(lambda: engine.state.phase == READY)
 
+    def show(index, video):
+        engine.submit(frame(index), video)
+        wait_until(lambda: views and views[-1].frame.index == index)
+        return views[-1].numbering
 
-def test_a_jump_before_the_model_is_loaded_reaches_the_tracker(
-    make_engine, monkeypatch
-):
-    engine = make_engine()
-    requests = []
-    monkeypatch.setattr(engine, "_ask", requests.append)
-    engine._show(frame(0), jumped=True)
-    engine._show(frame(1), jumped=False)
-    assert requests == []
-    engine._set(phase=READY)
-    engine._show(frame(2), jumped=False)
-    engine._show(frame(3), jumped=False)
-    assert [request.jumped for request in requests] == [True, False]
+    first = show(0, video=1)
+    assert show(40, video=1) == first  # a seek
+    second = show(1, video=2)
+    assert second != first
+    engine.load(Setup())
+    wait_until(lambda: views[-1].numbering not in (first, second))
 
 
 def test_processes_frames_and_repeats_the_last_frame_with_new_settings(
@@ -72,7 +64,7 @@ def test_processes_frames_and_repeats_the_last_frame_with_new_settings(
     engine.start()
     wait_until(lambda: engine.state.phase == READY)
     assert engine.state.model == "fake model"
-    engine.submit(frame(5), jumped=True)
+    engine.submit(frame(5), video=1)
     wait_until(lambda: views and views[-1].faces)
     engine.set_settings(EngineSettings(degradation=VideoDegradation(darkness=0.5)))
     wait_until(lambda: views[-1].compared)

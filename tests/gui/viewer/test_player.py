@@ -12,13 +12,13 @@ from tests.gui.driver import kill_thread, wait_until
 
 @pytest.fixture
 def frames():
-    """(number, jumped) of each frame that the player passed on."""
+    """(number, video) of each frame that the player passed on."""
     return []
 
 
 @pytest.fixture
 def player(frames):
-    player = Player(lambda frame, jumped: frames.append((frame.index, jumped)))
+    player = Player(lambda frame, video: frames.append((frame.index, video)))
     player.start()
     yield player
     player.close()
@@ -37,8 +37,7 @@ def test_plays_in_order_and_stops_at_the_end(player, frames, clip):
     indices = [index for index, _ in frames]
     assert indices == sorted(set(indices))
     assert indices[0] == 0
-    assert frames[0][1]
-    assert not any(jumped for _, jumped in frames[1:])
+    assert {video for _, video in frames} == {1}
     assert player.state.frame_count == 50
 
 
@@ -46,7 +45,7 @@ def test_steps_and_seeks_while_paused(player, frames, clip):
     player.open(clip, play=False)
     wait_until(lambda: frames)
     time.sleep(0.2)
-    assert frames == [(0, True)]
+    assert frames == [(0, 1)]
     for _ in range(3):
         player.step(1)
     wait_until(lambda: frames[-1][0] == 3)
@@ -83,7 +82,13 @@ def test_loops(player, frames, clip):
     wait_until(lambda: frames)
     player.seek(45)
     player.play()
-    wait_until(lambda: (0, True) in frames[1:])
+    wait_until(lambda: (0, 1) in frames[1:])
+
+
+def test_each_source_has_its_own_number(player, frames, clip):
+    for number in (1, 2):
+        player.open(clip, play=False)
+        wait_until(lambda number=number: (0, number) in frames)
 
 
 def test_a_source_that_cannot_be_opened_leaves_the_current_source(

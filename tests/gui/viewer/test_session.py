@@ -87,6 +87,41 @@ def test_each_request_chooses_the_smoothing():
     assert smooth.box[0] < raw.box[0] - 0.2
 
 
+def test_another_video_starts_again_at_person_1():
+    session = Session(fakes.load(Setup()))
+    image = picture(60)
+    fakes.draw_face(image, (160, 40, 200, 90))
+    session.process(request(image, 0.0, numbering=1))
+    (face,) = session.process(request(picture(160), 0.04, numbering=1)).faces
+    assert face.id > 1
+    (face,) = session.process(request(picture(160), 0.08, numbering=2)).faces
+    assert face.id == 1
+
+
+def test_a_seek_keeps_the_numbers_of_the_people(shipped):
+    session = Session(shipped)
+    with open_video(sample.SAMPLE) as source:
+        frames = list(iter(source.read, None))
+
+    def number(index):
+        frame = frames[index]
+        (face,) = session.process(request(frame.image, frame.timestamp)).faces
+        return face.id
+
+    for index in range(0, 150, 2):
+        number(index)
+    # Back to each of the people, in another order.
+    assert [number(index) for index in (120, 20, 70, 22, 21)] == [3, 1, 2, 1, 1]
+
+
+def test_faces_are_measured_in_both_frames():
+    session = Session(fakes.load(Setup()))
+    reply = session.process(Request(picture(60), picture(60), 0.0))
+    for face in (*reply.faces, *reply.reference):
+        assert 0 <= face.measures.quality <= 1
+    assert reply.timings["measure"] > 0
+
+
 def test_an_error_concerns_one_frame_only():
     loaded = fakes.load(Setup())
     session = Session(loaded)

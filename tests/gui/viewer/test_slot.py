@@ -10,16 +10,6 @@ def test_returns_only_the_newest_item():
     assert slot.replaced == 4
 
 
-def test_merges_a_dropped_item_into_the_new_item():
-    slot = Latest(merge=lambda old, new: (*old, *new))
-    slot.put(("a",))
-    slot.put(("b",))
-    slot.put(("c",))
-    assert slot.take() == ("a", "b", "c")
-    slot.put(("d",))
-    assert slot.take() == ("d",)
-
-
 def test_a_closed_queue_returns_at_once():
     slot = Latest()
     slot.put(1)
