@@ -31,7 +31,14 @@ from ethos_model.footage.tracks import FrameFaces, Refine
 from ethos_model.predict import Predictor
 from gui.degradation import VideoDegradation
 from gui.drawing import compose
-from gui.drawing.overlay import DRAWN, UNCERTAINTY, OverlayOptions, resized
+from gui.drawing.overlay import (
+    DEFAULT,
+    DRAWN,
+    MEASURED,
+    UNCERTAINTY,
+    OverlayOptions,
+    resized,
+)
 from gui.jobs import AnnotationJob
 from gui.outputs import Outputs
 from gui.pipeline import Stage
@@ -47,8 +54,10 @@ class AnnotateOptions:
     """What to draw and how to save it. Each field is a flag."""
 
     draw: tuple[str, ...] = option(
-        DRAWN,
-        "What to draw over the video; without a value, nothing",
+        DEFAULT,
+        "What to draw over the video: the landmarks, the lines between them, the box "
+        "with the number of the person, the axes of the head, the openness of the "
+        "eyes; without a value, nothing",
         group="drawing",
         choices=DRAWN,
     )
@@ -98,6 +107,11 @@ class AnnotateOptions:
         """What to draw over the video."""
         drawn = {name: name in self.draw for name in DRAWN}
         return OverlayOptions(**drawn, uncertainty=self.uncertainty)
+
+    @property
+    def draws_measures(self) -> bool:
+        """Whether the drawing needs the measures of the faces."""
+        return any(name in MEASURED for name in self.draw)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,7 +204,7 @@ def annotate(
             shown = None if outputs.has_stills else int(bool(options.beside))
             shown = 0 if plan is not None else shown
             annotated = looked_up(frames, tracks, predictor, shown)
-        if outputs.needs_measures:
+        if outputs.needs_measures or (outputs.has_pictures and options.draws_measures):
             annotated = with_measures(annotated)
         items = stack.enter_context(Stage(annotated))
         if plan is None:

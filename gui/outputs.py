@@ -88,6 +88,11 @@ class Outputs:
         return bool(self._job.tables) or self._job.send is not None
 
     @property
+    def has_pictures(self) -> bool:
+        """Whether some frames need a picture."""
+        return self.has_video or self.has_stills
+
+    @property
     def has_stills(self) -> bool:
         """Whether some frames need a picture and the reconstructions of the faces."""
         return self._stills is not None

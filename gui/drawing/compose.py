@@ -11,16 +11,11 @@ import numpy as np
 from ethos_data.drawing import Color
 from ethos_model.footage.tracks import TrackedFace
 from ethos_model.predict import Face
-from gui.drawing import surface
-from gui.drawing.overlay import (
-    UNSURE_COLOR,
-    OverlayOptions,
-    draw_faces,
-    put_text,
-    resized,
-)
+from gui.drawing import palette, surface
+from gui.drawing.overlay import OverlayOptions, draw_faces, resized
+from gui.drawing.text import put_text
 
-BACKGROUND: Final = (24, 26, 31)
+BACKGROUND: Final = palette.Ink.background
 """RGB of areas without a face."""
 
 RECONSTRUCTIONS: Final = ("restored", "depth", "shaded", "surface")
@@ -97,7 +92,7 @@ def annotated_frame(
     canvas[:] = frame
     draw_faces(canvas, faces, options or OverlayOptions(), scale=scale)
     if not faces:
-        put_text(canvas, "no face", (8, height - 8), UNSURE_COLOR)
+        put_text(canvas, "no face", (8, height - 8), palette.UNSURE)
     cv2.rectangle(picture, (width, 0), (width + side, height), BACKGROUND, -1)
     for row, kind in enumerate(kinds):
         cell = column[row * side : (row + 1) * side]

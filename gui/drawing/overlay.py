@@ -13,26 +13,23 @@ from ethos_data.drawing import Color, draw_disks, draw_landmarks
 from ethos_data.topology import face_box, face_size
 from ethos_model.footage.tracks import TrackedFace
 from ethos_model.predict import Face
+from gui.drawing import palette
+from gui.drawing.measures import draw_axes, draw_openness
+from gui.drawing.text import put_text
 
 SURE_SIGMA: Final = 0.02
-"""Uncertainty (one sigma over the face size) that is drawn green. A trained network
+"""Uncertainty (one sigma over the face size) that is drawn blue. A trained network
 reports about this value on clean faces."""
 UNSURE_SIGMA: Final = 0.08
-"""Uncertainty that is drawn red: the error is then larger than the failure threshold of
-the evaluation, 8 % of the face size."""
+"""Uncertainty that is drawn vermillion: the error is then larger than the failure
+threshold of the evaluation, 8 % of the face size."""
 
-EDGE_COLOR: Final = (235, 240, 245)
-CHOSEN_COLOR: Final = (90, 200, 250)
-UNSURE_COLOR: Final = (255, 170, 60)
-REFERENCE_COLOR: Final = (90, 160, 255)
-_SHADOW_COLOR: Final = (20, 22, 26)
-
-_OUTLINE: Final = [(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)]
-"""Directions in which the outline of a text extends."""
-
-DRAWN: Final = ("points", "edges", "boxes")
-"""The parts of the overlay that can be switched off: boolean fields of
+DRAWN: Final = ("points", "edges", "boxes", "pose", "eyes")
+"""The parts of the overlay that can be switched on and off: boolean fields of
 `OverlayOptions`."""
+
+MEASURED: Final = ("pose", "eyes")
+"""The parts that need the measures of the faces."""
 
 UNCERTAINTY: Final = ("color", "size", "none")
 """Ways to draw the uncertainty."""
@@ -46,19 +43,32 @@ class OverlayOptions:
       points: Whether to draw the 68 landmarks.
       edges: Whether to draw lines between neighbouring landmarks.
       uncertainty: How to draw the uncertainty, one of `UNCERTAINTY`: "color" colours
-        the landmarks from green (sure) to red (unsure), "size" draws a circle of one
-        sigma around each landmark.
+        the landmarks from blue (sure) through yellow to vermillion (unsure), "size"
+        draws a circle of one sigma around each landmark.
       boxes: Whether to draw the face box with the number of the face.
+      pose: Whether to draw the axes of the head, if the face was measured.
+      eyes: Whether to draw the openness of the eyes, if the face was measured.
     """
 
     points: bool = True
     edges: bool = True
     uncertainty: str = "color"
     boxes: bool = True
+    pose: bool = False
+    eyes: bool = False
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The parts of `DRAWN` that are switched on."""
+        return tuple(name for name in DRAWN if getattr(self, name))
+
+
+DEFAULT: Final = OverlayOptions().drawn
+"""The parts that are drawn unless the user chooses others."""
 
 
 def uncertainty_colors(relative: np.ndarray) -> np.ndarray:
-    """Colours from green (sure) through yellow to red (unsure).
+    """Colours from blue (sure) through yellow to vermillion (unsure).
 
     Args:
       relative: (N,) one sigma over the face size. NaN counts as unsure.
@@ -69,9 +79,10 @@ def uncertainty_colors(relative: np.ndarray) -> np.ndarray:
     span = np.log(UNSURE_SIGMA / SURE_SIGMA)
     relative = np.maximum(np.nan_to_num(relative, nan=1.0), 1e-9)
     level = np.clip(np.log(relative / SURE_SIGMA) / span, 0, 1)
-    hue = np.round(75 * (1 - level))  # OpenCV's hue: 0 red, 30 yellow, 60 green
-    hsv = np.stack([hue, np.full_like(hue, 200), np.full_like(hue, 250)], axis=-1)
-    return cv2.cvtColor(hsv[None].astype(np.uint8), cv2.COLOR_HSV2RGB)[0]
+    stops = np.array(palette.SURE, np.float64)
+    places = np.linspace(0, 1, len(stops))
+    channels = [np.interp(level, places, channel) for channel in stops.T]
+    return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
 def resized(image: np.ndarray, scale: float) -> np.ndarray:
@@ -110,7 +121,8 @@ def draw_faces(
       scale: Canvas pixels per source pixel.
       chosen: Id of the face whose reconstruction is shown. Its box is highlighted when
         there are several faces.
-      reference: Faces of the clean frame. Their edges are drawn in blue below `faces`.
+      reference: Faces of the clean frame. Their edges are drawn in purple below
+        `faces`.
 
     Returns:
       `canvas`.
@@ -118,11 +130,11 @@ def draw_faces(
     width = max(1, round(min(canvas.shape[:2]) / 420))
     for tracked in reference:
         landmarks = _on_canvas(tracked.face, scale)
-        draw_landmarks(canvas, landmarks, edges=REFERENCE_COLOR, line_width=width)
+        draw_landmarks(canvas, landmarks, edges=palette.REFERENCE, line_width=width)
     for tracked in faces:
         landmarks = _on_canvas(tracked.face, scale)
         if options.edges:
-            draw_landmarks(canvas, landmarks, edges=EDGE_COLOR, line_width=width)
+            draw_landmarks(canvas, landmarks, edges=palette.WHITE, line_width=width)
         if options.uncertainty == "size":
             _draw_sigma(canvas, tracked.face, landmarks, scale)
         if options.points:
@@ -130,6 +142,10 @@ def draw_faces(
         if options.boxes:
             highlighted = chosen == tracked.id and len(faces) > 1
             _draw_box(canvas, tracked, landmarks, width, highlighted)
+        if tracked.measures is not None and options.pose:
+            draw_axes(canvas, landmarks, tracked.measures.pose, 1 + width)
+        if tracked.measures is not None and options.eyes:
+            draw_openness(canvas, landmarks, tracked.measures.openness)
     return canvas
 
 
@@ -153,7 +169,7 @@ def _draw_points(
     size = _size(face)
     # Points of 1.2 % of the face: visible on small faces, out of the way on large ones.
     radius = float(np.clip(0.012 * size * scale, 1.0, 4.0))
-    colors: Color | np.ndarray = CHOSEN_COLOR
+    colors: Color | np.ndarray = palette.SURE[0]
     if options.uncertainty == "color":
         colors = uncertainty_colors(face.uncertainty / size)
     draw_landmarks(canvas, landmarks, points=colors, radius=radius)
@@ -179,15 +195,14 @@ def _draw_box(
     line_width: int,
     highlighted: bool,
 ) -> None:
-    """Draws the corners of the box, and the face's number with "unsure" if it is."""
+    """Draws the corners of the box in the person's colour, and the person's number."""
     x0, y0, x1, y1 = face_box(np.clip(np.nan_to_num(landmarks), -1e6, 1e6))
     margin = 0.06 * (x1 - x0)
     x0, y0, x1, y1 = (
         round(float(v)) for v in (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
     )
-    color = EDGE_COLOR
+    color = palette.UNSURE if tracked.unsure else palette.person(tracked.id)
     if highlighted or tracked.unsure:
-        color = UNSURE_COLOR if tracked.unsure else CHOSEN_COLOR
         line_width *= 2
     arm_x, arm_y = max(3, (x1 - x0) // 7), max(3, (y1 - y0) // 7)
     for x, dx in ((x0, arm_x), (x1, -arm_x)):
@@ -196,34 +211,3 @@ def _draw_box(
             cv2.line(canvas, (x, y), (x, y + dy), color, line_width, cv2.LINE_AA)
     text = f"{tracked.id}  unsure" if tracked.unsure else str(tracked.id)
     put_text(canvas, text, (x0, y0 - 5), color)
-
-
-def put_text(
-    canvas: np.ndarray,
-    text: str,
-    origin: tuple[int, int],
-    color: Color = EDGE_COLOR,
-    *,
-    height: int | None = None,
-) -> None:
-    """Draws text with a dark outline, legible on any picture and inside the canvas.
-
-    Args:
-      canvas: uint8 (H, W, 3) RGB, changed in place.
-      text: ASCII text.
-      origin: x and y of the lower left corner, in canvas pixels.
-      color: RGB, 0 to 255.
-      height: Height of a capital letter, in pixels; None for 1/40 of the canvas.
-    """
-    height = height or max(9, round(min(canvas.shape[:2]) / 40))
-    font, size = cv2.FONT_HERSHEY_SIMPLEX, height / 22
-    line = max(1, round(height / 11))
-    (width, _), below = cv2.getTextSize(text, font, size, line)
-    x = int(np.clip(origin[0], 2, max(2, canvas.shape[1] - width - 2)))
-    y = int(np.clip(origin[1], height + 2, max(height + 2, canvas.shape[0] - below)))
-    # The outline has the thickness of the text, because in OpenCV 5 the thickness
-    # changes the distance between letters.
-    for dx, dy in _OUTLINE:
-        place = (x + dx * line, y + dy * line)
-        cv2.putText(canvas, text, place, font, size, _SHADOW_COLOR, line, cv2.LINE_AA)
-    cv2.putText(canvas, text, (x, y), font, size, color, line, cv2.LINE_AA)

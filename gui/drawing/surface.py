@@ -84,7 +84,7 @@ def _eroded(mask: np.ndarray) -> np.ndarray:
 
 
 def color_map(height: np.ndarray, background: Color) -> np.ndarray:
-    """Draws heights as colours, from blue (far) to red (near).
+    """Draws heights as colours, from violet (far) to yellow (near).
 
     Args:
       height: float32 (D, D), in sides of the map; NaN is outside the face.
@@ -99,7 +99,7 @@ def color_map(height: np.ndarray, background: Color) -> np.ndarray:
     level /= high - low
     np.clip(level, 0, 1, out=level)
     level *= 255
-    colors = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_TURBO)
+    colors = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_VIRIDIS)
     colors = cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)
     # Three times as fast as an assignment with an index.
     outside = (~np.isfinite(height)).astype(np.uint8)

@@ -14,7 +14,8 @@ import numpy as np
 from ethos_data.drawing import Color
 from ethos_model.footage.tracks import TrackedFace
 from gui.drawing import compose, surface
-from gui.drawing.overlay import OverlayOptions, draw_faces, put_text, resized
+from gui.drawing.overlay import OverlayOptions, draw_faces, resized
+from gui.drawing.text import put_text
 from gui.viewer.engine import View
 from gui.viewer.slot import Latest
 from gui.viewer.worker import Worker

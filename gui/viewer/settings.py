@@ -16,6 +16,7 @@ from ethos_data.errors import EthosError, one_line
 from ethos_data.options import option
 from ethos_data.storage import files
 from gui.drawing.overlay import UNCERTAINTY
+from gui.drawing.plot import LANES
 
 THEMES: Final = ("dark", "light")
 MIN_SPEED: Final = 0.1
@@ -40,11 +41,15 @@ class Settings:
     edges: bool = option(True, "Draw lines between neighbouring landmarks")
     uncertainty: str = option("color", "Display of uncertainty", choices=UNCERTAINTY)
     boxes: bool = option(True, "Draw the face box with the number of the face")
+    pose: bool = option(False, "Draw the axes of the head")
+    eyes: bool = option(False, "Draw the openness of the eyes")
     restored: bool = option(True, "Show the restored face")
     depth: bool = option(True, "Show the depth in colours")
     shaded: bool = option(False, "Show the surface from the front")
     surface: bool = option(True, "Show the rotatable surface")
     texture: bool = option(False, "Show the restored face on the surface")
+    plot: bool = option(True, "Show the plot over time")
+    lane: str = option("yaw", "What the plot shows", choices=tuple(LANES))
     smoothing: bool = option(True, "Smooth the landmarks over time")
     compare: bool = option(True, "Show the clean frame beside the degraded frame")
     loop: bool = option(True, "Start again at the end of the video")

@@ -264,6 +264,18 @@ def test_the_drawing_can_be_left_out(clip, tmp_path):
         assert np.abs(enlarged.astype(int) - result.read().image).mean() < 3
 
 
+@pytest.mark.parametrize("part", ["pose", "eyes"])
+def test_measures_are_drawn_if_they_are_chosen(clip, tmp_path, part):
+    plain, drawn = (str(tmp_path / name) for name in ("plain.mp4", "drawn.mp4"))
+    flags = [clip, "--beside", "--uncertainty", "none", "--draw"]
+    assert annotate.main([*flags, "--output", plain]) == 0
+    assert annotate.main([*flags, part, "--output", drawn]) == 0
+    with open_video(plain) as without, open_video(drawn) as result:
+        first, second = without.read().image, result.read().image
+    changed = np.abs(first.astype(int) - second).max(axis=-1) > 60
+    assert 50 < changed.sum() < 0.1 * changed.size
+
+
 def test_the_video_is_kept_if_a_table_cannot_be_written(
     clip, tmp_path, monkeypatch, capsys
 ):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ethos_model.footage.tracker import FaceTracker
-from gui.drawing import overlay
+from ethos_model.footage.tracks import measured
+from gui.drawing import overlay, palette
 from tests.gui import fakes
 
 
@@ -25,7 +26,7 @@ def changed(tracked, **fields):
 
 def draw(face, scale=1.0, size=(160, 240), **options):
     """Draws one face with the given options on black."""
-    options = dict.fromkeys(("points", "edges", "boxes"), False) | options
+    options = dict.fromkeys(overlay.DRAWN, False) | options
     canvas = np.zeros((round(size[0] * scale), round(size[1] * scale), 3), np.uint8)
     overlay.draw_faces(canvas, [face], overlay.OverlayOptions(**options), scale=scale)
     return canvas
@@ -46,14 +47,17 @@ def test_points_are_drawn_on_the_landmarks(face, scale):
     np.testing.assert_allclose(center, expected, atol=0.35)
 
 
-def test_colours_run_from_green_to_red():
+def test_colours_run_from_blue_through_yellow_to_vermillion():
     colors = overlay.uncertainty_colors(np.array([0.001, 0.02, 0.04, 0.08, 1, np.nan]))
-    red, green = colors[:, 0].astype(int), colors[:, 1].astype(int)
-    assert green[0] > 200 > red[0]
-    np.testing.assert_array_equal(colors[0], colors[1])
-    assert (np.diff(red) >= 0).all()
-    assert red[3] > 200 > green[3]
-    np.testing.assert_array_equal(colors[3], colors[5])
+    for row, expected in (
+        (0, palette.SKY_BLUE),
+        (1, palette.SKY_BLUE),
+        (2, palette.YELLOW),  # the geometric mean of 0.02 and 0.08
+        (3, palette.VERMILLION),
+        (4, palette.VERMILLION),
+        (5, palette.VERMILLION),
+    ):
+        np.testing.assert_array_equal(colors[row], expected)
 
 
 def test_each_option_draws_its_own_part(face):
@@ -63,7 +67,26 @@ def test_each_option_draws_its_own_part(face):
     sigma = face.face.uncertainty
     small = draw(changed(face, uncertainty=sigma * 0.5), uncertainty="size")
     large = draw(changed(face, uncertainty=sigma * 4), uncertainty="size")
-    assert (large > 0).sum() > 4 * (small > 0).sum()
+    assert (large > 0).sum() > 3 * (small > 0).sum()
+
+
+def test_measures_are_drawn_only_on_measured_faces(face):
+    image = np.full((160, 240, 3), (40, 60, 90), np.uint8)
+    known = measured(image, face)
+    for option in ({"pose": True}, {"eyes": True}):
+        assert not draw(face, uncertainty="none", **option).any()
+        assert draw(known, uncertainty="none", **option).any()
+
+
+def test_the_box_has_the_colour_of_the_person(face):
+    def has(color, **fields):
+        canvas = draw(dataclasses.replace(face, **fields), boxes=True)
+        distance = np.abs(canvas.astype(int) - color).sum(axis=-1)
+        return (distance < 90).sum() > 20  # the lines have smooth edges
+
+    assert has(palette.ORANGE, id=2)
+    assert not has(palette.SKY_BLUE, id=2)
+    assert has(palette.VERMILLION, id=2, unsure=True)
 
 
 @pytest.mark.parametrize("shift", [1e4, 1e9, np.nan])
