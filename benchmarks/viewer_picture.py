@@ -3,8 +3,14 @@
     xvfb-run -a -s "-screen 0 1280x860x24 -dpi 96" \\
         python -m benchmarks.viewer_picture docs/images
 
-Writes viewer.png (dark theme, clean video) and viewer_degraded.png (light theme,
-degraded video). Both show the sample video, which contains rendered heads only.
+| picture | shows |
+| --- | --- |
+| viewer.png | dark theme, clean video |
+| viewer_degraded.png | light theme, degraded video |
+| viewer_people.png | dark theme, two people with head pose, eyes and plot |
+| people.png | the window with the people |
+
+All show rendered heads: the sample video, or two people of it side by side.
 """
 
 from __future__ import annotations
@@ -15,12 +21,17 @@ import os
 import sys
 import tempfile
 import time
+import tkinter as tk
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from PIL import ImageGrab
 
 from ethos_data import options
 from ethos_data.errors import EthosError, cli
+from ethos_model.footage.reader import open_video
+from ethos_model.footage.writer import VideoRecorder
+from gui import sample
 from gui.viewer import settings
 from gui.widgets.controller import Controller
 
@@ -37,8 +48,20 @@ class Options:
     )
     frame: int = options.option(20, "Number of the frame to show", minimum=0)
     seconds: float = options.option(
-        4.0, "Time that the video is played before the picture", minimum=0
+        8.0, "Time that the video is played before the picture", minimum=0
     )
+
+
+def write_pair(path: str) -> None:
+    """Writes a video of two people: the first at the left, the others at the right."""
+    with open_video(sample.SAMPLE) as source:
+        frames = [frame.image for frame in iter(source.read, None)]
+    count = sample.FRAMES_PER_PERSON
+    with VideoRecorder(path, sample.FPS) as recorder:
+        for index in range(2 * count):
+            left = frames[min(index, 2 * count - 1 - index)]
+            pair = np.concatenate([left, frames[count + index]], axis=1)
+            recorder.write(np.ascontiguousarray(pair), recorder.frames / sample.FPS)
 
 
 def wait_until(viewer: Controller, condition: Callable[[], object]) -> None:
@@ -51,19 +74,44 @@ def wait_until(viewer: Controller, condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def take(path: str, theme: str, chosen: Options, **degradation: float) -> None:
+def wait(viewer: Controller, seconds: float) -> None:
+    """Lets the window work for some time."""
+    end = time.monotonic() + seconds
+    wait_until(viewer, lambda: time.monotonic() > end)
+
+
+def grab(path: str, window: tk.Misc) -> None:
+    """Takes a picture of a window."""
+    left, top = window.winfo_rootx(), window.winfo_rooty()
+    width, height = window.winfo_width(), window.winfo_height()
+    box = (left, top, left + width, top + height)
+    ImageGrab.grab(bbox=box, xdisplay=os.environ.get("DISPLAY")).save(path)
+    print(f"wrote {path}")
+
+
+def take(
+    path: str,
+    chosen: Options,
+    stored: settings.Settings,
+    *,
+    video: str | None = None,
+    people: str | None = None,
+    **degradation: float,
+) -> None:
     """Opens the viewer and takes a picture of its window.
 
     Args:
       path: PNG file to write.
-      theme: "dark" or "light".
       chosen: The options of the command.
+      stored: Choices of the user.
+      video: Video to show; None for the sample.
+      people: PNG file for the window with the people; None for none.
       **degradation: Value of each slider that is not at its neutral position.
     """
     with tempfile.TemporaryDirectory() as directory:
-        stored = os.path.join(directory, "viewer.json")
-        settings.write(stored, settings.Settings(theme=theme))
-        viewer = Controller(settings_path=stored)
+        settings_path = os.path.join(directory, "viewer.json")
+        settings.write(settings_path, stored)
+        viewer = Controller(video=video, settings_path=settings_path)
         for name, value in degradation.items():
             viewer.sidebar.set_slider(name, value)
 
@@ -72,18 +120,18 @@ def take(path: str, theme: str, chosen: Options, **degradation: float) -> None:
             return painting is not None and bool(painting.view.faces)
 
         wait_until(viewer, shown)
-        end = time.monotonic() + chosen.seconds
-        wait_until(viewer, lambda: time.monotonic() > end)
+        wait(viewer, chosen.seconds)
         viewer.player.play(False)
         viewer.player.seek(chosen.frame)
-        end = time.monotonic() + 1.5
-        wait_until(viewer, lambda: time.monotonic() > end and shown())
-        left, top = viewer.root.winfo_rootx(), viewer.root.winfo_rooty()
-        width, height = viewer.root.winfo_width(), viewer.root.winfo_height()
-        box = (left, top, left + width, top + height)
-        ImageGrab.grab(bbox=box, xdisplay=os.environ.get("DISPLAY")).save(path)
+        wait(viewer, 1.5)
+        wait_until(viewer, shown)
+        grab(path, viewer.root)
+        if people is not None:
+            viewer.show_people()
+            wait(viewer, 1.5)
+            assert viewer.people_window is not None
+            grab(people, viewer.people_window)
         viewer.close()
-    print(f"wrote {path}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -96,14 +144,25 @@ def parser() -> argparse.ArgumentParser:
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
     chosen = options.from_flags(Options, parser().parse_args(argv))
-    take(os.path.join(chosen.directory, "viewer.png"), "dark", chosen)
+    dark = settings.Settings()
+    take(os.path.join(chosen.directory, "viewer.png"), chosen, dark)
     take(
         os.path.join(chosen.directory, "viewer_degraded.png"),
-        "light",
         chosen,
+        settings.Settings(theme="light"),
         low_resolution=4.0,
         darkness=0.7,
     )
+    with tempfile.TemporaryDirectory() as directory:
+        pair = os.path.join(directory, "two_people.mp4")
+        write_pair(pair)
+        take(
+            os.path.join(chosen.directory, "viewer_people.png"),
+            chosen,
+            dataclasses.replace(dark, pose=True, eyes=True),
+            video=pair,
+            people=os.path.join(chosen.directory, "people.png"),
+        )
     return 0
 
 

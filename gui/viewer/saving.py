@@ -17,7 +17,7 @@ from ethos_data.errors import EthosError
 from ethos_model.footage.tables.writer import TABLE_SUFFIXES
 from gui.degradation import VideoDegradation
 from gui.drawing import compose, export
-from gui.drawing.overlay import DRAWN, OverlayOptions
+from gui.drawing.overlay import OverlayOptions
 from gui.viewer.painter import Painting
 from gui.viewer.process import exit_text
 from gui.viewer.session import Setup
@@ -106,8 +106,7 @@ def annotate_flags(
     flags = [video, kind, path, "--detector", setup.detector, "--overwrite"]
     if setup.model_dir:
         flags += ["--model", setup.model_dir]
-    drawn = [name for name in DRAWN if getattr(overlay, name)]
-    flags += ["--beside", *kinds, "--draw", *drawn]
+    flags += ["--beside", *kinds, "--draw", *overlay.drawn]
     flags += ["--uncertainty", overlay.uncertainty]
     if not smoothing:
         flags.append("--no-smoothing")

@@ -6,6 +6,8 @@
 | Engine | degrades frames and asks the model | its own thread |
 | Session | detector, tracker and model | its own process |
 | Painter | draws pictures | its own thread |
+| Plotter | draws the plot | its own thread |
+| History | remembers the people of the video | |
 | Controller | the window | the main thread |
 
 Frames go from the player to the engine, the painter and the window through queues that
@@ -19,19 +21,21 @@ import dataclasses
 import os
 import tkinter as tk
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from ethos_model.footage.osc import OscSender
-from ethos_model.footage.tracks import measured
 from gui.drawing.surface import Rotation
 from gui.sample import SAMPLE
 from gui.viewer import saving, settings
-from gui.viewer.engine import NO_MODEL, READY, Engine, EngineSettings, View
-from gui.viewer.painter import Painter, Painting, PaintOptions
+from gui.viewer.engine import READY, Engine, View
+from gui.viewer.history import History, Person
+from gui.viewer.painter import Painter, Painting
 from gui.viewer.player import Player
+from gui.viewer.plotter import Plotter
 from gui.viewer.session import Factory, Setup, load
-from gui.widgets import dialogs, shortcuts, theme
+from gui.widgets import choices, dialogs, shortcuts, theme
 from gui.widgets.display import Display
+from gui.widgets.people_window import PeopleWindow
 from gui.widgets.save_menu import SaveMenu
 from gui.widgets.window import Window
 
@@ -50,6 +54,8 @@ class Controller:
       player: The player.
       engine: The engine.
       painter: The painter.
+      history: What was found of each person so far.
+      plotter: The thread that draws the plot.
       window: The widgets.
       root: The Tk window.
       sidebar: Check boxes and sliders.
@@ -89,10 +95,14 @@ class Controller:
         self._rotation = Rotation()
         self._chosen: int | None = None
         self._closed = self._stopping = False
+        self._people: PeopleWindow | None = None
 
         self._sender = OscSender(send) if send is not None else None
         self.painter = Painter()
-        self.engine = self._make_engine(model_dir, detector, factory)
+        self.history = History()
+        self.plotter = Plotter(self.history)
+        setup, fallback = choices.setups(self.settings, model_dir, detector)
+        self.engine = Engine(self._show, setup, factory, fallback=fallback)
         self.player = Player(self.engine.submit)
         self.window = Window(
             self.settings,
@@ -102,7 +112,9 @@ class Controller:
             on_reset_rotation=self._reset_rotation,
         )
         self.root = self.window.root
-        self._display = Display(self.window, self.player, self.engine, self.painter)
+        self._display = Display(
+            self.window, self.player, self.engine, self.painter, self.plotter
+        )
         self.root.report_callback_exception = self._display.report
         self.sidebar, self.transport = self.window.sidebar, self.window.transport
         self.save_menu = SaveMenu(
@@ -110,6 +122,7 @@ class Controller:
             get_painting=lambda: self.painting,
             get_video=self._video_path,
             get_flags=self._annotate_flags,
+            history=self.history,
             show_notice=self._display.notice.show,
             command=annotate_command,
         )
@@ -117,35 +130,21 @@ class Controller:
         self.root.deiconify()
         self.transport.set_loop(self.settings.loop)
         self.transport.set_speed(self.settings.speed)
-        for part in (self.painter, self.engine, self.player):
+        self._parts = (self.player, self.engine, self.painter, self.plotter)
+        for part in reversed(self._parts):
             part.start()
         self.changed()
         if video is not None or os.path.exists(SAMPLE):
             self.open(video or SAMPLE, play=not paused)
         self._after = self.root.after(POLL_MS, self._poll)
 
-    def _make_engine(
-        self, model_dir: str | None, detector: str, factory: Factory
-    ) -> Engine:
-        shipped = Setup(None, detector)
-        if model_dir is not None:
-            # Stored for the next start, which may be in another directory.
-            model_dir = os.path.abspath(os.path.expanduser(model_dir))
-            setup, fallback = Setup(model_dir, detector), None
-        elif self.settings.model:
-            # The stored model may be moved, deleted or damaged since the last start.
-            setup, fallback = Setup(self.settings.model, detector), shipped
-        else:
-            setup, fallback = shipped, None
-        return Engine(self._show, setup, factory, fallback=fallback)
-
     def _show(self, view: View) -> None:
         """Takes a processed frame, in the engine's thread."""
+        self.history.add(view)
         self.painter.show(view)
         if self._sender is not None and view.phase == READY:
             frame = view.frame
-            faces = [measured(view.image, face) for face in view.faces]
-            self._sender.send(frame.index, frame.timestamp, view.image, faces)
+            self._sender.send(frame.index, frame.timestamp, view.image, view.faces)
 
     def _connect(self) -> None:
         """Gives the widgets their functions."""
@@ -154,6 +153,7 @@ class Controller:
             [
                 ("Load Video", self.ask_video),
                 ("Camera", lambda: self.open("camera:0")),
+                ("People", self.show_people),
             ],
             {
                 "Model": [
@@ -188,13 +188,13 @@ class Controller:
         if self._closed:
             return
         self._closed = True
-        self._store_settings()
+        stored = choices.to_store(self.settings, self.window, self.player, self.engine)
+        settings.write(self._settings_path, stored)
         self.root.after_cancel(self._after)
         self.root.withdraw()
         self.save_menu.close()
-        self.player.close()
-        self.engine.close()
-        self.painter.close()
+        for part in self._parts:
+            part.close()
         if self._sender is not None:
             self._sender.close()
         self.window.close()
@@ -224,8 +224,12 @@ class Controller:
             "loop": lambda: self.transport.set_loop(not player.state.loop),
             "points": lambda: sidebar.toggle("points"),
             "edges": lambda: sidebar.toggle("edges"),
+            "pose": lambda: sidebar.toggle("pose"),
+            "eyes": lambda: sidebar.toggle("eyes"),
             "uncertainty": sidebar.next_uncertainty,
             "smoothing": lambda: sidebar.toggle("smoothing"),
+            "plot": lambda: sidebar.toggle("plot"),
+            "people": self.show_people,
             "face": self._choose_next_face,
             "reset": sidebar.reset,
             "save_picture": self.save_menu.ask_picture,
@@ -272,11 +276,41 @@ class Controller:
         """Changes between the dark and the light theme."""
         dark = self.window.palette.name == "dark"
         self.window.restyle(theme.LIGHT if dark else theme.DARK)
+        if self.people_window is not None:
+            self.people_window.restyle(self.window.palette)
         self.changed()
 
     def show_shortcuts(self) -> None:
         """Opens the list of shortcuts."""
         shortcuts.show(self.root, self.window.ratio)
+
+    def show_people(self) -> None:
+        """Opens the window with the people of the video, or brings it to the front."""
+        if self.people_window is not None:
+            self.people_window.lift()
+            return
+        self._people = PeopleWindow(
+            self.root,
+            self.history,
+            self.window.palette,
+            self.window.ratio,
+            on_choose=self._go_to,
+            on_save=self.save_menu.ask_people,
+        )
+
+    @property
+    def people_window(self) -> PeopleWindow | None:
+        """The window with the people; None if it is closed."""
+        if self._people is not None and not self._people.winfo_exists():
+            self._people = None
+        return self._people
+
+    def _go_to(self, person: Person) -> None:
+        """Shows the best frame of a person."""
+        self._chosen = person.id
+        self.player.play(False)
+        self.player.seek(person.frame)
+        self.changed()
 
     def rotate(self, yaw: float, pitch: float) -> None:
         """Rotates the surface further, in degrees."""
@@ -316,27 +350,12 @@ class Controller:
         """Passes the choices in the window to the engine and the painter."""
         if not hasattr(self, "window"):  # called by Tk while the window is created
             return
-        window, toggles = self.window, self.sidebar.values
+        window = self.window
+        window.show_plot(self.sidebar.values["plot"])
         window.lay_out_tiles()
-        self.painter.set_options(
-            PaintOptions(
-                source_size=window.source_panel.extent,
-                tile_size=window.tile_size,
-                kinds=window.kinds,
-                overlay=self.sidebar.overlay,
-                chosen=self._chosen,
-                rotation=self._rotation,
-                texture=toggles["texture"],
-                background=window.palette.rgb("panel"),
-            )
-        )
-        self.engine.set_settings(
-            EngineSettings(
-                degradation=self.sidebar.degradation,
-                smoothing=toggles["smoothing"],
-                compare=toggles["compare"],
-            )
-        )
+        options = choices.paint_options(window, self._chosen, self._rotation)
+        self.painter.set_options(options)
+        self.engine.set_settings(choices.engine_settings(window))
 
     def _poll(self) -> None:
         if self._stopping:
@@ -364,26 +383,4 @@ class Controller:
             kinds=self.window.kinds,
             overlay=self.sidebar.overlay,
             smoothing=self.sidebar.values["smoothing"],
-        )
-
-    def _store_settings(self) -> None:
-        toggles: dict[str, Any] = self.sidebar.values
-        player, engine = self.player.state, self.engine.state
-        model = self.settings.model
-        if engine.phase == READY:
-            model = engine.setup.model_dir or ""
-        elif engine.phase == NO_MODEL:  # not to be loaded at each start
-            model = ""
-        settings.write(
-            self._settings_path,
-            dataclasses.replace(
-                self.settings,
-                theme=self.window.palette.name,
-                geometry=self.root.geometry(),
-                uncertainty=self.sidebar.overlay.uncertainty,
-                loop=player.loop,
-                speed=player.speed,
-                model=model,
-                **toggles,
-            ),
         )

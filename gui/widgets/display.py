@@ -9,6 +9,7 @@ from gui.viewer import status
 from gui.viewer.engine import NO_MODEL, READY, Engine
 from gui.viewer.painter import Painter, Painting
 from gui.viewer.player import Player
+from gui.viewer.plotter import Plotter
 from gui.viewer.worker import describe
 from gui.widgets.save_menu import SaveMenu
 from gui.widgets.window import Window, set_text
@@ -25,12 +26,18 @@ class Display:
     """
 
     def __init__(
-        self, window: Window, player: Player, engine: Engine, painter: Painter
+        self,
+        window: Window,
+        player: Player,
+        engine: Engine,
+        painter: Painter,
+        plotter: Plotter,
     ) -> None:
         self.painting: Painting | None = None
         self.notice = status.Notice()
         self._window = window
-        self._player, self._engine, self._painter = player, engine, painter
+        self._player, self._engine = player, engine
+        self._painter, self._plotter = painter, plotter
         self._fault = status.Notice()
         self._reported = 0  # failures of the engine
         self._logged = ""
@@ -42,6 +49,10 @@ class Display:
         if painting is not None:
             self._show(painting)
         self._show_texts(save_menu)
+        self._plotter.set_options(self._window.plot.refresh(self._player.state))
+        picture = self._plotter.pictures.take()
+        if picture is not None:
+            self._window.plot.canvas.show(picture)
 
     def report(
         self,
@@ -62,6 +73,7 @@ class Display:
             (self._player.worker, "Playback failed ({}). Press Space to continue."),
             (self._engine.worker, "The model's thread failed ({}). It starts again."),
             (self._painter.worker, "Drawing failed ({}). It starts again."),
+            (self._plotter.worker, "The plot failed ({}). It starts again."),
         ):
             reason = worker.check()
             if reason:

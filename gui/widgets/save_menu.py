@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from tkinter import filedialog, messagebox
 
 from ethos_data.errors import EthosError, one_line
-from gui.viewer import saving
+from ethos_model.footage.tables.writer import TABLE_SUFFIXES
+from gui.viewer import saving, summary
+from gui.viewer.history import History
 from gui.viewer.painter import Painting
 
 
@@ -25,6 +27,7 @@ class SaveMenu:
         get_painting: Callable[[], Painting | None],
         get_video: Callable[[], str],
         get_flags: Callable[[str], list[str]],
+        history: History,
         show_notice: Callable[[str], None],
         command: Sequence[str],
     ) -> None:
@@ -35,6 +38,7 @@ class SaveMenu:
           get_painting: Returns the pictures on the screen; None before the first.
           get_video: Returns the path of the video; "" without a video.
           get_flags: Returns the arguments of ethos-annotate for an output file.
+          history: The people so far.
           show_notice: Shows a text in the status line.
           command: Command that runs ethos-annotate.
         """
@@ -42,17 +46,22 @@ class SaveMenu:
         self._get_painting = get_painting
         self._get_video = get_video
         self._get_flags = get_flags
+        self._history = history
         self._show_notice = show_notice
         self._command = command
         self.job: saving.AnnotateProcess | None = None
 
     def entries(self) -> list[tuple[str, Callable[[], None]]]:
         """Labels and functions of the menu's entries."""
+        suffixes = ", ".join(suffix[1:].upper() for suffix in TABLE_SUFFIXES)
         return [
             ("This picture …  (PNG)", self.ask_picture),
             ("Depth of the face …  (16-bit PNG)", self.ask_depth),
             ("Mesh of the face …  (PLY, OBJ)", self.ask_mesh),
-            ("Landmarks of the video …  (CSV, JSON, NPZ)", self.ask_table),
+            ("People so far …  (PNG)", self.ask_people),
+            ("Plot so far …  (PNG, CSV)", self.ask_plot),
+            (f"Table of the video …  ({suffixes})", self.ask_table),
+            ("OpenFace table of the video …  (CSV)", self.ask_openface),
             ("Annotated video …  (MP4, MKV, AVI)", self.ask_video),
             ("Stop saving the video", self.cancel),
         ]
@@ -69,9 +78,39 @@ class SaveMenu:
         """Asks for a file and saves the mesh of the chosen face."""
         self._ask_and_save("Save the mesh", (".ply", ".obj"), saving.save_mesh)
 
+    def ask_people(self) -> None:
+        """Asks for a file and saves the contact sheet of the people so far."""
+        self._ask_and_run(
+            "Save the people",
+            (".png",),
+            lambda path: summary.save_people(path, self._history),
+        )
+
+    def ask_plot(self) -> None:
+        """Asks for a file and saves the measures so far, as curves or as values."""
+        self._ask_and_run("Save the plot", (".png", ".csv"), self.save_plot)
+
+    def save_plot(self, path: str) -> None:
+        """Saves the measures so far: as values if the suffix is .csv, else as curves.
+
+        Raises:
+          EthosError: Nobody was seen, or `path` cannot be written.
+        """
+        if path.lower().endswith(".csv"):
+            summary.save_values(path, self._history)
+        else:
+            title = os.path.basename(self._get_video())
+            summary.save_figure(path, self._history, title)
+
     def ask_table(self) -> None:
-        """Asks for a file and saves the landmarks of the whole video."""
-        self._ask_and_annotate("Save the landmarks", (".csv", ".json", ".npz"))
+        """Asks for a file and saves the table of the whole video."""
+        self._ask_and_annotate("Save the table", TABLE_SUFFIXES)
+
+    def ask_openface(self) -> None:
+        """Asks for a file and saves the table of the video in OpenFace's columns."""
+        self._ask_and_annotate(
+            "Save the OpenFace table", (".csv",), ("--csv_format", "openface")
+        )
 
     def ask_video(self) -> None:
         """Asks for a file and saves the annotated video."""
@@ -101,41 +140,51 @@ class SaveMenu:
         if painting is None:
             self._warn("There is no picture to save yet.")
             return
+        self._ask_and_run(title, suffixes, lambda path: save(path, painting))
+
+    def _ask_and_run(
+        self, title: str, suffixes: Sequence[str], save: Callable[[str], None]
+    ) -> None:
         path = self._ask(title, suffixes)
         if path:
-            self.save(path, painting, save)
+            self.save(path, save)
 
-    def save(
-        self, path: str, painting: Painting, save: Callable[[str, Painting], None]
-    ) -> None:
-        """Saves a part of the pictures on the screen and reports the result.
+    def save(self, path: str, save: Callable[[str], None]) -> None:
+        """Saves something at once and reports the result.
 
         Args:
           path: File to write.
-          painting: The pictures.
-          save: One of the functions `save_...` of `gui.viewer.saving`.
+          save: Writes the file. An error is shown to the user.
         """
         try:
-            save(path, painting)
+            save(path)
         except (EthosError, OSError) as error:
             self._warn(one_line(error))
         else:
             self._show_notice(f"Saved {path}")
 
-    def _ask_and_annotate(self, title: str, suffixes: Sequence[str]) -> None:
+    def _ask_and_annotate(
+        self, title: str, suffixes: Sequence[str], flags: Sequence[str] = ()
+    ) -> None:
         if not self._get_video():
             self._warn("Load a video first.")
             return
         path = self._ask(title, suffixes)
         if path:
-            self.save_video(path)
+            self.save_video(path, flags)
 
-    def save_video(self, path: str) -> None:
-        """Annotates the whole video in another process, with the window's settings."""
+    def save_video(self, path: str, flags: Sequence[str] = ()) -> None:
+        """Annotates the whole video in another process, with the window's settings.
+
+        Args:
+          path: File to write.
+          flags: Further arguments of ethos-annotate.
+        """
         if self.job is not None:
             self._warn("A video is being saved already.")
             return
-        self.job = saving.AnnotateProcess(path, self._get_flags(path), self._command)
+        arguments = [*self._get_flags(path), *flags]
+        self.job = saving.AnnotateProcess(path, arguments, self._command)
         self.job.start()
 
     def cancel(self) -> None:

@@ -33,6 +33,11 @@ class JumpScale(ttk.Scale):
         self.bind("<B1-Motion>", self._move)
         self.bind("<ButtonRelease-1>", self._release)
 
+    @property
+    def handle(self) -> int:
+        """Length of the handle, in screen pixels."""
+        return int(ttk.Style(self).lookup("Horizontal.TScale", "sliderlength") or 0)
+
     def _press(self, event: tk.Event) -> str:
         if not self.instate(["disabled"]):
             self.dragging = True

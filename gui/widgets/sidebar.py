@@ -17,21 +17,24 @@ TOGGLES: Final = {
         "points": "Landmarks",
         "edges": "Lines",
         "boxes": "Box and number",
+        "pose": "Head pose",
+        "eyes": "Eyes open or closed",
         "smoothing": "Smoothing",
     },
-    "Beside the video": {
+    "Beside and below": {
         "restored": "Restored face",
         "depth": "Depth in colours",
         "shaded": "Shaded surface",
         "surface": "Rotatable surface",
         "texture": "Face on the surface",
+        "plot": "Plot over time",
     },
 }
 """Labels of the check boxes, by heading and by field of `Settings`."""
 
 UNCERTAINTY_LABELS: Final = {
-    "color": "Colour of landmarks",
-    "size": "Circles (1 sigma)",
+    "color": "Colour",
+    "size": "Circles",
     "none": "Hidden",
 }
 """Labels of the ways to draw uncertainty, by value of `OverlayOptions.uncertainty`."""
@@ -69,14 +72,8 @@ class Sidebar(ttk.Frame):
             self._heading(heading)
             for name, label in labels.items():
                 self._check_box(name, label, getattr(settings, name))
-        self._heading("Uncertainty")
-        self.uncertainty = ttk.Combobox(
-            self, values=list(UNCERTAINTY_LABELS.values()), state="readonly", width=17
-        )
-        self.uncertainty.set(UNCERTAINTY_LABELS[settings.uncertainty])
-        self.uncertainty.bind("<<ComboboxSelected>>", self._choose_uncertainty)
-        self.uncertainty.pack(fill="x")
-
+            if "points" in labels:
+                self.uncertainty = self._add_uncertainty(settings.uncertainty)
         self._heading("Degrade the video")
         self.sliders: dict[str, JumpScale] = {}
         self._values: dict[str, ttk.Label] = {}
@@ -94,6 +91,17 @@ class Sidebar(ttk.Frame):
         top = 2 * self._gap if self.winfo_children() else 0
         label = ttk.Label(self, text=text, style="Heading.TLabel")
         label.pack(anchor="w", pady=(top, self._gap // 2))
+
+    def _add_uncertainty(self, selected: str) -> ttk.Combobox:
+        row = ttk.Frame(self)
+        row.pack(fill="x", pady=(self._gap // 2, 0))
+        ttk.Label(row, text="Uncertainty").pack(side="left")
+        labels = list(UNCERTAINTY_LABELS.values())
+        box = ttk.Combobox(row, values=labels, state="readonly", width=7)
+        box.set(UNCERTAINTY_LABELS[selected])
+        box.bind("<<ComboboxSelected>>", self._choose_uncertainty)
+        box.pack(side="right")
+        return box
 
     def _check_box(self, name: str, label: str, value: bool) -> None:
         variable = self.toggles[name] = tk.BooleanVar(self, value)

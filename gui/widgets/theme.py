@@ -25,6 +25,7 @@ class Palette:
       name: Name of the theme.
       window: Background of the window.
       panel: Background of pictures.
+      plot: Background of the plot.
       raised: Background of buttons and fields.
       border: Lines around them.
       text: Text.
@@ -38,6 +39,7 @@ class Palette:
     name: str
     window: str
     panel: str
+    plot: str
     raised: str
     border: str
     text: str
@@ -58,6 +60,7 @@ DARK: Final = Palette(
     name="dark",
     window="#1e2127",
     panel="#181a1f",
+    plot="#181a1f",
     raised="#2d323b",
     border="#3b424d",
     text="#e7e9ec",
@@ -71,6 +74,7 @@ LIGHT: Final = Palette(
     name="light",
     window="#f4f5f7",
     panel="#e3e6ea",
+    plot="#ffffff",
     raised="#ffffff",
     border="#c9ced6",
     text="#1d2127",

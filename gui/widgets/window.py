@@ -1,9 +1,10 @@
 """The layout of the window. `gui.widgets.controller` gives the widgets their functions.
 
-toolbar     Load Video, Camera, Model, Save              model name, theme, ?
-panels      frame with landmarks | reconstructions       sidebar
-transport   previous, play, next, slider, time, frame, speed, loop
-status      status, note                                 duration of each stage
+toolbar     Load Video, Camera, People, Model, Save       model name, theme, ?
+panels      frame with landmarks | reconstructions        sidebar
+transport   previous, play, next, slider, time, frame, speed, loop    .
+plot        measure, curves below the slider, people                  .
+status      status, note                                  duration of each stage
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ from gui.viewer.player import Player
 from gui.viewer.settings import Settings, parse_geometry
 from gui.widgets import icons, theme
 from gui.widgets.panels import PicturePanel, RotatablePanel
+from gui.widgets.plot_panel import PlotPanel
 from gui.widgets.scrolled import Scrolled
 from gui.widgets.sidebar import Sidebar
 from gui.widgets.transport import Transport
 
 CAPTIONS: Final = {
-    "restored": "Restored face",
+    "restored": "Restored",
     "depth": "Depth",
-    "shaded": "Shaded surface",
-    "surface": "Rotatable surface",
+    "shaded": "Shaded",
+    "surface": "Rotatable",
 }
 """Captions of the reconstructions, by kind, in the order of the panels."""
 
@@ -36,7 +38,7 @@ MIN_TILE: Final = 16
 reconstruction is shown."""
 
 SIZE: Final = (1280, 800)
-MIN_SIZE: Final = (760, 520)
+MIN_SIZE: Final = (860, 520)
 """Width and height of the window, in reference pixels."""
 
 _TASKBAR: Final = 60
@@ -55,6 +57,7 @@ class Window:
       palette: Colours of the current theme.
       sidebar: Check boxes and sliders.
       transport: The play bar.
+      plot: The plot below it.
       source_panel: The frame with its landmarks.
       tiles: Panel of each kind of reconstruction.
       tile_size: Width and height of the reconstructions, in screen pixels; 0 if they
@@ -94,20 +97,30 @@ class Window:
         self._icon: ImageTk.PhotoImage | None = None
         self._place(settings.geometry)
         px = self.px
-        self.toolbar = self._row(0, (px(10), px(10)))
+        self.toolbar = self._row(0, (px(10), px(10)), columns=2)
         self._add_toolbar_labels()
-        body = self._row(1, (px(10), 0), sticky="nsew")
+        body = self._row(1, (px(10), 0, px(2), 0), sticky="nsew")
         body.columnconfigure(0, weight=1)
         body.rowconfigure(0, weight=1)
         self._add_panels(body, on_rotate, on_reset_rotation)
-        self._column = Scrolled(body)
-        self._column.grid(row=0, column=1, sticky="ns", padx=(px(12), 0))
+        self._column = Scrolled(self.root)
+        self._column.grid(row=1, column=1, rowspan=3, sticky="ns", padx=px(10))
         self.sidebar = Sidebar(self._column.inside, settings, self.ratio, on_change)
         self.sidebar.pack(fill="both", expand=True)
-        bar = self._row(2, (px(10), px(8), px(10), px(4)))
+        bar = self._row(2, (px(10), px(8), px(2), px(4)))
         self.transport = Transport(bar, player, self.ratio)
         self.transport.pack(fill="x")
-        self._add_status(self._row(3, (px(10), 0, px(10), px(8))))
+        self._plot_row = self._row(3, (px(10), 0, px(2), px(6)))
+        self.plot = PlotPanel(
+            self._plot_row,
+            player,
+            self.transport,
+            self.ratio,
+            lane=settings.lane,
+            on_change=on_change,
+        )
+        self.plot.pack(fill="x")
+        self._add_status(self._row(4, (px(10), 0, px(10), px(8)), columns=2))
         self.tiles_frame.bind("<Configure>", lambda _: on_change())
         self.source_panel.bind("<Configure>", lambda _: on_change(), add="+")
 
@@ -121,7 +134,7 @@ class Window:
         Tk's variables and images are released first. Left to the garbage collector,
         they might be released in another thread, which Tk does not allow.
         """
-        for panel in (self.source_panel, *self.tiles.values()):
+        for panel in (self.source_panel, *self.tiles.values(), self.plot.canvas):
             panel.clear()
         self.sidebar.toggles.clear()
         self.transport.release()
@@ -130,10 +143,14 @@ class Window:
         self.root.destroy()
 
     def _row(
-        self, number: int, padding: tuple[int, ...], sticky: str = "ew"
+        self,
+        number: int,
+        padding: tuple[int, ...],
+        sticky: str = "ew",
+        columns: int = 1,
     ) -> ttk.Frame:
         frame = ttk.Frame(self.root, padding=padding)  # type: ignore[arg-type]
-        frame.grid(row=number, column=0, sticky=sticky)
+        frame.grid(row=number, column=0, columnspan=columns, sticky=sticky)
         return frame
 
     def _add_toolbar_labels(self) -> None:
@@ -237,9 +254,17 @@ class Window:
             panel.configure(background=palette.panel)
         self._theme_button.configure(text="Light" if palette.name == "dark" else "Dark")
         self._column.restyle(palette.window)
+        self.plot.restyle(palette)
         self.transport.restyle(palette.text)
         self._icon = icons.icon("app", 64, palette.accent, self.root)
         self.root.iconphoto(True, self._icon)  # type: ignore[arg-type]
+
+    def show_plot(self, shown: bool) -> None:
+        """Shows or hides the plot."""
+        if shown:
+            self._plot_row.grid()
+        else:
+            self._plot_row.grid_remove()
 
     @property
     def kinds(self) -> tuple[str, ...]:

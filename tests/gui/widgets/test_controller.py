@@ -168,7 +168,9 @@ def test_saves_the_pictures_on_the_screen(start, clip, tmp_path, warnings):
         ("face.obj", saving.save_mesh),
     ):
         path = tmp_path / "out" / name
-        viewer.save_menu.save(str(path), viewer.painting, save)
+        viewer.save_menu.save(
+            str(path), lambda path, save=save: save(path, viewer.painting)
+        )
         assert path.stat().st_size > 100
         drive.until(lambda name=name: name in drive.status())
     assert warnings == []

@@ -47,7 +47,8 @@ def test_reports_a_location_that_cannot_be_written(start, clip, tmp_path, warnin
     blocked = tmp_path / "file"
     blocked.write_text("")
     path = str(blocked / "picture.png")
-    drive.viewer.save_menu.save(path, drive.viewer.painting, saving.save_picture)
+    painting = drive.viewer.painting
+    drive.viewer.save_menu.save(path, lambda p: saving.save_picture(p, painting))
     assert len(warnings) == 1
     assert "cannot be written" in warnings[0]
     assert path in warnings[0]

@@ -1,0 +1,100 @@
+"""Reads the user's choices from the widgets, for the threads and for the next start."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+from gui.drawing.surface import Rotation
+from gui.viewer.engine import NO_MODEL, READY, Engine, EngineSettings
+from gui.viewer.painter import PaintOptions
+from gui.viewer.player import Player
+from gui.viewer.session import Setup
+from gui.viewer.settings import Settings
+from gui.widgets.window import Window
+
+
+def paint_options(
+    window: Window, chosen: int | None, rotation: Rotation
+) -> PaintOptions:
+    """What the painter draws.
+
+    Args:
+      window: The widgets.
+      chosen: Number of the person in the tiles; None for the largest face.
+      rotation: Rotation of the surface.
+    """
+    return PaintOptions(
+        source_size=window.source_panel.extent,
+        tile_size=window.tile_size,
+        kinds=window.kinds,
+        overlay=window.sidebar.overlay,
+        chosen=chosen,
+        rotation=rotation,
+        texture=window.sidebar.values["texture"],
+        background=window.palette.rgb("panel"),
+    )
+
+
+def engine_settings(window: Window) -> EngineSettings:
+    """What the engine does with each frame."""
+    toggles = window.sidebar.values
+    return EngineSettings(
+        degradation=window.sidebar.degradation,
+        smoothing=toggles["smoothing"],
+        compare=toggles["compare"],
+    )
+
+
+def setups(
+    stored: Settings, model_dir: str | None, detector: str
+) -> tuple[Setup, Setup | None]:
+    """What to load at the start.
+
+    Args:
+      stored: Choices of the last start.
+      model_dir: Directory of an exported model; None for the model of the last start.
+      detector: Name of the detector.
+
+    Returns:
+      The first setup, and the setup to use if it cannot be loaded.
+    """
+    shipped = Setup(None, detector)
+    if model_dir is not None:
+        # Stored for the next start, which may be in another directory.
+        return Setup(os.path.abspath(os.path.expanduser(model_dir)), detector), None
+    if stored.model:
+        # The stored model may be moved, deleted or damaged since the last start.
+        return Setup(stored.model, detector), shipped
+    return shipped, None
+
+
+def to_store(
+    before: Settings, window: Window, player: Player, engine: Engine
+) -> Settings:
+    """The choices for the next start.
+
+    Args:
+      before: The choices at this start.
+      window: The widgets.
+      player: The player.
+      engine: The engine.
+    """
+    model = before.model
+    if engine.state.phase == READY:
+        model = engine.state.setup.model_dir or ""
+    elif engine.state.phase == NO_MODEL:  # not to be loaded at each start
+        model = ""
+    toggles: dict[str, Any] = window.sidebar.values
+    return dataclasses.replace(
+        before,
+        theme=window.palette.name,
+        geometry=window.root.geometry(),
+        uncertainty=window.sidebar.overlay.uncertainty,
+        lane=window.plot.name,
+        loop=player.state.loop,
+        speed=player.state.speed,
+        model=model,
+        **toggles,
+    )
