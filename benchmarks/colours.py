@@ -101,7 +101,9 @@ def evaluate_casts(
             for name, cast in CASTS.items():
                 tinted = np.clip(np.rint(cast(images)), 0, 255).astype(np.uint8)
                 outputs = model.predict(tinted)
-                nme = metrics.nme_box(outputs["landmarks"], truth.landmarks)
+                nme = metrics.nme_box(
+                    outputs["landmarks"], truth.landmarks, truth.known
+                )
                 errors[name].append(nme)
                 restored = outputs["restored"][..., 0]
                 psnr[name].append(metrics.psnr(restored, grey(tinted)))

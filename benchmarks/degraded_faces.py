@@ -132,7 +132,7 @@ def _measured(
     # The predictor moves the landmarks from where the labels are to where the face is.
     size = float(topology.face_size(topology.face_box(true)))
     true[:, 0] -= float(predictor.card.get("label_shift", 0)) / 100 * size
-    error = float(metrics.nme_box(face.landmarks, true))
+    error = float(metrics.nme_box(face.landmarks, true, sample.known))
     frame, face = _at_source_size(frame, face, sample.source_face_size / size)
     measures = measure(frame, face)
     return DegradedFace(

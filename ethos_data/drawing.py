@@ -44,7 +44,7 @@ def draw_landmarks(
     Args:
       picture: uint8 (H, W, 3), contiguous.
       landmarks: (68, 2) or (68, 3): x and y in pixels of `picture`, pixel centres at
-        integers. Landmarks that are not finite are not drawn.
+        integers. Landmarks that are not finite are not drawn, nor are lines to them.
       edges: Colour of the lines between neighbouring landmarks; None for no lines.
       points: Colour of the landmarks, or uint8 (68, 3) with the colour of each; None
         for no points.
@@ -56,7 +56,12 @@ def draw_landmarks(
     """
     if edges is not None:
         fixed = _fixed(landmarks)
-        segments = [fixed[list(edge)].reshape(-1, 1, 2) for edge in EDGES]
+        finite = np.isfinite(np.asarray(landmarks)[:, :2]).all(axis=1)
+        segments = [
+            fixed[[start, end]].reshape(-1, 1, 2)
+            for start, end in EDGES
+            if finite[start] and finite[end]
+        ]
         cv2.polylines(picture, segments, False, edges, line_width, cv2.LINE_AA, SHIFT)
     if points is not None:
         colors = np.broadcast_to(np.asarray(points, np.uint8), (len(landmarks), 3))

@@ -38,7 +38,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from ethos_data import depth_codec
 from ethos_data.crop import Window
 from ethos_data.topology import NUM_LANDMARKS
-from ethos_data.visibility import VISIBLE
+from ethos_data.visibility import UNLABELLED, VISIBLE
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -91,6 +91,13 @@ class Record:
     face_size: float
     visible: np.ndarray | None = None
     has_z: bool = True
+
+
+def known_landmarks(record: Record) -> np.ndarray:
+    """Landmarks with a label: bool (68,). The others are estimates."""
+    if record.visible is None:
+        return np.ones(NUM_LANDMARKS, bool)
+    return record.visible > UNLABELLED
 
 
 def _example_class() -> Any:

@@ -6,6 +6,10 @@ long as prediction and truth use the same one. Errors are given in percent.
 
 The face size is sqrt(w * h) of the box of the true landmarks.
 
+Labels can be incomplete. `known` is then bool (..., 68), True where a landmark has a
+label. The other landmarks have no influence on the mean errors. The face size is still
+that of all 68, because a data set contains an estimate where a label is missing.
+
     NME_box   mean landmark error / face size, x and y only
     NME_iod   mean landmark error / distance of the outer eye corners, x and y only
     AUC       area under the cumulative distribution of NME_box from 0 to 8 %
@@ -58,7 +62,22 @@ def landmark_errors(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     return 100 * distance / size[..., None]
 
 
-def nme_box(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+def _mean(values: np.ndarray, known: np.ndarray | None) -> np.ndarray:
+    """Mean over the last axis. NaN where nothing is known.
+
+    Args:
+      values: (..., N).
+      known: bool (..., N); None for all values.
+    """
+    if known is None:
+        return values.mean(axis=-1)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, values, 0).sum(axis=-1) / np.sum(known, axis=-1)
+
+
+def nme_box(
+    predicted: np.ndarray, true: np.ndarray, known: np.ndarray | None = None
+) -> np.ndarray:
     """NME_box: mean landmark error divided by the face size, x and y only.
 
     Example:
@@ -67,14 +86,17 @@ def nme_box(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     Args:
       predicted: (..., 68, 2) or (..., 68, 3).
       true: Same shape and frame of reference.
+      known: bool (..., 68), see the module; None if all landmarks have labels.
 
     Returns:
       float64 (...), %.
     """
-    return landmark_errors(predicted, true).mean(axis=-1)
+    return _mean(landmark_errors(predicted, true), known)
 
 
-def label_shift(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+def label_shift(
+    predicted: np.ndarray, true: np.ndarray, known: np.ndarray | None = None
+) -> np.ndarray:
     """Mean offset of the labels of a face from its predicted landmarks.
 
     A network that is trained on images and their mirror images prefers neither side. If
@@ -83,6 +105,7 @@ def label_shift(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     Args:
       predicted: (..., 68, 2) or (..., 68, 3).
       true: Same shape and frame of reference.
+      known: bool (..., 68), see the module; None if all landmarks have labels.
 
     Returns:
       float64 (..., 2): Offset to the right and down, % of the face size.
@@ -90,24 +113,32 @@ def label_shift(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     predicted = np.asarray(predicted, np.float64)[..., :2]
     true = np.asarray(true, np.float64)[..., :2]
     size = topology.face_size(topology.face_box(true))
-    return 100 * (true - predicted).mean(axis=-2) / size[..., None]
+    mask = None if known is None else np.asarray(known)[..., None, :]
+    offset = _mean(np.swapaxes(true - predicted, -1, -2), mask)
+    return 100 * offset / size[..., None]
 
 
-def nme_iod(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+def nme_iod(
+    predicted: np.ndarray, true: np.ndarray, known: np.ndarray | None = None
+) -> np.ndarray:
     """NME_iod: mean landmark error divided by the distance of the outer eye corners.
 
     Args:
       predicted: (..., 68, 2) or (..., 68, 3). z is not used.
       true: Same shape and frame of reference.
+      known: bool (..., 68), see the module; None if all landmarks have labels.
 
     Returns:
-      float64 (...), %. Very large for a profile, whose eye corners nearly coincide.
+      float64 (...), %. Very large for a profile, whose eye corners nearly coincide. NaN
+      if an outer eye corner has no label.
     """
     predicted = np.asarray(predicted, np.float64)[..., :2]
     true = np.asarray(true, np.float64)[..., :2]
     right, left = topology.OUTER_EYE_CORNERS
     iod = np.linalg.norm(true[..., right, :] - true[..., left, :], axis=-1)
-    return 100 * np.linalg.norm(predicted - true, axis=-1).mean(axis=-1) / iod
+    if known is not None:
+        iod = np.where(known[..., right] & known[..., left], iod, np.nan)
+    return 100 * _mean(np.linalg.norm(predicted - true, axis=-1), known) / iod
 
 
 def auc(errors: np.ndarray, limit: float = FAILURE_LIMIT) -> float:
@@ -139,7 +170,9 @@ def failure_rate(errors: np.ndarray, limit: float = FAILURE_LIMIT) -> float:
     return float(100 * (np.asarray(errors) > limit).mean())
 
 
-def z_error(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+def z_error(
+    predicted: np.ndarray, true: np.ndarray, known: np.ndarray | None = None
+) -> np.ndarray:
     """Mean absolute z error of the 68 landmarks, divided by the face size.
 
     In both arguments the mean z of the eye landmarks must be zero, as in the normalised
@@ -148,6 +181,7 @@ def z_error(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     Args:
       predicted: (..., 68, 3).
       true: (..., 68, 3), same frame of reference.
+      known: bool (..., 68), True where z is a label; None if all z are labels.
 
     Returns:
       float64 (...), %.
@@ -155,7 +189,7 @@ def z_error(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     predicted = np.asarray(predicted, np.float64)
     true = np.asarray(true, np.float64)
     size = topology.face_size(topology.face_box(true))
-    return 100 * np.abs(predicted[..., 2] - true[..., 2]).mean(axis=-1) / size
+    return 100 * _mean(np.abs(predicted[..., 2] - true[..., 2]), known) / size
 
 
 def depth_error(
@@ -284,6 +318,7 @@ def coverage(
     true: np.ndarray,
     uncertainty: np.ndarray,
     sigmas: float = 1.0,
+    known: np.ndarray | None = None,
 ) -> np.ndarray:
     """Share of the x and y errors that are within `sigmas` predicted deviations.
 
@@ -293,6 +328,7 @@ def coverage(
       uncertainty: (..., 68), predicted standard deviation of x and of y, in the same
         unit.
       sigmas: Half width of the interval in standard deviations.
+      known: bool (..., 68), see the module; None if all landmarks have labels.
 
     Returns:
       float64 (...), %. For Gaussian errors with the predicted deviation it is 68.3 at
@@ -300,4 +336,4 @@ def coverage(
     """
     error = np.abs(np.asarray(predicted, np.float64) - true)[..., :2]
     within = error <= sigmas * np.asarray(uncertainty)[..., None]
-    return 100 * within.mean(axis=(-2, -1))
+    return 100 * _mean(within.mean(axis=-1), known)

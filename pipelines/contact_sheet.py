@@ -74,6 +74,8 @@ def sample(
 def draw(samples: Sequence[tuple[str, records.Record]], columns: int = 4) -> np.ndarray:
     """Draws each record: the image with its landmarks, and the depth.
 
+    Landmarks without a label are not drawn.
+
     Args:
       samples: Split and record of each sample.
       columns: Number of records in a row.
@@ -94,6 +96,7 @@ def draw(samples: Sequence[tuple[str, records.Record]], columns: int = 4) -> np.
 def _tile(split: str, record: records.Record) -> np.ndarray:
     image = cv2.resize(record.image, (TILE, TILE), interpolation=cv2.INTER_AREA)
     landmarks = record.landmarks * TILE - 0.5
+    landmarks[~records.known_landmarks(record)] = np.nan
     draw_landmarks(image, landmarks, edges=_EDGE_COLOR, points=_LANDMARK_COLOR)
     tile = np.concatenate([image, _draw_depth(record.depth)], axis=1)
     tile = np.pad(tile, ((_CAPTION_HEIGHT, _GAP), (_GAP // 2, _GAP // 2), (0, 0)))

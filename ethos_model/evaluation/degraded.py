@@ -51,6 +51,8 @@ class DegradedBatch:
         clean = [sample.network_image(depth_size) for sample in self.samples]
         return Truth(
             landmarks=np.stack([sample.landmarks for sample in self.samples]),
+            known=np.stack([sample.known for sample in self.samples]),
+            has_z=np.array([sample.has_z for sample in self.samples]),
             face_size=np.array([sample.face_size for sample in self.samples]),
             depth=np.stack([depth for depth, _ in maps]),
             depth_mask=np.stack([mask for _, mask in maps]),

@@ -125,7 +125,9 @@ def gather(
             _evaluate(measurements, model, condition, degraded, batch, truth, examples)
             if baseline is not None:
                 outputs = baseline.predict(degraded.images(baseline.image_size))
-                nme = metrics.nme_box(outputs["landmarks"], truth.landmarks)
+                nme = metrics.nme_box(
+                    outputs["landmarks"], truth.landmarks, truth.known
+                )
                 measurements.baseline_nme.setdefault(condition, []).append(nme)
         for sample in batch[-done % clip_distance :: clip_distance]:
             _measure_jitter(measurements, model, sample, conditions, seed)
@@ -204,9 +206,9 @@ def _score_mean_face(
     derived[some] = np.nan_to_num(depth_maps(truth.landmarks[some], derived.shape[-1]))
     depth = (truth.depth, truth.depth_mask, truth.face_size)
     for name, values in {
-        "nme_box": metrics.nme_box(predicted, truth.landmarks),
-        "nme_iod": metrics.nme_iod(predicted, truth.landmarks),
-        "z_error": metrics.z_error(predicted, truth.landmarks),
+        "nme_box": metrics.nme_box(predicted, truth.landmarks, truth.known),
+        "nme_iod": metrics.nme_iod(predicted, truth.landmarks, truth.known),
+        "z_error": metrics.z_error(predicted, truth.landmarks, truth.known_z),
         "depth_error": metrics.depth_error(mean_depth, *depth),
         "derived_depth_error": metrics.depth_error(derived, *depth),
     }.items():
@@ -259,7 +261,7 @@ def _add_worst(
                 nme_box=float(nme[i]),
                 stated_sigma=float(sigma[i]),
                 image=images[i].copy(),
-                true=truth.landmarks[i],
+                true=np.where(truth.known[i][:, None], truth.landmarks[i], np.nan),
                 predicted=np.array(outputs["landmarks"][i]),
             )
         )

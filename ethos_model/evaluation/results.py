@@ -3,6 +3,9 @@
 All errors are in % of the face size, sqrt(w * h) of the true landmarks' box, unless the
 description gives another unit. The "predicted sigma" is the standard deviation of a
 coordinate that the model predicts.
+
+Only labels count. A mean is NaN if the data set has no label that it needs, for example
+the z error of a data set whose labels have no z.
 """
 
 from __future__ import annotations
@@ -195,7 +198,7 @@ class WorstCase:
       nme_box: NME_box, %.
       stated_sigma: Mean predicted sigma, %.
       image: uint8 (S, S, 3), RGB, input of the network.
-      true: float (68, 3), true landmarks, normalised.
+      true: float (68, 3), true landmarks, normalised. NaN without a label.
       predicted: float (68, 3), predicted landmarks, normalised.
     """
 
@@ -273,7 +276,8 @@ class Report:
         face and of the baseline model: `{"trained": {"mean_face": 31.0, "baseline":
         80.0}}`.
       slices: Results on subsets of the clean frames, by title.
-      points: float (68,), mean error of each landmark on clean frames, %.
+      points: float (68,), mean error of each landmark on clean frames, %. NaN for a
+        landmark that has no label in any frame.
       mean_points: float (68, 3), landmarks of the mean face, normalised.
       calibration: Calibration of the uncertainty by kind of condition.
       cumulative: For the conditions without severities, the share of frames in % whose

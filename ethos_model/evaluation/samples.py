@@ -36,6 +36,9 @@ class Sample:
       video_id: Name of the video file without its suffix.
       frame: Index of the frame in the video.
       source_face_size: sqrt(w * h) of the face box, in source pixels.
+      known: bool (68,), True where the landmark has a label. Elsewhere `landmarks` is
+        an estimate.
+      has_z: Whether z of the landmarks is a label.
     """
 
     image: np.ndarray
@@ -46,6 +49,8 @@ class Sample:
     video_id: str
     frame: int
     source_face_size: float
+    known: np.ndarray
+    has_z: bool
 
     @property
     def face_size(self) -> float:
@@ -148,7 +153,8 @@ def read_network_landmarks(
       limit: Maximum number of faces, the first of the split; None for all.
 
     Returns:
-      (N, 68, 3), normalised in each face's network window.
+      (N, 68, 3), normalised in each face's network window. Where a label is missing,
+      this is the estimate that the data set contains.
     """
     import tensorflow as tf  # Importing TensorFlow takes seconds.
 
@@ -214,4 +220,6 @@ def to_sample(record: records.Record) -> Sample:
         video_id=record.video_id,
         frame=record.frame,
         source_face_size=record.face_size,
+        known=records.known_landmarks(record),
+        has_z=record.has_z,
     )

@@ -30,6 +30,8 @@ class Truth:
 
     Attributes:
       landmarks: float64 (N, 68, 3), normalised in the network's window.
+      known: bool (N, 68), True where a landmark has a label.
+      has_z: bool (N,), whether z of the landmarks is a label.
       face_size: float64 (N,), sqrt(w * h) of the face box, same unit.
       depth: float32 (N, D, D), same unit.
       depth_mask: bool (N, D, D), where depth is known.
@@ -37,10 +39,17 @@ class Truth:
     """
 
     landmarks: np.ndarray
+    known: np.ndarray
+    has_z: np.ndarray
     face_size: np.ndarray
     depth: np.ndarray
     depth_mask: np.ndarray
     grey: np.ndarray
+
+    @property
+    def known_z(self) -> np.ndarray:
+        """bool (N, 68), True where z of a landmark is a label."""
+        return self.known & self.has_z[:, None]
 
 
 def grey(images: np.ndarray) -> np.ndarray:
@@ -58,7 +67,7 @@ def grey(images: np.ndarray) -> np.ndarray:
 def score(
     outputs: Mapping[str, np.ndarray], truth: Truth, images: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """One number per frame for every metric.
+    """One number per frame for every metric. NaN where nothing has a label.
 
     Args:
       outputs: Outputs of the SavedModel for N images.
@@ -71,13 +80,14 @@ def score(
     landmarks, sigma = outputs["landmarks"], outputs["uncertainty"]
     restored = outputs["restored"][..., 0]
     degraded = grey(images)
-    shift_x, shift_y = metrics.label_shift(landmarks, truth.landmarks).T
+    true, known = truth.landmarks, truth.known
+    shift_x, shift_y = metrics.label_shift(landmarks, true, known).T
     return {
-        "nme_box": metrics.nme_box(landmarks, truth.landmarks),
-        "nme_iod": metrics.nme_iod(landmarks, truth.landmarks),
+        "nme_box": metrics.nme_box(landmarks, true, known),
+        "nme_iod": metrics.nme_iod(landmarks, true, known),
         "shift_x": shift_x,
         "shift_y": shift_y,
-        "z_error": metrics.z_error(landmarks, truth.landmarks),
+        "z_error": metrics.z_error(landmarks, true, truth.known_z),
         "depth_error": metrics.depth_error(
             outputs["depth"][..., 0], truth.depth, truth.depth_mask, truth.face_size
         ),
@@ -85,7 +95,7 @@ def score(
         "input_psnr": metrics.psnr(degraded, truth.grey),
         "restored_ssim": metrics.ssim(restored, truth.grey),
         "input_ssim": metrics.ssim(degraded, truth.grey),
-        "within_1_sigma": metrics.coverage(landmarks, truth.landmarks, sigma),
+        "within_1_sigma": metrics.coverage(landmarks, true, sigma, known=known),
         "stated_sigma": 100 * sigma.mean(axis=1) / truth.face_size,
     }
 
@@ -95,7 +105,9 @@ class ConditionScores:
 
     Attributes:
       frames: For each metric, a list with one float64 (N,) array per batch.
-      landmarks: float64 (68,), sum of the landmark errors over frames, %.
+      landmarks: float64 (68,), sum of the errors of each landmark over the frames in
+        which it has a label, %.
+      labels: float64 (68,), number of these frames.
       within: float64 (len(SIGMAS),), number of coordinates whose error is at most that
         many predicted sigmas.
       bin_count: float64 (bins,), number of coordinates in each bin of predicted sigma.
@@ -105,7 +117,7 @@ class ConditionScores:
 
     def __init__(self) -> None:
         self.frames: dict[str, list[np.ndarray]] = {}
-        self.landmarks = np.zeros(68)
+        self.landmarks, self.labels = np.zeros((2, 68))
         self.within = np.zeros(len(SIGMAS))
         bins = len(SIGMA_EDGES) + 1
         self.bin_count, self.bin_stated, self.bin_square = np.zeros((3, bins))
@@ -118,17 +130,18 @@ class ConditionScores:
             self.frames.setdefault(name, []).append(values)
         landmarks, sigma = outputs["landmarks"], outputs["uncertainty"]
         errors = metrics.landmark_errors(landmarks, truth.landmarks)
-        self.landmarks += errors.sum(axis=0)
+        self.landmarks += np.where(truth.known, errors, 0).sum(axis=0)
+        self.labels += truth.known.sum(axis=0)
         self._add_calibration(landmarks, sigma, truth)
 
     def _add_calibration(
         self, landmarks: np.ndarray, sigma: np.ndarray, truth: Truth
     ) -> None:
-        """Counts the x and y coordinates by predicted sigma and by actual error."""
+        """Counts the labelled x and y by predicted sigma and by actual error."""
         percent = 100 / truth.face_size[:, None]
-        stated = np.repeat((sigma * percent)[..., None], 2, axis=-1).ravel()
+        stated = np.repeat((sigma * percent)[truth.known], 2)
         error = np.abs(landmarks - truth.landmarks)[..., :2] * percent[..., None]
-        error = error.ravel()
+        error = error[truth.known].ravel()
         self.within += [(error <= k * stated).sum() for k in SIGMAS]
         place = np.searchsorted(SIGMA_EDGES, stated)
         bins = len(self.bin_count)
@@ -147,6 +160,12 @@ class ConditionScores:
     def last(self, name: str) -> np.ndarray:
         """A metric of the frames of the last batch: float64 (N,)."""
         return self.frames[name][-1]
+
+    @property
+    def points(self) -> np.ndarray:
+        """Mean error of each landmark, float64 (68,), %. NaN without a label."""
+        with np.errstate(invalid="ignore"):
+            return self.landmarks / self.labels
 
     @property
     def coordinates(self) -> float:

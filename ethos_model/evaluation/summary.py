@@ -81,7 +81,7 @@ def report(
         conditions=results,
         mce=mean_corruption_errors(results, mean_result),
         slices=slice_results(frames, np.concatenate(nme) if nme else None),
-        points=measurements.scores[CLEAN].landmarks / len(frames),
+        points=measurements.scores[CLEAN].points,
         mean_points=mean.landmarks,
         calibration=calibrations(measurements.scores),
         cumulative={

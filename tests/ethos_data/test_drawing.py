@@ -58,3 +58,14 @@ def test_ignores_landmarks_far_outside_the_picture(far):
         blank(), landmarks, edges=(255, 255, 255), points=(255, 255, 255)
     )
     assert not picture.any()
+
+
+def test_draws_no_line_to_a_landmark_that_is_not_finite(landmarks):
+    start, end = EDGES[10]
+    landmarks[start] = np.nan
+    rest = np.full_like(landmarks, np.nan)
+    rest[end] = landmarks[end]
+    picture = drawing.draw_landmarks(blank(), landmarks, edges=(255, 255, 255))
+    assert picture.any()
+    picture = drawing.draw_landmarks(blank(), rest, edges=(255, 255, 255))
+    assert not picture.any()

@@ -200,3 +200,44 @@ def test_metrics_keep_the_leading_axes(faces):
         np.testing.assert_allclose(
             metric(predicted, true)[1], metric(predicted[1], true[1])
         )
+
+
+def test_only_landmarks_with_a_label_count(faces):
+    predicted, true = faces
+    known = np.random.default_rng(6).random((3, 68)) < 0.6
+    known[:, [36, 45]] = True
+    for i in range(3):
+        rows = np.flatnonzero(known[i])
+        p, t, size = predicted[i], true[i], _size(true[i])
+        distance = _mean_distance(p[rows], t[rows])
+        expected = {
+            metrics.nme_box: 100 * distance / size,
+            metrics.nme_iod: 100 * distance / math.dist(t[36][:2], t[45][:2]),
+            metrics.z_error: 100
+            * sum(abs(p[k, 2] - t[k, 2]) for k in rows)
+            / len(rows)
+            / size,
+        }
+        for metric, value in expected.items():
+            assert metric(p, t, known[i]) == pytest.approx(value)
+            assert metric(predicted, true, known)[i] == pytest.approx(value)
+        shift = [
+            100 * sum(t[k, a] - p[k, a] for k in rows) / len(rows) / size
+            for a in (0, 1)
+        ]
+        assert metrics.label_shift(p, t, known[i]) == pytest.approx(shift)
+        sigma = np.full(68, 0.015)
+        within = [abs(p[k, a] - t[k, a]) <= 0.015 for k in rows for a in (0, 1)]
+        share = 100 * sum(within) / len(within)
+        assert metrics.coverage(p, t, sigma, known=known[i]) == pytest.approx(share)
+
+
+def test_errors_without_a_label_are_nan(faces):
+    predicted, true = faces
+    nothing = np.zeros((3, 68), bool)
+    for metric in (metrics.nme_box, metrics.z_error, metrics.label_shift):
+        assert np.isnan(metric(predicted, true, nothing)).all()
+    no_corner = np.ones((3, 68), bool)
+    no_corner[1, 36] = False
+    unknown = np.isnan(metrics.nme_iod(predicted, true, no_corner))
+    assert unknown.tolist() == [False, True, False]

@@ -1,5 +1,6 @@
 """The report of `ethos-inspect`, and the damage that `--verify` detects."""
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -10,11 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
+from ethos_data import visibility
 from ethos_data.errors import EthosError
 from ethos_data.storage import tfrecord
 from pipelines import contact_sheet, convert, inspect
 from pipelines.conversion.options import ConversionOptions
-from tests.ethos_data import videos
+from tests.ethos_data import datasets, videos
 from tests.pipelines.test_restart import run
 
 
@@ -194,3 +196,19 @@ def test_the_seed_determines_the_samples(converted):
         return [(record.video_id, record.frame) for _, record in samples]
 
     assert draw(0) == draw(0) != draw(1)
+
+
+def test_the_contact_sheet_shows_no_landmark_without_a_label():
+    record = datasets.make_record(5)
+    record.image[:] = 0
+
+    def drawn(visible):
+        changed = dataclasses.replace(record, visible=np.array(visible, np.uint8))
+        sheet = contact_sheet.draw([("train", changed)], columns=1)
+        return sheet[20:, : contact_sheet.TILE].max(axis=-1) > 80
+
+    everything = drawn([visibility.VISIBLE] * 68)
+    jaw = drawn([visibility.HIDDEN] * 17 + [visibility.UNLABELLED] * 51)
+    assert not (jaw & ~everything).any()
+    assert 0.05 * everything.sum() < jaw.sum() < 0.5 * everything.sum()
+    assert not drawn([visibility.UNLABELLED] * 68).any()

@@ -212,13 +212,16 @@ def face(landmarks: np.ndarray, errors: np.ndarray) -> str:
 
     Args:
       landmarks: (68, 2) or (68, 3), normalised.
-      errors: (68,), mean error of each landmark, % of the face size.
+      errors: (68,), mean error of each landmark, % of the face size. Landmarks whose
+        error is NaN have no disc.
     """
     side = 300
     xy = landmarks[:, :2] * side
     percent = topology.face_size(topology.face_box(xy)) / 100
     parts = [_edges(xy, "edge")]
     for (x, y), error in zip(xy, errors, strict=True):
+        if np.isnan(error):
+            continue
         parts.append(
             f'<g transform="translate({x:.1f} {y:.1f})">'
             f'<circle class="error" r="{error * percent:.2f}">'
@@ -232,7 +235,8 @@ def overlay(true: np.ndarray | None, predicted: np.ndarray, image: str) -> str:
     """An image with the true and the predicted landmarks drawn over it.
 
     Args:
-      true: (68, 2) or (68, 3), normalised in the image. None draws no true landmarks.
+      true: (68, 2) or (68, 3), normalised in the image. NaN where a landmark has no
+        label. None draws no true landmarks.
       predicted: Same shape and frame of reference.
       image: The image as a data URI.
     """
@@ -246,9 +250,15 @@ def overlay(true: np.ndarray | None, predicted: np.ndarray, image: str) -> str:
 
 
 def _edges(xy: np.ndarray, css_class: str) -> str:
-    """Lines between neighbouring landmarks; xy is (68, 2) in pixels."""
+    """Lines between neighbouring landmarks.
+
+    Args:
+      xy: (68, 2), in pixels. A line with an end that is NaN is not drawn.
+      css_class: Class of the path.
+    """
     path = "".join(
         f"M{xy[i, 0]:.1f} {xy[i, 1]:.1f}L{xy[j, 0]:.1f} {xy[j, 1]:.1f}"
         for i, j in topology.EDGES
+        if np.isfinite(xy[[i, j]]).all()
     )
     return f'<path class="{css_class}" d="{path}"/>'

@@ -71,8 +71,8 @@ def _main(report: Report) -> list[str]:
         line = (
             f"{label(result.name):<21}{result.nme_box:8.2f}"
             f"{interval(result.nme_box_interval):>16}"
-            f"{result.nme_iod:9.2f}{result.auc:7.1f}{result.failure_rate:6.1f}"
-            f"{result.z_error:6.2f}{result.depth_error:7.2f}"
+            f"{number(result.nme_iod):>9}{result.auc:7.1f}{result.failure_rate:6.1f}"
+            f"{number(result.z_error):>6}{number(result.depth_error):>7}"
         )
         if isinstance(result, ConditionResult):
             jitter = report.jitter.get(result.key)
@@ -83,6 +83,11 @@ def _main(report: Report) -> list[str]:
     if with_baseline:
         lines.append(f"baseline: NME_box of {report.baseline_model}")
     return lines
+
+
+def number(value: float) -> str:
+    """A number with two decimals; a dash if it is not known."""
+    return f"{value:.2f}" if np.isfinite(value) else "-"
 
 
 def interval(ends: tuple[float, float]) -> str:
@@ -118,7 +123,7 @@ def _row(values: list, text: str, width: int) -> str:
 
 def _notes(report: Report) -> list[str]:
     clean = report.condition("clean")
-    best, worst = int(report.points.argmin()), int(report.points.argmax())
+    best, worst = int(np.nanargmin(report.points)), int(np.nanargmax(report.points))
     x, y = clean.shift_x, clean.shift_y
     lines = ["", "notes:", *_robustness(report)]
     lines += [
@@ -173,7 +178,7 @@ def markdown(report: Report) -> str:
     for result in results:
         lines.append(
             f"| {label(result.name)} | {result.nme_box:.2f} | "
-            f"{interval(result.nme_box_interval)} | {result.nme_iod:.2f} | "
+            f"{interval(result.nme_box_interval)} | {number(result.nme_iod)} | "
             f"{result.auc:.1f} | {result.failure_rate:.1f} |"
         )
     return "\n".join(lines) + "\n"
@@ -209,7 +214,10 @@ def conditions_csv(report: Report) -> str:
 
 
 def points_csv(report: Report) -> str:
-    """One row per landmark: number, group, and mean error on clean frames in %."""
+    """One row per landmark: number, group, and mean error on clean frames in %.
+
+    The error is nan if no frame has a label of the landmark.
+    """
     group = {i: name for name, numbers in topology.GROUPS.items() for i in numbers}
     rows = [(i, group[i], float(error)) for i, error in enumerate(report.points)]
     return _csv(("point", "group", "error"), rows)

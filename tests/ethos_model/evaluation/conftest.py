@@ -105,26 +105,47 @@ def write_split(directory: pathlib.Path, split, all_records):
     return {"name": split, "shardLengths": [str(len(half)) for half in halves]}
 
 
-@pytest.fixture(scope="session")
-def data_dir(tmp_path_factory):
-    """Splits train and test with different people. The last frame of each person has a
-    yaw of 40 degrees."""
-    root = tmp_path_factory.mktemp("data")
-    directory = root / "ethos_faces" / "1.0.0"
+def write_data(
+    root: pathlib.Path, change=lambda record: record, version=records.VERSION
+):
+    """Writes the splits train and test with different people.
+
+    The last frame of each person has a yaw of 40 degrees.
+
+    Args:
+      root: Directory of the data set.
+      change: Function from each record to the record that is written.
+      version: Version of the records.
+
+    Returns:
+      `root`.
+    """
+    directory = root / "ethos_faces" / version
     directory.mkdir(parents=True)
     splits = []
     for offset, split in ((0, "train"), (PEOPLE, "test")):
         all_records = [
-            make_record(
-                offset + person, frame, size=40 + 15 * person, yaw=40.0 * (frame == 3)
+            change(
+                make_record(
+                    offset + person,
+                    frame,
+                    size=40 + 15 * person,
+                    yaw=40.0 * (frame == 3),
+                )
             )
             for person in range(PEOPLE)
             for frame in range(FRAMES)
         ]
         splits.append(write_split(directory, split, all_records))
-    text = json.dumps({"name": "ethos_faces", "version": "1.0.0", "splits": splits})
+    text = json.dumps({"name": "ethos_faces", "version": version, "splits": splits})
     (directory / "dataset_info.json").write_text(text)
     return root
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    """A data set with complete labels; see `write_data`."""
+    return write_data(tmp_path_factory.mktemp("data"))
 
 
 @dataclasses.dataclass
