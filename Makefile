@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# A file of tests runs in one process, because its tests share slow fixtures.
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SETUP := $(VENV)/.set_up
 
 .PHONY: demo test lint docs view setup clean
@@ -10,8 +12,8 @@ SETUP := $(VENV)/.set_up
 demo: $(SETUP)  ## run the complete workflow on rendered heads; results in demo_output
 	$(BIN)/ethos-demo $(ARGS)
 
-test: $(SETUP)  ## run all tests; ARGS="-k crop" selects some
-	$(BIN)/python -m pytest $(ARGS)
+test: $(SETUP)  ## run all tests; ARGS="-k crop" selects some, ARGS="-n 0 --pdb" debugs
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 lint: $(SETUP)  ## run ruff and mypy
 	$(BIN)/ruff check .

@@ -80,7 +80,7 @@ def test_an_unusable_uri_is_reported_in_one_line(
 ):
     start = time.monotonic()
     assert run(command, uri) == 1
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60  # By default, boto waits for minutes.
     output = capsys.readouterr()
     assert output.err.startswith(f"error: {uri}")
     assert output.err.count("\n") == 1

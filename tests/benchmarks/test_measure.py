@@ -96,8 +96,9 @@ def test_take_turns_calls_functions_alternately_and_times_them():
     assert calls == ["short", "long"] * 4
     assert times["long"].least() >= 20
     assert times["long"].least() <= times["long"].median()
-    assert times["short"].median() < 10
-    assert times["long"].processor_median() < 20  # Sleeping needs no processor time.
+    assert times["short"].median() < times["long"].median()
+    # Sleeping needs no processor time.
+    assert times["long"].processor_median() < times["long"].median()
 
 
 def test_medians_and_ratios():

@@ -5,33 +5,12 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import threading
-import time
 from collections.abc import Callable
 
 from gui.viewer.engine import READY
 from gui.viewer.worker import Worker
 from gui.widgets.controller import Controller
-
-
-def wait_until(
-    condition: Callable[[], object],
-    seconds: float = 60.0,
-    work: Callable[[], object] = lambda: None,
-) -> None:
-    """Waits until a condition is true. Fails after some seconds.
-
-    Args:
-      condition: Tested every few milliseconds.
-      seconds: Maximum time to wait.
-      work: Called before each test.
-    """
-    end = time.monotonic() + seconds
-    while True:
-        work()
-        if condition():
-            return
-        assert time.monotonic() < end, "the condition did not become true"
-        time.sleep(0.005)
+from tests.waiting import wait_until
 
 
 def kill_thread(worker: Worker) -> None:

@@ -11,10 +11,11 @@ from ethos_data.batches import callbacks
 
 
 def test_waits_for_the_running_call_and_for_calls_that_follow_it():
-    ended = []
+    ended, started = [], threading.Event()
 
     @callbacks.tracked
     def call(number):
+        started.set()
         time.sleep(0.2)
         ended.append(number)
 
@@ -24,8 +25,7 @@ def test_waits_for_the_running_call_and_for_calls_that_follow_it():
 
     thread = threading.Thread(target=pipeline)
     thread.start()
-    while not callbacks._running:
-        time.sleep(0.001)
+    assert started.wait(60)
     callbacks.wait_until_idle()
     assert ended == [0, 1, 2]
     thread.join()

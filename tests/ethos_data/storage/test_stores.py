@@ -49,7 +49,7 @@ def assert_one_line(action, expected: str) -> None:
     start = time.monotonic()
     with pytest.raises(EthosError, match=expected) as error:
         action()
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60  # By default, boto waits for minutes.
     assert "\n" not in str(error.value)
 
 

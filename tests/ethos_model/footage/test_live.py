@@ -10,6 +10,9 @@ import pytest
 from ethos_model.footage.reader import VideoError, open_video
 from tests.ethos_model.footage import clips, servers
 
+LIMIT = 9
+"""Maximum time in seconds on a busy machine. It is less than any default."""
+
 
 def test_an_interrupted_tcp_stream_is_opened_again():
     parts = [servers.transport_stream(0, 40), servers.transport_stream(100, 30)]
@@ -27,9 +30,9 @@ def test_an_interrupted_tcp_stream_is_opened_again():
     assert [frame.index for frame in frames] == list(range(70))
     steps = np.diff([frame.timestamp for frame in frames])
     np.testing.assert_allclose(np.delete(steps, 39), 0.04, atol=1e-3)
-    assert 0.3 < steps[39] < 3  # the interruption
+    assert 0.3 < steps[39] < LIMIT  # the interruption
     assert damage.errors == 1
-    assert 0.3 < damage.missing_seconds < 3
+    assert 0.3 < damage.missing_seconds < LIMIT
 
 
 def test_a_stream_that_ends_is_given_up_after_the_stated_time():
@@ -40,7 +43,7 @@ def test_a_stream_that_ends_is_given_up_after_the_stated_time():
         assert len(list(iter(source.read, None))) == 20
         started = time.monotonic()
         assert source.read() is None
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < LIMIT
         assert source.damage is None
 
 
@@ -161,7 +164,7 @@ def test_an_address_without_a_server_is_named():
     started = time.monotonic()
     with pytest.raises(VideoError, match="connection refused"):
         open_video(url)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < LIMIT
 
 
 def test_a_silent_server_is_given_up():
@@ -170,4 +173,4 @@ def test_a_silent_server_is_given_up():
         started = time.monotonic()
         with pytest.raises(VideoError, match=url):
             open_video(url, reconnect_seconds=1)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < LIMIT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 import pytest
 
 from ethos_model.training import stopping
+from tests.waiting import wait_until
 
 # The main thread is inside a C function that does not return, like a call of TensorFlow
 # that waits for another worker.
@@ -28,11 +30,17 @@ class Run:
 libc = ctypes.CDLL(None)
 with Stopper(force=True) as stopper:
     {block}
-        print("ready", flush=True)
         mutex = ctypes.create_string_buffer(64)
+        print(ctypes.addressof(mutex), flush=True)
         libc.pthread_mutex_lock(mutex)
         libc.pthread_mutex_lock(mutex)
 """
+
+
+def waits_for(process, address):
+    """Whether the main thread of a process waits in a system call for an address."""
+    words = pathlib.Path(f"/proc/{process.pid}/syscall").read_text().split()
+    return len(words) > 1 and int(words[1], 16) == address
 
 
 @pytest.mark.parametrize(
@@ -47,14 +55,15 @@ def test_ends_a_process_whose_main_thread_does_not_react(block, text, number):
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout.readline() == "ready\n"
+    mutex = int(process.stdout.readline())
+    wait_until(lambda: waits_for(process, mutex))
     process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (128 + number, text)
 
 
-def kill_soon(number, seconds=0.1):
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), number))
+def kill_soon(number):
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), number))
     timer.start()
     return timer
 
@@ -91,9 +100,7 @@ class Run:
 def test_a_run_decides_when_it_stops():
     with stopping.Stopper(force=True) as stopper, stopper.deferred(Run()):
         kill_soon(signal.SIGTERM)
-        start = time.monotonic()
-        while not stopper.requested and time.monotonic() < start + 30:
-            time.sleep(0.01)
+        wait_until(lambda: stopper.requested)
         assert stopper.requested == signal.SIGTERM
         with pytest.raises(stopping.Terminated):
             stopper.raise_requested()
@@ -103,9 +110,8 @@ def test_a_second_signal_stops_a_run_at_once():
     def wait():
         with stopping.Stopper(force=True) as stopper, stopper.deferred(Run()):
             kill_soon(signal.SIGINT)
-            kill_soon(signal.SIGINT, 0.3)
-            time.sleep(0.2)
-            assert stopper.requested
+            wait_until(lambda: stopper.requested)
+            kill_soon(signal.SIGINT)
             time.sleep(30)
 
     with pytest.raises(KeyboardInterrupt):

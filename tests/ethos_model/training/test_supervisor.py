@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from ethos_model.training import supervisor
+from tests.waiting import wait_until
 
 SUPERVISOR = """
 import sys
@@ -29,12 +29,12 @@ supervisor.follow_parent()
 supervisor.report(connecting=True)
 {after}
 print("ready", os.getpid(), flush=True)
-time.sleep(30)
+time.sleep(120)
 """
 IGNORE = "signal.signal(15, signal.SIG_IGN); signal.signal(2, signal.SIG_IGN)"
 
 
-def start(child, connect_timeout=30):
+def start(child, connect_timeout=100):
     return subprocess.Popen(
         [sys.executable, "-c", SUPERVISOR, child, str(connect_timeout)],
         stdout=subprocess.PIPE,
@@ -48,7 +48,7 @@ def test_ends_a_child_that_ignores_the_signal_while_it_connects(number):
     process = start(CHILD.format(signals=IGNORE, after=""))
     assert process.stdout.readline().startswith("ready")
     process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (128 + number, "stopped\n")
 
 
@@ -60,13 +60,13 @@ def test_a_child_that_has_connected_ends_itself():
     process = start(CHILD.format(signals="", after=after))
     process.stdout.readline()
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 7
 
 
 def test_limits_the_time_to_connect():
     process = start(CHILD.format(signals="", after=""), connect_timeout=0.3)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert errors.startswith("error: another worker was lost while")
     assert errors.count("\n") == 1
@@ -78,7 +78,7 @@ def test_limits_the_time_to_connect():
 )
 def test_mirrors_the_status_of_the_child(child, status):
     process = start(child)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == status
 
 
@@ -86,11 +86,9 @@ def test_a_child_ends_with_its_supervisor():
     process = start(CHILD.format(signals=IGNORE, after=""))
     child = int(process.stdout.readline().split()[1])
     process.kill()
-    process.communicate(timeout=20)
-    end = time.monotonic() + 20
-    while os.path.exists(f"/proc/{child}") and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not os.path.exists(f"/proc/{child}")
+    process.communicate(timeout=60)
+    # The child would end by itself after 120 s.
+    wait_until(lambda: not os.path.exists(f"/proc/{child}"))
 
 
 def test_a_process_without_a_supervisor_reports_nothing():

@@ -73,11 +73,11 @@ def start(
     return processes
 
 
-def read_until(process, text):
-    """Reads the output of a process until a text appears."""
+def read_until(process, stream, text):
+    """Reads a stream of a process until a text appears."""
     output = ""
     while text not in output:
-        line = process.stdout.readline()
+        line = stream.readline()
         output += line
         assert line, output + process.communicate()[1][-2000:]
 
@@ -117,7 +117,7 @@ def test_a_lost_worker_ends_the_others_with_one_line(data_dir, tmp_path):
     config = write_config(tmp_path, data_dir, epochs=500)
     workdir = tmp_path / "run"
     chief, other = start(config, workdir, 2)
-    read_until(chief, "Epoch 3/")
+    read_until(chief, chief.stdout, "Epoch 3/")
     other.send_signal(signal.SIGKILL)
     other.communicate()
     _, errors = chief.communicate(timeout=TIMEOUT)
@@ -135,7 +135,7 @@ def test_all_workers_stop_after_the_same_step(data_dir, tmp_path):
     config = write_config(tmp_path, data_dir, epochs=500, steps_per_epoch=50)
     workdir = tmp_path / "run"
     chief, other = start(config, workdir, 2)
-    read_until(chief, "Epoch 2/")
+    read_until(chief, chief.stdout, "Epoch 2/")
     other.send_signal(signal.SIGTERM)
     (_, errors), (_, other_errors) = (
         process.communicate(timeout=TIMEOUT) for process in (chief, other)
@@ -151,10 +151,9 @@ def test_reports_and_stops_while_another_worker_is_missing(data_dir, tmp_path):
     config = write_config(tmp_path, data_dir)
     first_only = {"started": 1, "module": "ethos_model.train"}  # without TensorFlow
     (waiting,) = start(config, tmp_path / "run", 2, **first_only)
-    line = waiting.stderr.readline()
-    assert line.startswith("waiting for 127.0.0.1:")
+    read_until(waiting, waiting.stderr, "waiting for 127.0.0.1:")
     waiting.send_signal(signal.SIGTERM)
-    _, errors = waiting.communicate(timeout=10)
+    _, errors = waiting.communicate(timeout=TIMEOUT)
     assert (waiting.returncode, errors) == (128 + signal.SIGTERM, "terminated\n")
 
     (failing,) = start(

@@ -9,7 +9,7 @@ from gui.viewer.engine import LOADING, READY, Engine, EngineSettings
 from gui.viewer.process import ModelProcess, exit_text
 from gui.viewer.session import Ready, Setup
 from tests.gui import fakes
-from tests.gui.driver import wait_until
+from tests.waiting import wait_until
 
 
 def frame(index):

@@ -9,7 +9,7 @@ from gui.drawing.overlay import OverlayOptions
 from gui.viewer.engine import READY, View
 from gui.viewer.painter import Painter, PaintOptions, choose, paint
 from tests.gui import fakes
-from tests.gui.driver import wait_until
+from tests.waiting import wait_until
 
 PLAIN = OverlayOptions(points=False, edges=False, uncertainty="none", boxes=False)
 BACKGROUND = (1, 2, 3)

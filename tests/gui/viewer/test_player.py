@@ -7,7 +7,8 @@ import pytest
 from ethos_model.footage.reader import Frame, Info, Source, VideoError
 from gui.viewer.player import Player
 from tests.gui import fakes
-from tests.gui.driver import kill_thread, wait_until
+from tests.gui.driver import kill_thread
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from gui.viewer import saving
 from gui.viewer.engine import READY, View
 from gui.viewer.painter import Painting
 from gui.viewer.session import Setup
-from tests.gui.driver import wait_until
+from tests.waiting import wait_until
 
 
 def painting(width=300, height=200, tiles=0, offset=(10, 0)):

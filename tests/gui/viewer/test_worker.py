@@ -1,22 +1,15 @@
 import threading
-import time
 
 import pytest
 
 from gui.viewer import worker as worker_module
 from gui.viewer.worker import Worker, describe
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
 def restart_quickly(monkeypatch):
     monkeypatch.setattr(worker_module, "RESTART_SECONDS", 0.1)
-
-
-def wait(condition):
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_starts_again_after_a_failure_and_reports_it_once(caplog):
@@ -31,10 +24,10 @@ def test_starts_again_after_a_failure_and_reports_it_once(caplog):
     worker = Worker("ethos-test", work)
     assert worker.check() == ""
     worker.start()
-    wait(lambda: not worker.is_alive())
+    wait_until(lambda: not worker.is_alive())
     assert worker.check() == "ValueError: first line"
     assert worker.check() == ""
-    wait(lambda: worker.check() == "" and len(runs) == 2)
+    wait_until(lambda: worker.check() == "" and len(runs) == 2)
     assert worker.restarts == 1
     assert "ethos-test failed" in caplog.text
     closed.set()
@@ -50,7 +43,7 @@ def test_notices_a_thread_that_exits(error):
 
     worker = Worker("ethos-test", work)
     worker.start()
-    wait(lambda: not worker.is_alive())
+    wait_until(lambda: not worker.is_alive())
     assert worker.check() == type(error).__name__
     worker.close()
 
@@ -58,7 +51,7 @@ def test_notices_a_thread_that_exits(error):
 def test_notices_a_thread_that_returns():
     worker = Worker("ethos-test", lambda: None)
     worker.start()
-    wait(lambda: not worker.is_alive())
+    wait_until(lambda: not worker.is_alive())
     assert worker.check() == "it ended without an error"
     worker.close()
 
@@ -67,7 +60,7 @@ def test_waits_between_two_starts(monkeypatch):
     monkeypatch.setattr(worker_module, "RESTART_SECONDS", 60)
     worker = Worker("ethos-test", lambda: 1 // 0)
     worker.start()
-    wait(lambda: not worker.is_alive())
+    wait_until(lambda: not worker.is_alive())
     for _ in range(5):
         worker.check()
     assert worker.restarts == 0
