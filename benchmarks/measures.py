@@ -126,6 +126,8 @@ def pose_table(
     together = rendered_faces.concatenate(list(groups.values()))
     for title, conditions in (("clean", ["clean"]), ("degraded", DEGRADED)):
         for name, mask in pose_slices(together).items():
+            if not mask.any():
+                continue
             row = f"all heads, {title}, {name}"
             figures[row], baseline[row] = pose_row(together, conditions, mask)
     return figures, baseline

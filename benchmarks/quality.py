@@ -96,6 +96,8 @@ def tables(
     figures: dict[str, Any] = {}
     baseline: dict[str, Any] = {}
     for name, mask in slices(faces).items():
+        if not mask.any():
+            continue
         figures[name] = {
             "faces": int(mask.sum()),
             "mean error %": round(float(error[mask].mean()), 2),
