@@ -26,7 +26,6 @@ from ethos_data.topology import face_box, face_size
 from ethos_model.footage.finder import Detection
 from ethos_model.footage.reader import open_video
 from ethos_model.footage.regions import Region
-from ethos_model.footage.smoother import OneEuroOptions
 from ethos_model.footage.tracker import FaceTracker, TrackerOptions
 from gui.viewer.session import Loaded, Setup, load
 
@@ -80,7 +79,7 @@ def jitter(
     loaded: Loaded,
     clip: Sequence[np.ndarray],
     box: np.ndarray,
-    smoothing: OneEuroOptions | None,
+    smoothing: bool,
 ) -> float:
     """Returns the mean second difference on a still clip, in % of the face size."""
     tracker = FaceTracker(
@@ -117,9 +116,9 @@ def run(path: str, loaded: Loaded) -> tuple[str, dict[str, float], dict[str, flo
     baseline: dict[str, float] = {"frames": frames}
     if first is not None:
         clip = still_clip(first[0])
-        smoothed = jitter(loaded, clip, first[1], OneEuroOptions())
+        smoothed = jitter(loaded, clip, first[1], smoothing=True)
         figures["smoothed jitter %"] = round(smoothed, 2)
-        raw = jitter(loaded, clip, first[1], None)
+        raw = jitter(loaded, clip, first[1], smoothing=False)
         baseline["jitter without smoothing %"] = round(raw, 2)
     return name, figures, baseline
 

@@ -30,7 +30,6 @@ from ethos_data import next_step, options
 from ethos_data.errors import EthosError, cli
 from ethos_model.footage import reader
 from ethos_model.footage.finder import SEARCHES
-from ethos_model.footage.smoother import OneEuroOptions
 from ethos_model.footage.tracker import FaceTracker, TrackerOptions
 from gui.annotation import AnnotateOptions, AnnotateResult, annotate
 from gui.degradation import VideoDegradation
@@ -222,12 +221,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _make_tracker(loaded: Loaded, finding: FindingOptions) -> FaceTracker:
-    smoothing = OneEuroOptions() if finding.smoothing else None
     tracker_options = TrackerOptions(
         search=finding.search,
         max_faces=finding.max_faces,
         min_size=finding.min_size,
-        smoothing=smoothing,
+        smoothing=finding.smoothing,
     )
     return FaceTracker(loaded.predictor, loaded.finder, tracker_options)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ethos_model.footage.finder import Detection, FaceFinder
     from ethos_model.footage.following import FollowedFrame, follow, to_dataframe
     from ethos_model.footage.reader import open_video
+    from ethos_model.footage.smoothing.offline import smooth_track
     from ethos_model.footage.tracker import FaceTracker
     from ethos_model.footage.tracks import TrackedFace
 
@@ -30,6 +31,7 @@ __all__ = [
     "TrackedFace",
     "follow",
     "open_video",
+    "smooth_track",
     "to_dataframe",
 ]
 
@@ -41,6 +43,7 @@ _MODULES = {
     "TrackedFace": "tracks",
     "follow": "following",
     "open_video": "reader",
+    "smooth_track": "smoothing.offline",
     "to_dataframe": "following",
 }
 

@@ -13,7 +13,7 @@ from ethos_data.topology import face_box, face_size, iou
 from ethos_model.footage import recognition
 from ethos_model.footage.finder import Detection
 from ethos_model.footage.identity import Template, common_part, describe
-from ethos_model.footage.smoother import OneEuroFilter, OneEuroOptions
+from ethos_model.footage.smoothing.live import LandmarkFilter
 from ethos_model.footage.track_state import Track
 from ethos_model.predict import Face
 
@@ -103,7 +103,7 @@ class People:
         frame_rgb: np.ndarray,
         timestamp: float,
         found: Sequence[tuple[Detection, Face]],
-        smoothing: OneEuroOptions | None,
+        smoothing: bool,
     ) -> None:
         """Follows new faces; known people keep their numbers.
 
@@ -111,7 +111,7 @@ class People:
           frame_rgb: uint8 (H, W, 3) RGB.
           timestamp: Time of the frame, in seconds.
           found: Detections of faces that are not followed yet, and their predictions.
-          smoothing: How the landmarks are smoothed; None does not smooth them.
+          smoothing: Whether the landmarks are smoothed over time.
         """
         templates = [Template() for _ in found]
         for template, (_, face) in zip(templates, found, strict=True):
@@ -133,7 +133,7 @@ class People:
                 score=detection.score,
                 seen=timestamp,
                 started=timestamp,
-                filter=OneEuroFilter(smoothing) if smoothing else None,
+                filter=LandmarkFilter() if smoothing else None,
                 confirmed=timestamp,
                 looked=timestamp,
                 template=template,

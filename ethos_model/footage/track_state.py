@@ -10,7 +10,7 @@ import numpy as np
 
 from ethos_data.topology import face_box, face_size
 from ethos_model.footage.identity import Template
-from ethos_model.footage.smoother import OneEuroFilter
+from ethos_model.footage.smoothing.live import LandmarkFilter
 from ethos_model.predict import Face
 
 CUT_CHANGE: Final = 0.6
@@ -53,7 +53,7 @@ class Track:
     score: float
     seen: float
     started: float
-    filter: OneEuroFilter | None = None
+    filter: LandmarkFilter | None = None
     confirmed: float = -np.inf
     looked: float = -np.inf
     missed: int = 0

@@ -28,9 +28,9 @@ from ethos_model.footage.finder import SEARCHES, Detection, Finder
 from ethos_model.footage.people import CONTACT, People
 from ethos_model.footage.regions import Region, around, everything
 from ethos_model.footage.schedule import SearchSchedule
-from ethos_model.footage.smoother import OneEuroFilter, OneEuroOptions
+from ethos_model.footage.smoothing.live import LandmarkFilter
 from ethos_model.footage.track_state import CutDetector, Track, assign
-from ethos_model.footage.tracks import TrackedFace
+from ethos_model.footage.tracks import TrackedFace, with_landmarks
 from ethos_model.predict import Face, Predictor
 
 SAME_FACE: Final = 0.3
@@ -60,7 +60,7 @@ class TrackerOptions:
       unsure_uncertainty: The same above which a face is reported as unsure. On faces,
         that network gave 0.02 to 0.03, and up to 0.052 in heavily compressed video.
       min_overlap: Smallest IoU of the box of new landmarks with the expected box.
-      smoothing: How the landmarks are smoothed. None does not smooth them.
+      smoothing: Whether the landmarks are smoothed over time.
     """
 
     search: str = "fast"
@@ -73,7 +73,7 @@ class TrackerOptions:
     lost_uncertainty: float = 0.085
     unsure_uncertainty: float = 0.055
     min_overlap: float = 0.3
-    smoothing: OneEuroOptions | None = dataclasses.field(default_factory=OneEuroOptions)
+    smoothing: bool = True
 
     def __post_init__(self) -> None:
         if self.search not in SEARCHES:
@@ -125,12 +125,12 @@ class FaceTracker:
         frames later, and the numbers that replaced them."""
         return self._people.renumbered
 
-    def set_smoothing(self, smoothing: OneEuroOptions | None) -> None:
-        """Changes the smoothing of all faces from the next frame on."""
+    def set_smoothing(self, smoothing: bool) -> None:
+        """Switches the smoothing of all faces on or off from the next frame on."""
         if smoothing != self.options.smoothing:
             self.options = dataclasses.replace(self.options, smoothing=smoothing)
             for track in self._people.followed:
-                track.filter = OneEuroFilter(smoothing) if smoothing else None
+                track.filter = LandmarkFilter() if smoothing else None
 
     def update(self, frame_rgb: np.ndarray, timestamp: float) -> list[TrackedFace]:
         """Follows the faces to the next frame.
@@ -372,8 +372,8 @@ class FaceTracker:
     def _report(self, track: Track, timestamp: float) -> TrackedFace:
         face = track.face
         if track.filter is not None:
-            smoothed = track.filter(face.landmarks, timestamp, track.size)
-            face = dataclasses.replace(face, landmarks=smoothed.astype(np.float32))
+            smoothed = track.filter(face.landmarks, face.uncertainty, timestamp)
+            face = with_landmarks(face, smoothed)
         return TrackedFace(
             id=track.id,
             face=face,

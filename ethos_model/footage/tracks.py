@@ -73,6 +73,30 @@ def without_images(face: TrackedFace) -> TrackedFace:
     return dataclasses.replace(face, face=small)
 
 
+def with_landmarks(face: Face, landmarks: np.ndarray) -> Face:
+    """Returns a face with other landmarks, for example smoothed ones.
+
+    The depth is changed with them: by the plane that fits the change of z best, so that
+    the surface follows the smoothed pose.
+
+    Args:
+      face: Prediction of the network.
+      landmarks: (68, 3), in source pixels, close to those of the face.
+    """
+    landmarks = np.asarray(landmarks, np.float32)
+    side = face.depth.shape[0]
+    if not side:
+        return dataclasses.replace(face, landmarks=landmarks)
+    xy = face.window.to_normalized(landmarks[:, :2])
+    change = landmarks[:, 2] - face.landmarks[:, 2]
+    terms = np.column_stack([xy, np.ones(len(xy))])
+    by_x, by_y, constant = np.linalg.lstsq(terms, change, rcond=None)[0]
+    place = (np.arange(side) + 0.5) / side
+    plane = by_x * place + by_y * place[:, None] + constant
+    depth = face.depth + plane.astype(np.float32)
+    return dataclasses.replace(face, landmarks=landmarks, depth=depth)
+
+
 def measured(image: np.ndarray, face: TrackedFace) -> TrackedFace:
     """Adds the measures to a face that has none.
 

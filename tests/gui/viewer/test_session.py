@@ -84,7 +84,7 @@ def test_each_request_chooses_the_smoothing():
     session.process(request(picture(60), 0.0))
     smooth = session.process(request(picture(64), 0.04)).faces[0]
     raw = session.process(request(picture(64), 0.08, smoothing=False)).faces[0]
-    assert smooth.box[0] < raw.box[0] - 0.2
+    assert smooth.box[0] < raw.box[0] - 0.05
 
 
 def test_another_video_starts_again_at_person_1():
