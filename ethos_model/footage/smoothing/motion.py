@@ -48,8 +48,8 @@ def _parts() -> np.ndarray:
 PART: Final = _parts()
 """Part of each landmark, (68,): 0 for the head, 1 for the eyes, 2 for the mouth."""
 
-_MEAN: Final = np.stack([(k == PART) / (k == PART).sum() for k in range(3)])
-"""Matrix (3, 68) that computes the mean over the landmarks of each part."""
+_COUNT: Final = np.bincount(PART)
+"""Number of landmarks of each part, (3,)."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ def estimate_acceleration(
 
 def part_mean(values: np.ndarray) -> np.ndarray:
     """Returns the means (3,) over the landmarks of each part, of values (68,)."""
-    return np.asarray(_MEAN @ values)
+    return np.bincount(PART, values) / _COUNT
 
 
 def updated(belief: Belief, landmarks: np.ndarray, variance: np.ndarray) -> Belief:
