@@ -68,27 +68,27 @@ class SaveMenu:
 
     def ask_picture(self) -> None:
         """Asks for a file and saves the picture on the screen."""
-        self._ask_and_save("Save this picture", (".png",), saving.save_picture)
+        self._ask_and_save("picture", (".png",), saving.save_picture)
 
     def ask_depth(self) -> None:
         """Asks for a file and saves the depth of the chosen face."""
-        self._ask_and_save("Save the depth", (".png",), saving.save_depth)
+        self._ask_and_save("depth", (".png",), saving.save_depth)
 
     def ask_mesh(self) -> None:
         """Asks for a file and saves the mesh of the chosen face."""
-        self._ask_and_save("Save the mesh", (".ply", ".obj"), saving.save_mesh)
+        self._ask_and_save("mesh", (".ply", ".obj"), saving.save_mesh)
 
     def ask_people(self) -> None:
         """Asks for a file and saves the contact sheet of the people so far."""
         self._ask_and_run(
-            "Save the people",
+            "people",
             (".png",),
             lambda path: summary.save_people(path, self._history),
         )
 
     def ask_plot(self) -> None:
         """Asks for a file and saves the measures so far, as curves or as values."""
-        self._ask_and_run("Save the plot", (".png", ".csv"), self.save_plot)
+        self._ask_and_run("plot", (".png", ".csv"), self.save_plot)
 
     def save_plot(self, path: str) -> None:
         """Saves the measures so far: as values if the suffix is .csv, else as curves.
@@ -104,26 +104,27 @@ class SaveMenu:
 
     def ask_table(self) -> None:
         """Asks for a file and saves the table of the whole video."""
-        self._ask_and_annotate("Save the table", TABLE_SUFFIXES)
+        self._ask_and_annotate("table", TABLE_SUFFIXES)
 
     def ask_openface(self) -> None:
         """Asks for a file and saves the table of the video in OpenFace's columns."""
         self._ask_and_annotate(
-            "Save the OpenFace table", (".csv",), ("--csv_format", "openface")
+            "OpenFace table", (".csv",), ("--csv_format", "openface")
         )
 
     def ask_video(self) -> None:
         """Asks for a file and saves the annotated video."""
-        self._ask_and_annotate("Save the annotated video", (".mp4", ".mkv", ".avi"))
+        self._ask_and_annotate("annotated video", (".mp4", ".mkv", ".avi"))
 
-    def _ask(self, title: str, suffixes: Sequence[str]) -> str:
+    def _ask(self, what: str, suffixes: Sequence[str]) -> str:
+        """Asks for a file name. The proposal is beside the video, with `what` in it."""
         folder, name = os.path.split(os.path.abspath(self._get_video() or "ethos"))
+        ending = what.replace(" ", "_")
         return filedialog.asksaveasfilename(
             parent=self._root,
-            title=title,
-            # Beside the video, under another name.
+            title=f"Save the {what}",
             initialdir=folder if os.access(folder, os.W_OK) else None,
-            initialfile=f"{os.path.splitext(name)[0]}_faces{suffixes[0]}",
+            initialfile=f"{os.path.splitext(name)[0]}_{ending}{suffixes[0]}",
             defaultextension=suffixes[0],
             filetypes=[(s[1:].upper(), f"*{s}") for s in suffixes],
         )
@@ -134,18 +135,18 @@ class SaveMenu:
         messagebox.showwarning("ETHOS", text, parent=self._root)
 
     def _ask_and_save(
-        self, title: str, suffixes: Sequence[str], save: Callable[[str, Painting], None]
+        self, what: str, suffixes: Sequence[str], save: Callable[[str, Painting], None]
     ) -> None:
         painting = self._get_painting()
         if painting is None:
             self._warn("There is no picture to save yet.")
             return
-        self._ask_and_run(title, suffixes, lambda path: save(path, painting))
+        self._ask_and_run(what, suffixes, lambda path: save(path, painting))
 
     def _ask_and_run(
-        self, title: str, suffixes: Sequence[str], save: Callable[[str], None]
+        self, what: str, suffixes: Sequence[str], save: Callable[[str], None]
     ) -> None:
-        path = self._ask(title, suffixes)
+        path = self._ask(what, suffixes)
         if path:
             self.save(path, save)
 
@@ -164,12 +165,12 @@ class SaveMenu:
             self._show_notice(f"Saved {path}")
 
     def _ask_and_annotate(
-        self, title: str, suffixes: Sequence[str], flags: Sequence[str] = ()
+        self, what: str, suffixes: Sequence[str], flags: Sequence[str] = ()
     ) -> None:
         if not self._get_video():
             self._warn("Load a video first.")
             return
-        path = self._ask(title, suffixes)
+        path = self._ask(what, suffixes)
         if path:
             self.save_video(path, flags)
 

@@ -216,7 +216,7 @@ def test_the_save_dialog_proposes_a_new_name_beside_the_video(start, clip, monke
         lambda **options: asked.update(options) or "",
     )
     drive.viewer.save_menu.ask_video()
-    assert asked["initialfile"] == "clip_faces.mp4"
+    assert asked["initialfile"] == "clip_annotated_video.mp4"
     assert asked["initialdir"] == os.path.dirname(clip)
 
 

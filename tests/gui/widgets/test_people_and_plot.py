@@ -1,5 +1,6 @@
 """The plot below the play bar, the window with the people, and what they save."""
 
+import dataclasses
 import os
 
 import numpy as np
@@ -55,6 +56,20 @@ def test_a_click_and_a_drag_in_the_plot_seek(played):
     plot.canvas.event_generate("<Button-1>", x=legend, y=20)
     drive.viewer.root.update()
     assert drive.viewer.player.state.index == before
+
+
+def test_the_plot_of_a_live_source_shows_the_last_minute(start, clip):
+    drive = start(clip, paused=True)
+    drive.ready()
+    plot, state = drive.viewer.window.plot, drive.viewer.player.state
+    live = dataclasses.replace(
+        state, info=dataclasses.replace(state.info, live=True), index=4000
+    )
+    options = plot.options(live)
+    assert (options.first, options.last) == (4000 - 60 * 25, 4000)
+    plot.refresh(live)
+    right = plot.canvas.coords(plot._cursor)[0]
+    assert abs(right - (options.left + options.width - 1)) <= 1
 
 
 def test_the_measure_is_selected_and_remembered(start, clip):
