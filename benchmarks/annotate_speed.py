@@ -176,11 +176,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.path.join(directory, "video.mp4"), chosen.frames
         )
 
-        def annotate() -> int:
+        def annotate(refine: bool) -> int:
             job = AnnotationJob(video, output)
-            return annotation.annotate(job, tracker, show_progress=False).frames
+            drawing = annotation.AnnotateOptions(refine=refine)
+            return annotation.annotate(
+                job, tracker, drawing, show_progress=False
+            ).frames
 
-        figures = {"ethos-annotate": measured(annotate, chosen.repeats)}
+        figures = {
+            "ethos-annotate": measured(lambda: annotate(True), chosen.repeats),
+            "ethos-annotate --no-refine": measured(
+                lambda: annotate(False), chosen.repeats
+            ),
+        }
         figures |= dict(stages(video, output, tracker, chosen.repeats))
         baseline = {
             "one stage after the other": measured(

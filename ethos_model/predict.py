@@ -15,6 +15,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -251,9 +252,12 @@ def _load_litert(path: str) -> Network:
     except (OSError, ValueError, RuntimeError) as error:
         raise EthosError(f"{path}: not a LiteRT model: {_first_line(error)}") from None
 
+    lock = threading.Lock()  # an interpreter must not be used by two threads at once
+
     def network(images: np.ndarray) -> dict[str, np.ndarray]:
         # Face by face, because a new batch size makes the interpreter allocate again.
-        outputs = [runner(image=image[None]) for image in images]
+        with lock:
+            outputs = [runner(image=image[None]) for image in images]
         return {
             name: np.concatenate([output[name] for output in outputs])
             for name in outputs[0]

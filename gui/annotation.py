@@ -3,10 +3,10 @@
 Reading, tracking, drawing and writing run in separate threads. Each of them processes
 the frames in order, so the outputs do not depend on the timing of the threads.
 
-With a `refine` function the video is processed in two passes. The first pass tracks the
-faces of all frames and keeps them in memory. The function then improves them with
-knowledge of the whole video. The second pass reads the video again, draws and writes.
-Faces are hidden in two passes too, because a face is hidden before it is first found.
+A video file is read twice at the same time. The first reading tracks the faces and is
+some hundred frames ahead. The second one draws and writes, when the faces have been
+refined with the frames after them (`ethos_model.footage.refining`). Faces are hidden
+after the first reading has ended, because a face is hidden before it is first found.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -25,10 +25,10 @@ from ethos_model.footage.finder import Detection, Finder
 from ethos_model.footage.hiding.cover import KINDS, Cover, hide
 from ethos_model.footage.hiding.plan import HidingPlan, plan_hiding
 from ethos_model.footage.reader import Damage, Source
+from ethos_model.footage.refining.refine import BLOCK, refine
 from ethos_model.footage.tables.writer import CSV_FORMATS
 from ethos_model.footage.tracker import FaceTracker
-from ethos_model.footage.tracks import FrameFaces, Refine
-from ethos_model.predict import Predictor
+from ethos_model.footage.tracks import FrameFaces
 from gui.degradation import VideoDegradation
 from gui.drawing import compose
 from gui.drawing.overlay import (
@@ -42,11 +42,21 @@ from gui.drawing.overlay import (
 from gui.jobs import AnnotationJob
 from gui.outputs import Outputs
 from gui.pipeline import Stage
-from gui.stages import Item, Reading, first_pass, looked_up, tracked, with_measures
+from gui.stages import (
+    Item,
+    Reading,
+    first_pass,
+    followed,
+    looked_up,
+    tracked,
+    with_measures,
+)
 
 SMALLEST_HEIGHT: Final = 480
 """Smaller videos are enlarged to about this height, in pixels. The drawn landmarks
 would cover the face otherwise."""
+
+Refine = Callable[[Iterable[FrameFaces]], Iterator[FrameFaces]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +91,12 @@ class AnnotateOptions:
         group="drawing",
         above=0,
         maximum=16,
+    )
+    refine: bool = option(
+        True,
+        "Read a video file twice: smooth the landmarks with past and future frames, "
+        "fill gaps and remove contradicted faces",
+        group="finding faces",
     )
     hide_faces: str | None = option(
         None,
@@ -140,16 +156,14 @@ def annotate(
     *,
     degradation: VideoDegradation | None = None,
     fields: bool = False,
-    refine: Refine | None = None,
-    predictor: Predictor | None = None,
     finder: Finder | None = None,
     model: str = "",
     show_progress: bool = True,
 ) -> AnnotateResult:
     """Annotates one video.
 
-    A camera or network stream is recorded until its end or until Ctrl-C. It is always
-    processed in one pass.
+    A camera or network stream is recorded until its end or until Ctrl-C. Its faces are
+    not refined.
 
     Args:
       job: The video and the files to write.
@@ -157,8 +171,6 @@ def annotate(
       options: What to draw and how to save it.
       degradation: Degradation that is applied to each frame before it is tracked.
       fields: Process both fields of each frame of interlaced video.
-      refine: Improves the tracked faces between two passes; None for one pass.
-      predictor: Computes the reconstructions in the second pass. `refine` requires it.
       finder: Searches all frames for faces to hide. `options.hide_faces` requires it.
       model: Name of the model, for the tables.
       show_progress: Whether to show a progress bar on stderr.
@@ -188,22 +200,24 @@ def annotate(
             )
         )
         stack.enter_context(read.stopped_by_ctrl_c(source))
-        tracks: Sequence[FrameFaces] | None = None
+        # A single image has no frames before and after it.
+        is_refined = options.refine and not (
+            source.info.live or source.info.frame_count == 1
+        )
+        tracks: Iterable[FrameFaces] | None = None
         plan: HidingPlan | None = None
         if options.hide_faces:
-            searched = first_pass(read, tracker, finder)
-            tracks = refine(searched) if refine is not None else searched
-            plan = plan_hiding(_with_refined(searched, tracks))
-        elif refine is not None and not source.info.live:
-            tracks = refine(first_pass(read, tracker))
+            tracks, plan = _planned(read, tracker, finder, is_refined)
+        elif is_refined:
+            tracks = stack.enter_context(_read_ahead(read, tracker))
         frames = stack.enter_context(Stage(read.frames(source)))
         if tracks is None:
             annotated = tracked(frames, tracker)
         else:
             # Stills show all faces, the column beside the video only the first.
-            shown = None if outputs.has_stills else int(bool(options.beside))
-            shown = 0 if plan is not None else shown
-            annotated = looked_up(frames, tracks, predictor, shown)
+            needs_images = bool(options.beside) and outputs.has_video
+            shown = None if outputs.has_stills else int(needs_images and plan is None)
+            annotated = looked_up(frames, tracks, tracker.predictor, shown)
         if outputs.needs_measures or (outputs.has_pictures and options.draws_measures):
             annotated = with_measures(annotated)
         items = stack.enter_context(Stage(annotated))
@@ -225,6 +239,51 @@ def annotate(
         outputs.finish(source.damage, doubts)
     seconds = time.monotonic() - started
     return AnnotateResult(count, with_face, seconds, source.damage, doubts)
+
+
+@contextlib.contextmanager
+def _refiner(read: Reading, tracker: FaceTracker) -> Iterator[Refine]:
+    """Yields the function that refines the faces of the tracker.
+
+    The landmarks are smoothed when they are refined, so the tracker must not do it.
+    """
+    smoothing = tracker.options.smoothing
+    tracker.set_smoothing(False)
+    try:
+        yield lambda tracks: refine(
+            tracks, read.selected, tracker.predictor, smoothing=smoothing
+        )
+    finally:
+        tracker.set_smoothing(smoothing)
+
+
+@contextlib.contextmanager
+def _read_ahead(read: Reading, tracker: FaceTracker) -> Iterator[Iterable[FrameFaces]]:
+    """Reads the video in threads of its own, and yields its refined faces."""
+    with (
+        _refiner(read, tracker) as refined,
+        read.open() as source,
+        Stage(read.frames(source)) as frames,
+        Stage(followed(frames, tracker), depth=BLOCK) as tracks,
+        Stage(refined(tracks), depth=BLOCK) as result,
+    ):
+        try:
+            yield result
+        finally:
+            tracks.stop()  # or else the last stage would wait for a whole block
+
+
+def _planned(
+    read: Reading, tracker: FaceTracker, finder: Finder | None, is_refined: bool
+) -> tuple[list[FrameFaces], HidingPlan]:
+    """Reads the whole video; returns its faces and what to hide."""
+    if not is_refined:
+        searched = first_pass(read, tracker, finder)
+        return searched, plan_hiding(searched)
+    with _refiner(read, tracker) as refined:
+        searched = first_pass(read, tracker, finder)
+        tracks = list(refined(searched))
+    return tracks, plan_hiding(_with_first_faces(tracks, searched))
 
 
 def _drawn(
@@ -260,21 +319,22 @@ def _check_can_hide(source: Source) -> None:
         )
 
 
-def _with_refined(
-    tracks: Sequence[FrameFaces], refined: Sequence[FrameFaces]
+def _with_first_faces(
+    tracks: Sequence[FrameFaces], searched: Sequence[FrameFaces]
 ) -> list[FrameFaces]:
-    """Adds the faces that were refined or added to the detections."""
-    if refined is tracks:
-        return list(tracks)
+    """Adds the faces before the refinement to the detections of the refined frames.
+
+    A face that was removed is hidden all the same.
+    """
     return [
         dataclasses.replace(
             frame,
             detections=(
                 *frame.detections,
-                *(Detection(face.box, face.score) for face in other.faces),
+                *(Detection(face.box, face.score) for face in before.faces),
             ),
         )
-        for frame, other in zip(tracks, refined, strict=True)
+        for frame, before in zip(tracks, searched, strict=True)
     ]
 
 

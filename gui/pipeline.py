@@ -79,6 +79,10 @@ class Stage(Generic[T]):
                 return
             yield item
 
+    def stop(self) -> None:
+        """Ends the thread after its current item, and the iteration."""
+        self._stopped.set()
+
     def __enter__(self) -> Stage[T]:
         return self
 
@@ -88,5 +92,5 @@ class Stage(Generic[T]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stopped.set()
+        self.stop()
         self._thread.join()

@@ -1,4 +1,4 @@
-"""Reads the frames of a video and finds their faces, in one pass or in two.
+"""Reads the frames of a video, once or twice, and finds their faces.
 
 `gui.annotation` runs the generators of this module in threads.
 """
@@ -10,20 +10,30 @@ import dataclasses
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 import numpy as np
 from tqdm import tqdm
 
 from ethos_data import progress
 from ethos_model.footage import reader
-from ethos_model.footage.finder import Detection, Finder
+from ethos_model.footage.finder import Finder
 from ethos_model.footage.reader import Frame, Source
 from ethos_model.footage.tracker import FaceTracker
-from ethos_model.footage.tracks import FrameFaces, TrackedFace, measured, without_images
+from ethos_model.footage.tracks import (
+    FrameFaces,
+    TrackedFace,
+    measured,
+    with_landmarks,
+    without_images,
+)
 from ethos_model.predict import Face, Predictor
 from gui.degradation import VideoDegradation
 from gui.pipeline import Stage
+
+SKIPPED: Final = 50
+"""Largest number of frames that are passed over; seeking is faster for more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,15 +43,12 @@ class Item:
     Attributes:
       frame: The frame as the model received it.
       faces: The faces in it.
-      detections: Detections in the whole frame, if it was searched in order to hide
-        all faces.
       picture: uint8 (H, W, 3) RGB, the annotated frame, if it is needed.
       is_still: Whether the picture is saved as a still.
     """
 
     frame: Frame
     faces: tuple[TrackedFace, ...]
-    detections: tuple[Detection, ...] = ()
     picture: np.ndarray | None = None
     is_still: bool = False
 
@@ -68,6 +75,19 @@ class Reading:
         while not self._stopped.is_set() and (frame := source.read()) is not None:
             image = self._degradation.apply(frame.image, frame.index)
             yield dataclasses.replace(frame, image=image)
+
+    def selected(self, indices: Sequence[int]) -> Iterator[Frame]:
+        """Yields the degraded frames with the given numbers, which increase."""
+        with self.open() as source:
+            for index in indices:
+                if not 0 <= index - source.position < SKIPPED:
+                    source.seek(index)
+                while source.position < index and source.skip():
+                    pass
+                frame = source.read()
+                if frame is not None and frame.index == index:
+                    image = self._degradation.apply(frame.image, index)
+                    yield dataclasses.replace(frame, image=image)
 
     def bar(self, source: Source, unit: str) -> tqdm:
         """A progress bar for all frames of a source."""
@@ -102,62 +122,74 @@ class Reading:
             signal.signal(signal.SIGINT, before)
 
 
-def first_pass(
-    read: Reading, tracker: FaceTracker, finder: Finder | None = None
-) -> list[FrameFaces]:
-    """Tracks the faces of a video from start to end.
+def tracked(frames: Iterable[Frame], tracker: FaceTracker) -> Iterator[Item]:
+    """Finds the faces in each frame."""
+    for frame in frames:
+        yield Item(frame, tuple(tracker.update(frame.image, frame.timestamp)))
+
+
+def followed(
+    frames: Iterable[Frame], tracker: FaceTracker, finder: Finder | None = None
+) -> Iterator[FrameFaces]:
+    """Finds the faces in each frame, and keeps no images.
 
     Args:
-      read: Reads the video.
+      frames: The frames.
       tracker: Tracks the faces.
       finder: Searches each frame in addition; None for no search.
     """
-    tracks = []
+    for frame in frames:
+        faces = tracker.update(frame.image, frame.timestamp)
+        detections = finder.find(frame.image) if finder is not None else ()
+        yield FrameFaces(
+            frame.index,
+            frame.timestamp,
+            tuple(map(without_images, faces)),
+            tuple(detections),
+            tracker.shot,
+            dict(tracker.renumbered),
+        )
+
+
+def first_pass(
+    read: Reading, tracker: FaceTracker, finder: Finder | None = None
+) -> list[FrameFaces]:
+    """Tracks the faces of a video from start to end; see `followed`."""
     with (
         read.open() as source,
         Stage(read.frames(source)) as frames,
-        Stage(tracked(frames, tracker, finder)) as items,
+        Stage(followed(frames, tracker, finder)) as tracks,
         read.bar(source, "frames searched") as bar,
     ):
-        for item in items:
-            faces = tuple(map(without_images, item.faces))
-            frame = item.frame
-            tracks.append(
-                FrameFaces(frame.index, frame.timestamp, faces, item.detections)
-            )
+        result = []
+        for entry in tracks:
+            result.append(entry)
             bar.update()
-    return tracks
-
-
-def tracked(
-    frames: Iterable[Frame], tracker: FaceTracker, finder: Finder | None = None
-) -> Iterator[Item]:
-    """Finds the faces in each frame; see `first_pass`."""
-    for frame in frames:
-        faces = tuple(tracker.update(frame.image, frame.timestamp))
-        detections = tuple(finder.find(frame.image)) if finder is not None else ()
-        yield Item(frame, faces, detections)
+    return result
 
 
 def looked_up(
     frames: Iterable[Frame],
     tracks: Iterable[FrameFaces],
-    predictor: Predictor | None,
+    predictor: Predictor,
     shown: int | None,
 ) -> Iterator[Item]:
     """Adds the faces from memory to each frame.
 
     Args:
       frames: All frames of the video.
-      tracks: The faces of the same frames.
+      tracks: The faces of the same frames, in order.
       predictor: Computes the depth and the restored images.
       shown: Number of faces per frame that need these images; None for all.
     """
-    faces_by_index = {entry.index: entry.faces for entry in tracks}
+    entries = iter(tracks)
+    entry = next(entries, None)
     for frame in frames:
-        faces = faces_by_index.get(frame.index, ())
+        while entry is not None and entry.index < frame.index:
+            entry = next(entries, None)
+        is_known = entry is not None and entry.index == frame.index
+        faces = entry.faces if entry is not None and is_known else ()
         if faces[:shown]:
-            assert predictor is not None, "`refine` requires a predictor"
             boxes = [face.box for face in faces[:shown]]
             predicted = predictor.predict(frame.image, boxes)
             complete = map(_with_images, faces, predicted)
@@ -167,11 +199,8 @@ def looked_up(
 
 def _with_images(tracked: TrackedFace, predicted: Face) -> TrackedFace:
     """Takes the landmarks from memory and the images from a new prediction."""
-    face = dataclasses.replace(
-        predicted,
-        landmarks=tracked.face.landmarks,
-        uncertainty=tracked.face.uncertainty,
-    )
+    face = dataclasses.replace(predicted, uncertainty=tracked.face.uncertainty)
+    face = with_landmarks(face, tracked.face.landmarks)
     return dataclasses.replace(tracked, face=face)
 
 

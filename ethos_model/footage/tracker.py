@@ -87,6 +87,8 @@ class FaceTracker:
 
     Attributes:
       options: The options.
+      predictor: Finds landmarks in face boxes.
+      shot: Number of the current shot, from 0.
       timings: Milliseconds of the stages of the last update: "detect", "predict" and
         "smooth".
     """
@@ -97,7 +99,7 @@ class FaceTracker:
         finder: Finder,
         options: TrackerOptions | None = None,
     ) -> None:
-        self._predictor = predictor
+        self.predictor = predictor
         self._finder = finder
         self.options = options or TrackerOptions()
         self._schedule = SearchSchedule()
@@ -107,6 +109,7 @@ class FaceTracker:
     def reset(self) -> None:
         """Forgets all people, for another video or after a seek."""
         self._people = People()
+        self.shot = 0
         self._skipped: list[tuple[float, np.ndarray]] = []
         self._searched_at = -np.inf
         self._schedule.reset()
@@ -147,6 +150,7 @@ class FaceTracker:
         if min(frame_rgb.shape[:2]) == 0:
             return []
         if self._cuts.is_cut(frame_rgb, timestamp):
+            self.shot += 1
             self._people.begin_shot()
             self._skipped = []
             self._searched_at = -np.inf
@@ -185,7 +189,7 @@ class FaceTracker:
         if not boxes:
             return []
         started = time.perf_counter()
-        faces = self._predictor.predict(frame_rgb, boxes)
+        faces = self.predictor.predict(frame_rgb, boxes)
         self.timings["predict"] += 1000 * (time.perf_counter() - started)
         return faces
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -53,18 +53,17 @@ class FrameFaces:
         `without_images`.
       detections: Detections in the whole frame, if the video was searched for all faces
         in order to hide them.
+      shot: Number of the shot to which the frame belongs.
+      renumbered: Numbers that are no longer used, because the person was recognised
+        later, and the numbers that replaced them, as known after this frame.
     """
 
     index: int
     timestamp: float
     faces: tuple[TrackedFace, ...]
     detections: tuple[Detection, ...] = ()
-
-
-Refine = Callable[[Sequence[FrameFaces]], Sequence[FrameFaces]]
-"""Improves the faces of a video with knowledge of all its frames, for example by
-filling gaps. The result has the same frames in the same order. New faces need no depth
-and restored images."""
+    shot: int = 0
+    renumbered: Mapping[int, int] = dataclasses.field(default_factory=dict)
 
 
 def without_images(face: TrackedFace) -> TrackedFace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent import futures
 
 import numpy as np
 import pytest
@@ -85,3 +86,19 @@ def test_the_predictor_removes_the_label_offset(tmp_path, monkeypatch):
     np.testing.assert_array_equal(difference[:, 1:], 0)
     assert (plain.depth != back.depth).any()
     np.testing.assert_array_equal(plain.restored, back.restored)
+
+
+def test_several_threads_can_use_one_predictor():
+    predictor = predict.FacePredictor(backend="litert")
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (6, 64, 64, 3), np.uint8)
+    box = np.array([16.0, 16.0, 48.0, 48.0])
+
+    def landmarks(frame):
+        (face,) = predictor.predict(frame, [box])
+        return face.landmarks
+
+    expected = [landmarks(frame) for frame in frames]
+    with futures.ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(landmarks, np.tile(frames, (5, 1, 1, 1))))
+    np.testing.assert_array_equal(found, np.tile(expected, (5, 1, 1)))

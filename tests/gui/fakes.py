@@ -130,6 +130,37 @@ class FakePredictor:
         )
 
 
+GAP = range(20, 26)
+"""Frames of `write_video` in which `Blind` sees nothing."""
+
+
+class Distracted(FakePredictor):
+    """Is uncertain the first time that it reads the first frame of `GAP`.
+
+    A tracker loses the face there, although it can be found by looking again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_new = True
+
+    def predict(self, frame_rgb: np.ndarray, boxes: Sequence[np.ndarray]) -> list[Face]:
+        is_distracted = self._is_new and index_of(frame_rgb) == GAP[0]
+        self.sigma = 0.5 if is_distracted else 0.02
+        self._is_new = self._is_new and not is_distracted
+        return super().predict(frame_rgb, boxes)
+
+
+class Blind(FakeFinder):
+    """Sees nothing in the frames of `GAP`."""
+
+    def find(
+        self, frame_rgb: np.ndarray, regions: Sequence[Region] | None = None
+    ) -> list[Detection]:
+        found = super().find(frame_rgb, regions)
+        return [] if index_of(frame_rgb) in GAP else found
+
+
 def load(setup: Setup) -> Loaded:
     """A factory for the engine. It accepts only directories that contain "fake.txt"."""
     if setup.model_dir and not os.path.exists(f"{setup.model_dir}/fake.txt"):
@@ -142,6 +173,12 @@ def face_box_at(index: int) -> tuple[float, float, float, float]:
     """Box of the face in a frame of `write_video`: x0, y0, x1, y1 in pixels."""
     x = 60 + 2 * index
     return (x, 40, x + 50, 100)
+
+
+def index_of(frame_rgb: np.ndarray) -> int:
+    """Number of a frame of `write_video`, from the place of its face; -1 without."""
+    boxes = skin_boxes(frame_rgb)
+    return round((boxes[0][0] - 60) / 2) if boxes else -1
 
 
 def write_video(

@@ -105,8 +105,10 @@ def test_somebody_else_after_a_cut_gets_a_new_number(world, tracker, light):
         frame = (light * world.show((1, box_at(60)))).astype(np.uint8)
         tracker.update(frame, index / 25)
     world.show((2, box_at(62)))
+    assert tracker.shot == 0
     (face,) = tracker.update(cut_to(world, light), 0.4)
     assert face.id == 2
+    assert tracker.shot == 1
 
 
 def test_a_person_keeps_the_number_through_cuts(world, tracker):

@@ -1,0 +1,1 @@
+"""Improves tracked faces with the frames after them."""
