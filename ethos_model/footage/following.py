@@ -1,5 +1,7 @@
 """Follows the people of a video: the Python counterpart of `ethos-annotate`.
 
+Each frame is returned without the frames after it, as with `--no-refine`.
+
 from ethos_model.footage import follow, to_dataframe
 
 for frame in follow("clip.mp4"):
