@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import numpy as np
+
+from ethos_data.topology import iou
 from ethos_model.footage.refining.segments import People, doubt, segments
+from ethos_model.footage.tracker import SAME_FACE
 from ethos_model.footage.tracks import FrameFaces, TrackedFace
 
 SHORT: Final = 0.5
 """Length of a segment, in seconds, below which it is removed if all its faces are
-unsure."""
+contradicted."""
 
 
 def distinct(faces: Iterable[TrackedFace], renumbered: Mapping[int, int]) -> People:
     """Returns the people of a frame with their final numbers.
 
-    A person cannot be in two places: of two faces with the same number, the one of
-    which the network is more certain stays.
+    A person cannot be in two places. If two faces get the same number, it belongs to the
+    one that is not unsure, or else to the one of which the network is more certain. The
+    other face keeps the number that is no longer used.
 
     Args:
       faces: The faces of the frame.
@@ -29,16 +34,21 @@ def distinct(faces: Iterable[TrackedFace], renumbered: Mapping[int, int]) -> Peo
         while number in renumbered:
             number = renumbered[number]
         rival = people.get(number)
-        if rival is None or doubt(face) < doubt(rival):
+        if rival is None:
             people[number] = face
+            continue
+        people[number] = min(face, rival, key=lambda face: (face.unsure, doubt(face)))
+        other = rival if people[number] is face else face
+        people[face.id if face.id != number else rival.id] = other
     return people
 
 
 def remove_short(frames: Sequence[FrameFaces], people: Sequence[People]) -> None:
-    """Removes short segments in which no face is certain, in place.
+    """Removes short segments in which every face is contradicted, in place.
 
-    A segment at the start or the end of the frames may continue outside them, and
-    stays.
+    A face is contradicted if it is unsure, or if it is on the face of another person:
+    a face that was found twice. A segment at the start or the end of the frames may
+    continue outside them, and stays.
 
     Args:
       frames: The frames.
@@ -48,7 +58,17 @@ def remove_short(frames: Sequence[FrameFaces], people: Sequence[People]) -> None
         first, last = segment.places[0], segment.places[-1]
         seconds = frames[last].timestamp - frames[first].timestamp
         is_inside = first > 0 and last < len(frames) - 1
-        faces = [people[place][segment.person] for place in segment.places]
-        if is_inside and seconds < SHORT and all(face.unsure for face in faces):
+        if not is_inside or seconds >= SHORT:
+            continue
+        if all(_is_contradicted(segment.person, people[k]) for k in segment.places):
             for place in segment.places:
                 del people[place][segment.person]
+
+
+def _is_contradicted(person: int, people: People) -> bool:
+    box = np.asarray(people[person].box, np.float64)
+    return people[person].unsure or any(
+        iou(box, np.asarray(other.box, np.float64)) > SAME_FACE
+        for number, other in people.items()
+        if number != person
+    )

@@ -1,3 +1,7 @@
+import dataclasses
+
+import pytest
+
 from ethos_model.footage.refining import contradictions
 from tests.ethos_model.footage.refining.frames import frames, tracked, walk
 from tests.ethos_model.footage.world import box_at
@@ -10,10 +14,16 @@ def test_people_get_their_final_numbers():
     assert people[3] is faces[0]
 
 
-def test_a_person_in_two_places_is_where_the_network_is_certain():
-    sure, doubtful = tracked(4, walk(0)), tracked(3, box_at(200), sigma=0.05)
-    for faces in ([sure, doubtful], [doubtful, sure]):
-        assert contradictions.distinct(faces, {4: 3}) == {3: sure}
+@pytest.mark.parametrize("sure_id", [2, 5])
+def test_a_number_belongs_to_one_face_only(sure_id):
+    """Number 5 turned out to be number 2, while 2 was on the face of somebody else."""
+    sure = tracked(sure_id, walk(0))
+    doubtful = tracked(7 - sure_id, box_at(200), sigma=0.05)
+    crossed = dataclasses.replace(tracked(7 - sure_id, box_at(200)), unsure=True)
+    for other in (doubtful, crossed):
+        for faces in ([sure, other], [other, sure]):
+            people = contradictions.distinct(faces, {5: 2})
+            assert people == {2: sure, 5: other}
 
 
 def film(count, sigma, start=20):
@@ -33,6 +43,15 @@ def test_only_short_and_unsure_segments_are_removed():
     assert remaining(film(8, 0.07)) == 0
     assert remaining(film(8, 0.03)) == 8
     assert remaining(film(20, 0.07)) == 20
+
+
+def test_a_face_that_was_found_twice_is_removed():
+    faces = [[tracked(1, walk(i))] for i in range(60)]
+    for index in range(20, 24):
+        faces[index].append(tracked(2, walk(index) + 8))
+    people = [contradictions.distinct(people, {}) for people in faces]
+    contradictions.remove_short(frames(faces), people)
+    assert all(list(numbers) == [1] for numbers in people)
 
 
 def test_segments_at_the_ends_stay_because_they_may_be_longer():
