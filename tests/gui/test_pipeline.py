@@ -1,6 +1,8 @@
 """Stages in threads: order, errors, and an early end."""
 
+import itertools
 import threading
+import time
 
 import pytest
 
@@ -65,3 +67,24 @@ def test_stages_run_at_the_same_time():
 
     with Stage(produce()) as first, Stage(wait_for_the_first_stage(first)) as second:
         assert list(second) == [0, 1]
+
+
+def test_a_stopped_stage_ends_the_stages_that_wait_for_it():
+    """A consumer that collects many items must not delay the end."""
+    produced = []
+
+    def items():
+        for number in itertools.count():
+            produced.append(number)
+            yield number
+
+    def blocks(numbers):
+        while block := list(itertools.islice(numbers, 10**9)):
+            yield block
+
+    with Stage(items()) as numbers, Stage(blocks(iter(numbers))) as result:
+        while len(produced) < 100:
+            time.sleep(0.001)
+        numbers.stop()
+        (block,) = result
+    assert block == list(range(len(block)))

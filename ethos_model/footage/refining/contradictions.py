@@ -20,9 +20,9 @@ contradicted."""
 def distinct(faces: Iterable[TrackedFace], renumbered: Mapping[int, int]) -> People:
     """Returns the people of a frame with their final numbers.
 
-    A person cannot be in two places. If two faces get the same number, it belongs to the
-    one that is not unsure, or else to the one of which the network is more certain. The
-    other face keeps the number that is no longer used.
+    A person cannot be in two places. If two faces get the same number, it belongs to
+    the one that is not unsure, or else to the one of which the network is more certain.
+    The other face keeps the number that is no longer used.
 
     Args:
       faces: The faces of the frame.
