@@ -1,4 +1,4 @@
-"""Processing of video without a window: reading, finding, tracking, smoothing.
+"""Processing of video without a window: reading, finding, tracking, smoothing, fusing.
 
 The names below are imported when they are used. None of them needs TensorFlow.
 
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ethos_model.footage.finder import Detection, FaceFinder
     from ethos_model.footage.following import FollowedFrame, follow, to_dataframe
+    from ethos_model.footage.fusion.face_fusion import FaceFusion, FusedFace
     from ethos_model.footage.reader import open_video
     from ethos_model.footage.smoothing.offline import smooth_track
     from ethos_model.footage.tracker import FaceTracker
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Detection",
     "FaceFinder",
+    "FaceFusion",
     "FaceTracker",
     "FollowedFrame",
+    "FusedFace",
     "TrackedFace",
     "follow",
     "open_video",
@@ -38,8 +41,10 @@ __all__ = [
 _MODULES = {
     "Detection": "finder",
     "FaceFinder": "finder",
+    "FaceFusion": "fusion.face_fusion",
     "FaceTracker": "tracker",
     "FollowedFrame": "following",
+    "FusedFace": "fusion.face_fusion",
     "TrackedFace": "tracks",
     "follow": "following",
     "open_video": "reader",

@@ -1,0 +1,1 @@
+"""Reconstruction of a face from many frames."""

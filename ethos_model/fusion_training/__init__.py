@@ -1,0 +1,1 @@
+"""Training of the network that reconstructs a face from many frames."""

@@ -1,0 +1,134 @@
+"""The training data in rounds. A round depends only on the seed and its number."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import threadpoolctl
+
+from ethos_model.fusion_training.clips import Clip, draw
+from ethos_model.fusion_training.samples import Sample, samples_of
+
+CLIPS: Final = 8
+"""Clips of a round. Their samples are mixed."""
+
+MOMENTS: Final = 4
+"""Samples of a clip: after one frame, after all, and between."""
+
+CROPS: Final = 8
+"""Crops of a sample."""
+
+CROP: Final = 128
+"""Side of a crop in pixels."""
+
+Batch = dict[str, np.ndarray]
+
+
+class Films:
+    """Computes the samples of clips in processes.
+
+    Create it before TensorFlow is imported: the processes are copies of this one, which
+    share the clips, and TensorFlow does not work in a copy.
+    """
+
+    def __init__(
+        self, groups: Sequence[Sequence[Clip]], seed: int, size: int, processes: int
+    ) -> None:
+        """Starts the processes.
+
+        Args:
+          groups: The clean clips of each corpus.
+          seed: Random seed.
+          size: Width and height of the samples.
+          processes: Number of processes.
+        """
+        method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+        context = multiprocessing.get_context(method)
+        self._seed = seed
+        self._pool = context.Pool(processes, _start, (groups, seed, size))
+
+    def rounds(self, first: int, last: int, batch_size: int) -> Iterator[list[Batch]]:
+        """Yields the batches of each round, while the next round is computed.
+
+        Args:
+          first: Number of the first round.
+          last: Number after that of the last round.
+          batch_size: Number of crops in a batch.
+        """
+        running = self._submit(first)
+        for number in range(first, last):
+            crops = [crop for film in running for crop in film.get()]
+            if number + 1 < last:
+                running = self._submit(number + 1)
+            rng = np.random.default_rng((self._seed, 2, number))
+            yield _batches(crops, rng, batch_size)
+
+    def _submit(self, number: int) -> list[Any]:
+        clips = range(CLIPS * number, CLIPS * (number + 1))
+        return [self._pool.apply_async(_film, (clip,)) for clip in clips]
+
+    def close(self) -> None:
+        """Ends the processes."""
+        self._pool.terminate()
+        self._pool.join()
+
+
+_work: tuple[Sequence[Sequence[Clip]], int, int] | None = None
+"""Clips, seed and size in a process of `Films`."""
+
+
+def _start(groups: Sequence[Sequence[Clip]], seed: int, size: int) -> None:
+    global _work
+    _work = (groups, seed, size)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the main process
+    cv2.setNumThreads(1)
+    threadpoolctl.threadpool_limits(1)
+
+
+def _film(number: int) -> list[Sample]:
+    """Returns the crops of a clip. float16 halves the time of the transfer."""
+    assert _work is not None
+    groups, seed, size = _work
+    rng = np.random.default_rng((seed, 1, number))
+    clip = draw(groups, seed, number)
+    return [
+        _crop(sample, rng)
+        for sample in samples_of(clip, rng, size=size, moments=MOMENTS)
+        for _ in range(CROPS)
+    ]
+
+
+def _batches(
+    crops: Sequence[Sample], rng: np.random.Generator, batch_size: int
+) -> list[Batch]:
+    order = rng.permutation(len(crops))
+    return [
+        stacked([crops[k] for k in order[start : start + batch_size]])
+        for start in range(0, len(order) - batch_size + 1, batch_size)
+    ]
+
+
+def _crop(sample: Sample, rng: np.random.Generator) -> Sample:
+    top, left = rng.integers(sample.mask.shape[0] - CROP + 1, size=2)
+    rows, columns = slice(top, top + CROP), slice(left, left + CROP)
+    arrays = (sample.inputs, sample.image, sample.truth, sample.mask)
+    return Sample(*(array[rows, columns].astype(np.float16) for array in arrays))
+
+
+def stacked(samples: Sequence[Sample]) -> Batch:
+    """Returns a batch with one array for each field of `Sample`."""
+    return {
+        "inputs": _stacked(sample.inputs for sample in samples),
+        "image": _stacked(sample.image for sample in samples),
+        "truth": _stacked(sample.truth[..., None] for sample in samples),
+        "mask": _stacked(sample.mask[..., None] for sample in samples),
+    }
+
+
+def _stacked(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    return np.stack([array.astype(np.float32) for array in arrays])
