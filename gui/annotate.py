@@ -2,6 +2,8 @@
 
     ethos-annotate clip.mp4 --output clip_faces.mp4 --csv clip.csv
     ethos-annotate videos/ --output annotated/ --npz landmarks/ --stills stills/
+    ethos-annotate dark.mp4 --output better.mp4 --restore --draw --beside
+    ethos-annotate dark.mp4 --portraits people/
     ethos-annotate rtsp://camera.example/live --output recording.mp4
     ethos-annotate camera:0 --jsonl - | my_program
 
@@ -184,8 +186,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     degradation = options.from_flags(VideoDegradation, flags)
     if outputs.is_empty:
         raise EthosError(
-            "nothing to write: give --output, --stills or a table, for example --csv"
+            "nothing to write: give --output, --stills, --portraits or a table, for "
+            "example --csv"
         )
+    if drawing.restore and not outputs.output:
+        raise EthosError("--restore needs --output, the video with restored faces")
     if drawing.hide_faces and not outputs.output:
         raise EthosError("--hide_faces needs --output, the video with hidden faces")
     videos = expand(inputs.videos, output=outputs.output)

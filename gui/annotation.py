@@ -22,6 +22,7 @@ import numpy as np
 from ethos_data.errors import EthosError
 from ethos_data.options import option
 from ethos_model.footage.finder import Detection, Finder
+from ethos_model.footage.fusion.people import FusedPeople, Portraits
 from ethos_model.footage.hiding.cover import KINDS, Cover, hide
 from ethos_model.footage.hiding.plan import HidingPlan, plan_hiding
 from ethos_model.footage.reader import Damage, Source
@@ -49,6 +50,7 @@ from gui.stages import (
     followed,
     looked_up,
     tracked,
+    with_fusion,
     with_measures,
 )
 
@@ -97,6 +99,12 @@ class AnnotateOptions:
         "Read a video file twice: smooth the landmarks with past and future frames, "
         "fill gaps and remove contradicted faces",
         group="finding faces",
+    )
+    restore: bool = option(
+        False,
+        "Replace each face in the annotated video by its reconstruction from the "
+        "frames so far",
+        group="drawing",
     )
     hide_faces: str | None = option(
         None,
@@ -180,8 +188,11 @@ def annotate(
         cannot be hidden.
     """
     options = options or AnnotateOptions()
-    if options.hide_faces and job.stills is not None:
-        raise EthosError(f"{job.stills}: stills would show the faces; leave them out")
+    if options.hide_faces and job.directories:
+        first = next(iter(job.directories))
+        raise EthosError(f"{first}: would show the hidden faces; leave it out")
+    if options.hide_faces and options.restore:
+        raise EthosError("--restore would show the hidden faces; leave it out")
     read = Reading(job.video, degradation or VideoDegradation(), fields, show_progress)
     started = time.monotonic()
     tracker.reset()
@@ -220,6 +231,12 @@ def annotate(
             annotated = looked_up(frames, tracks, tracker.predictor, shown)
         if outputs.needs_measures or (outputs.has_pictures and options.draws_measures):
             annotated = with_measures(annotated)
+        people = FusedPeople()
+        portraits = Portraits(people) if outputs.has_portraits else None
+        if options.restore or portraits is not None:
+            annotated = with_fusion(
+                annotated, people, portraits, restore=options.restore
+            )
         items = stack.enter_context(Stage(annotated))
         if plan is None:
             drawn = _drawn(items, options, source, outputs)
@@ -235,6 +252,8 @@ def annotate(
                 with_face += bool(item.faces)
                 bar.set_postfix_str(f"{with_face} with a face", refresh=False)
                 bar.update()
+        if portraits is not None:
+            outputs.write_portraits(portraits.finished())
         doubts = plan.doubts if plan is not None else ()
         outputs.finish(source.damage, doubts)
     seconds = time.monotonic() - started

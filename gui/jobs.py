@@ -11,7 +11,7 @@ from ethos_data import options
 from ethos_data.errors import EthosError
 from ethos_model.footage import osc, reader
 from ethos_model.footage.tables.writer import STDOUT, TABLE_SUFFIXES, check_table
-from gui.drawing.export import STILLS
+from gui.drawing.export import PORTRAITS, STILLS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class OutputOptions:
     """Which files to write. Each field is a flag.
 
     With more than one video, each value is a directory that receives one file (for
-    stills, one directory) per video.
+    stills and portraits, one directory) per video.
     """
 
     output: str | None = options.option(
@@ -94,6 +94,13 @@ class OutputOptions:
         metavar="PATH",
         local=True,
     )
+    portraits: str | None = options.option(
+        None,
+        "Directory for the best image of each person, reconstructed from many frames",
+        group="output",
+        metavar="PATH",
+        local=True,
+    )
     send: str | None = options.option(
         None,
         "Send the faces of each frame as an OSC bundle to this address (needs "
@@ -117,7 +124,8 @@ class OutputOptions:
     @property
     def is_empty(self) -> bool:
         """Whether nothing would be written."""
-        return not (self.output or self.stills or self.tables or self.send)
+        directories = self.stills or self.portraits
+        return not (self.output or directories or self.tables or self.send)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,6 +152,7 @@ class AnnotationJob:
       tables: Paths of the tables of landmarks, each with one of `TABLE_SUFFIXES`, or
         `STDOUT`.
       stills: Directory of images, depth maps and meshes; None for none.
+      portraits: Directory of the best image of each person; None for none.
       send: Address that receives OSC bundles; None for none.
     """
 
@@ -151,28 +160,33 @@ class AnnotationJob:
     output: str | None = None
     tables: tuple[str, ...] = ()
     stills: str | None = None
+    portraits: str | None = None
     send: str | None = None
 
     @property
     def files(self) -> list[str]:
-        """The files to write, without the stills and the standard output."""
+        """The files to write, without the directories and the standard output."""
         paths = (self.output, *self.tables)
         return [path for path in paths if path is not None and path != STDOUT]
 
     @property
+    def directories(self) -> dict[str, str]:
+        """The directories to write, each with the name of a file that it contains."""
+        markers = {self.stills: STILLS, self.portraits: PORTRAITS}
+        return {path: name for path, name in markers.items() if path is not None}
+
+    @property
     def outputs(self) -> list[str]:
         """The files and directories to write."""
-        return self.files + ([] if self.stills is None else [self.stills])
+        return [*self.files, *self.directories]
 
     @property
     def is_done(self) -> bool:
         """Whether all outputs exist. Each appears only when it is complete."""
         if self.send is not None or STDOUT in self.tables:
             return False
-        required = list(self.files)
-        if self.stills is not None:
-            required.append(os.path.join(self.stills, STILLS))
-        return all(os.path.exists(path) for path in required)
+        markers = [os.path.join(*pair) for pair in self.directories.items()]
+        return all(os.path.exists(path) for path in (*self.files, *markers))
 
 
 def expand(specs: Sequence[str], *, output: str | None = None) -> list[InputVideo]:
@@ -271,6 +285,7 @@ def plan_jobs(
                     for suffix, path in outputs.tables.items()
                 ),
                 os.path.join(outputs.stills, name) if outputs.stills else None,
+                os.path.join(outputs.portraits, name) if outputs.portraits else None,
                 outputs.send,
             )
             for video, name in zip(videos, _names(videos), strict=True)
@@ -282,7 +297,12 @@ def plan_jobs(
         tables = tuple(outputs.tables.values())
         jobs = [
             AnnotationJob(
-                videos[0].path, outputs.output, tables, outputs.stills, outputs.send
+                videos[0].path,
+                outputs.output,
+                tables,
+                outputs.stills,
+                outputs.portraits,
+                outputs.send,
             )
         ]
     for path in jobs[0].tables if jobs else ():
@@ -330,13 +350,11 @@ def _check(jobs: Sequence[AnnotationJob]) -> None:
         for path in job.files:
             if os.path.isdir(path):
                 raise EthosError(f"{path}: is a directory; name a file in it")
-    for job in jobs:
-        if job.stills is None:
-            continue
-        inside = os.path.join(os.path.realpath(job.stills), "")
+    for directory in [path for job in jobs for path in job.directories]:
+        inside = os.path.join(os.path.realpath(directory), "")
         for real, path in {**sources, **written}.items():
             if real.startswith(inside):
                 raise EthosError(
-                    f"{job.stills}: this directory of stills would be replaced, and "
-                    f"{path} is in it; name another directory"
+                    f"{directory}: this directory would be replaced, and {path} is in "
+                    "it; name another directory"
                 )

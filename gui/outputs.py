@@ -9,6 +9,7 @@ from types import TracebackType
 
 import numpy as np
 
+from ethos_model.footage.fusion.people import Portrait
 from ethos_model.footage.osc import OscSender
 from ethos_model.footage.reader import Damage, Frame, Info
 from ethos_model.footage.tables.recording import Header
@@ -16,6 +17,7 @@ from ethos_model.footage.tables.writer import TableWriter
 from ethos_model.footage.tracks import TrackedFace
 from ethos_model.footage.writer import VideoRecorder
 from gui.drawing import export
+from gui.drawing.portraits import save_portraits
 from gui.jobs import AnnotationJob
 
 
@@ -52,6 +54,7 @@ class Outputs:
         self._tables = TableWriter(job.tables, header, csv_format=csv_format)
         self._recorder: VideoRecorder | None = None
         self._stills: str | None = None
+        self._portraits: str | None = None
         self._sender: OscSender | None = None
 
     def __enter__(self) -> Outputs:
@@ -72,8 +75,16 @@ class Outputs:
                 self._recorder = self._pictures.enter_context(recorder)
             if self._job.stills is not None:
                 facts = {"video": self._job.video, "model": self._model}
-                stills = export.replacing_stills(self._job.stills, facts)
+                stills = export.replacing_directory(
+                    self._job.stills, export.STILLS, facts
+                )
                 self._stills = self._pictures.enter_context(stills)
+            if self._job.portraits is not None:
+                facts = {"video": self._job.video, "model": self._model}
+                portraits = export.replacing_directory(
+                    self._job.portraits, export.PORTRAITS, facts
+                )
+                self._portraits = self._pictures.enter_context(portraits)
             self._stack = stack.pop_all()
         return self
 
@@ -85,7 +96,8 @@ class Outputs:
     @property
     def needs_measures(self) -> bool:
         """Whether the faces must be measured."""
-        return bool(self._job.tables) or self._job.send is not None
+        has_portraits = self.has_portraits  # the quality chooses the best frame
+        return bool(self._job.tables) or self._job.send is not None or has_portraits
 
     @property
     def has_pictures(self) -> bool:
@@ -96,6 +108,11 @@ class Outputs:
     def has_stills(self) -> bool:
         """Whether some frames need a picture and the reconstructions of the faces."""
         return self._stills is not None
+
+    @property
+    def has_portraits(self) -> bool:
+        """Whether the best image of each person is saved."""
+        return self._portraits is not None
 
     def write(
         self,
@@ -130,6 +147,16 @@ class Outputs:
                 export.save_depth_png(f"{stem}_face{face.id}_depth.png", face.face)
                 mesh = f"{stem}_face{face.id}.{self._mesh_format}"
                 export.save_mesh(mesh, face.face, frame.image)
+
+    def write_portraits(self, portraits: Sequence[Portrait]) -> None:
+        """Takes the best image of each person, after the last frame.
+
+        Raises:
+          EthosError: An output cannot be written.
+        """
+        if self._portraits is not None:
+            facts = {"video": self._job.video, "model": self._model}
+            save_portraits(self._portraits, portraits, facts, self._info.fps)
 
     def finish(self, damage: Damage | None, doubts: Sequence[str] = ()) -> None:
         """Completes the outputs after the last frame.

@@ -19,6 +19,8 @@ from tqdm import tqdm
 from ethos_data import progress
 from ethos_model.footage import reader
 from ethos_model.footage.finder import Finder
+from ethos_model.footage.fusion.blending import blend
+from ethos_model.footage.fusion.people import FusedPeople, Portraits
 from ethos_model.footage.reader import Frame, Source
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.tracks import (
@@ -209,3 +211,34 @@ def with_measures(items: Iterable[Item]) -> Iterator[Item]:
     for item in items:
         faces = tuple(measured(item.frame.image, face) for face in item.faces)
         yield dataclasses.replace(item, faces=faces)
+
+
+def with_fusion(
+    items: Iterable[Item],
+    people: FusedPeople,
+    portraits: Portraits | None,
+    *,
+    restore: bool,
+) -> Iterator[Item]:
+    """Reconstructs the faces from the frames so far.
+
+    Args:
+      items: The frames with their faces, in order.
+      people: The reconstructions.
+      portraits: Receives the faces; None for no portraits.
+      restore: Whether to replace the faces in the frames by their reconstructions.
+    """
+    for item in items:
+        index, image = item.frame.index, item.frame.image
+        weights = people.add(index, image, item.faces)
+        if portraits is not None:
+            portraits.add(index, item.faces, weights)
+        if restore:
+            for face in item.faces:
+                if face.id in weights:
+                    fused = people.result(face)
+                    image = blend(image, fused, face.face, grain_seed=index)
+            item = dataclasses.replace(
+                item, frame=dataclasses.replace(item.frame, image=image)
+            )
+        yield item

@@ -24,42 +24,53 @@ from gui.drawing import surface
 STILLS: Final = "stills.json"
 """A file in every directory of stills. ETHOS replaces only directories that have it."""
 
+PORTRAITS: Final = "portraits.json"
+"""The same for directories of portraits."""
+
 
 @contextlib.contextmanager
-def replacing_stills(path: str, facts: Mapping[str, Any]) -> Iterator[str]:
-    """Yields a temporary name for a directory of stills.
+def replacing_directory(
+    path: str, marker: str, facts: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yields a temporary name for a directory of stills or portraits.
 
-    An existing directory of stills is replaced.
+    An existing directory of the same kind is replaced.
 
     Args:
       path: Path of the directory.
-      facts: JSON values that describe the stills, stored in the file `STILLS`.
+      marker: `STILLS` or `PORTRAITS`.
+      facts: JSON values that describe the content, stored in the file `marker`.
 
     Raises:
       EthosError: The directory cannot be written, or contains other files.
     """
-    if not _may_replace(path):
+    if not _may_replace(path, marker):
+        kind = marker.removesuffix(".json")
         raise EthosError(
-            f"{path}: is not replaced, because it is not a directory of stills "
-            f"(no {STILLS} in it); name another directory"
+            f"{path}: is not replaced, because it is not a directory of {kind} "
+            f"(no {marker} in it); name another directory"
         )
     with replacing(path) as temporary:
         os.makedirs(temporary)
-        stills = os.path.join(temporary, STILLS)
-        with open(stills, "w", encoding="utf-8") as file:
-            json.dump(dict(facts), file, indent=2)
+        save_json(os.path.join(temporary, marker), facts)
         yield temporary
 
 
-def _may_replace(directory: str) -> bool:
-    """Whether a directory is missing, empty, or a directory of stills."""
+def save_json(path: str, facts: Mapping[str, Any]) -> None:
+    """Writes JSON values."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(dict(facts), file, indent=2)
+
+
+def _may_replace(directory: str, marker: str) -> bool:
+    """Whether a directory is missing, empty, or one of the same kind."""
     try:
         names = os.listdir(directory)
     except FileNotFoundError:
         return True
     except OSError:
         return False
-    return not names or STILLS in names
+    return not names or marker in names
 
 
 def save_png(path: str, image_rgb: np.ndarray) -> None:

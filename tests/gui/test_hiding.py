@@ -143,7 +143,7 @@ def test_a_face_that_is_found_in_a_second_look_is_not_reported(tmp_path):
     ("flags", "reason"),
     [
         (["--csv", "t.csv"], "--hide_faces needs --output"),
-        (["--output", "o.mp4", "--stills", "s"], "s: stills would show the faces"),
+        (["--output", "o.mp4", "--stills", "s"], "s: would show the hidden faces"),
     ],
 )
 def test_outputs_that_show_faces_are_refused(

@@ -59,7 +59,9 @@ def test_stills_replace_only_a_directory_of_stills(tmp_path):
     (path / "letter.txt").write_text("Dear Sir or Madam")
 
     def write(name):
-        with export.replacing_stills(str(path), {"video": "v"}) as temporary:
+        with export.replacing_directory(
+            str(path), export.STILLS, {"video": "v"}
+        ) as temporary:
             pathlib.Path(temporary, name).write_text("")
 
     with pytest.raises(EthosError, match="not a directory of stills"):
