@@ -18,7 +18,7 @@ from ethos_data.heads.render import Rendering
 from ethos_data.heads.scene import Scene, render_frames, sample_scene
 from ethos_data.progress import bar
 from ethos_model.footage.measures import blinks, fitting, head, openness, pose
-from ethos_model.predict import FacePredictor
+from ethos_model.predict import Face, FacePredictor
 
 CONDITIONS: Final = ("exact", "clean", *source.CONDITIONS)
 """Where the landmarks come from: the renderer, or the network and a clean or degraded
@@ -162,26 +162,68 @@ def _random_scene(figure: Figure, rng: np.random.Generator, frames: int) -> Scen
     return dataclasses.replace(scene, poses=poses)
 
 
-def measure_people(model: HeadModel, num_people: int, seed: int) -> Faces:
-    """Renders and measures random people.
+@dataclasses.dataclass(frozen=True, eq=False)
+class RenderedFace:
+    """A rendered face, and what the network predicts for it.
+
+    Attributes:
+      figure: The person.
+      scene: The scene.
+      index: Index of the frame in the scene.
+      frame: The rendered frame.
+      predicted: Prediction of the network for the clean and each degraded frame, inside
+        the true face box, by condition.
+    """
+
+    figure: Figure
+    scene: Scene
+    index: int
+    frame: Rendering
+    predicted: dict[str, Face]
+
+
+def render_people(
+    model: HeadModel, num_people: int, seed: int
+) -> Iterator[RenderedFace]:
+    """Renders random people and predicts their landmarks.
 
     Args:
       model: Head model.
       num_people: Number of people. Each has `FRAMES` frames.
       seed: Random seed.
     """
-    predictor, zero = FacePredictor(), zero_rotation(model)
-    rows = []
+    predictor = FacePredictor()
     with bar(num_people * FRAMES, "faces") as progress:
         for person in range(num_people):
             rng = np.random.default_rng((seed, person, 0x9053))
             figure = sample_figure(model, rng)
             scene = _random_scene(figure, rng, FRAMES)
             for t, frame in enumerate(render_frames(figure, scene)):
-                truth = _truth(figure, scene, t, zero, frame)
-                focal = scene.face_size[t] / FACE_CM * scene.distance
-                rows.append((truth, _measures(predictor, frame, float(focal), rng)))
+                predicted = _predict(predictor, frame, rng)
+                yield RenderedFace(figure, scene, t, frame, predicted)
                 progress.update(1)
+
+
+def _predict(
+    predictor: FacePredictor, frame: Rendering, rng: np.random.Generator
+) -> dict[str, Face]:
+    box = topology.face_box(frame.landmarks)
+    faces = {}
+    for condition in CONDITIONS[1:]:
+        image = frame.image
+        if condition in source.CONDITIONS:
+            image = source.CONDITIONS[condition](image, rng)
+        faces[condition] = predictor.predict(image, [box])[0]
+    return faces
+
+
+def measure_people(model: HeadModel, num_people: int, seed: int) -> Faces:
+    """Renders and measures random people; see `render_people` for the arguments."""
+    zero = zero_rotation(model)
+    rows = [
+        (_truth(face, zero), _measures(face))
+        for face in render_people(model, num_people, seed)
+    ]
     truths, measured = zip(*rows, strict=True)
     names = [field.name for field in dataclasses.fields(Faces)]
     fixed = [np.array(values) for values in zip(*truths, strict=True)]
@@ -192,37 +234,28 @@ def measure_people(model: HeadModel, num_people: int, seed: int) -> Faces:
     return Faces(*fixed, *by_condition)
 
 
-def _truth(
-    figure: Figure, scene: Scene, t: int, zero: np.ndarray, frame: Rendering
-) -> tuple[Any, ...]:
+def _truth(face: RenderedFace, zero: np.ndarray) -> tuple[Any, ...]:
     """The first three attributes of `Faces` for one frame."""
+    figure, scene, t = face.figure, face.scene, face.index
     shape = figure.model.expressed(figure.shape, scene.expressions[t])
     landmarks = shape[figure.model.landmarks68].astype(np.float64)
     return (
         true_angles(figure, scene.poses[t], scene.distance, zero),
         openness.exact_openness(landmarks),
-        [bool(frame.visible[list(lids)].all()) for lids in _LIDS],
+        [bool(face.frame.visible[list(lids)].all()) for lids in _LIDS],
     )
 
 
-def _measures(
-    predictor: FacePredictor,
-    frame: Rendering,
-    focal: float,
-    rng: np.random.Generator,
-) -> dict[str, tuple[Any, ...]]:
+def _measures(face: RenderedFace) -> dict[str, tuple[Any, ...]]:
     """The other attributes of `Faces` for one frame, by condition."""
-    box = topology.face_box(frame.landmarks)
-    size = float(topology.face_size(box))
+    exact = face.frame.landmarks
+    focal = float(face.scene.face_size[face.index] / FACE_CM * face.scene.distance)
+    size = float(topology.face_size(topology.face_box(exact)))
     sigma = np.full(topology.NUM_LANDMARKS, EXACT_SIGMA * size)
-    result = {"exact": _measure_landmarks(frame.landmarks, sigma, focal)}
-    for condition in CONDITIONS[1:]:
-        image = frame.image
-        if condition in source.CONDITIONS:
-            image = source.CONDITIONS[condition](image, rng)
-        face = predictor.predict(image, [box])[0]
-        result[condition] = _measure_landmarks(face.landmarks, face.uncertainty, focal)
-    return result
+    return {"exact": _measure_landmarks(exact, sigma, focal)} | {
+        condition: _measure_landmarks(found.landmarks, found.uncertainty, focal)
+        for condition, found in face.predicted.items()
+    }
 
 
 def _measure_landmarks(

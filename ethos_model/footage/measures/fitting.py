@@ -3,7 +3,8 @@
 The fit is a maximum a posteriori estimate: rotation, scale, position, perspective and
 the shape of the head are found by Gauss-Newton steps. Each landmark counts according to
 its uncertainty. Because the shape is estimated too, an open mouth or a long nose is
-explained by the shape and does not turn the head.
+explained by the shape and does not turn the head. Errors that the landmarks of a face
+have in common (`landmark_errors`) are estimated as well.
 
 Only x and y of the landmarks are used. z of the network gives the starting point. On
 480 rendered heads, adding z with four times the uncertainty of x and y increased the
@@ -18,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from ethos_data import topology
-from ethos_model.footage.measures import head
+from ethos_model.footage.measures import head, landmark_errors
 
 PERSPECTIVE: Final = (0.1, 0.07)
 """Mean and standard deviation of the face size divided by the distance to the camera,
@@ -145,13 +146,13 @@ def fit(
         raise ValueError("The landmarks must not all be at the same point.")
     origin = landmarks.mean(axis=0)
     observed = (landmarks - origin) * _FLIP / unit
-    noise = np.hypot(uncertainty / unit, MODEL_NOISE)
-    start = _start(model, observed, noise)
+    sigma = uncertainty / unit
+    start = _start(model, observed, np.hypot(sigma, MODEL_NOISE))
     prior = PERSPECTIVE
     if focal_length is not None:
         nearness = unit * start.scale / focal_length
         prior = (min(nearness, _PERSPECTIVE_LIMIT[1]), _KNOWN_PERSPECTIVE)
-    state, covariance = _search(model, observed, noise, start, prior)
+    state, covariance = _search(model, observed, sigma, start, prior)
     return HeadFit(
         rotation=state.rotation,
         covariance=covariance,
@@ -164,37 +165,49 @@ def fit(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _State:
-    """Current values of the unknowns, in face sizes and with y up."""
+    """Current values of the unknowns, in face sizes and with y up.
+
+    `common` is the strength of each pattern of `landmark_errors`.
+    """
 
     rotation: np.ndarray
     scale: float
     perspective: float
     shift: np.ndarray
     shape: np.ndarray
+    common: np.ndarray
 
     def moved(self, step: np.ndarray) -> _State:
-        """The state after a step (7 + K,) in the order of `_FIXED` and the shape."""
+        """The state after a step (7 + K + P,): `_FIXED`, shape, common errors."""
+        shape, common = np.split(step[_FIXED:], [len(self.shape)])
         return _State(
             rotation=rotation_of(step[:3]) @ self.rotation,
             scale=self.scale * float(np.exp(np.clip(step[3], -0.5, 0.5))),
             perspective=float(np.clip(self.perspective + step[4], *_PERSPECTIVE_LIMIT)),
             shift=self.shift + step[5:7],
-            shape=self.shape + step[7:],
+            shape=self.shape + shape,
+            common=self.common + common,
         )
 
 
 def _search(
     model: head.Head,
     observed: np.ndarray,
-    noise: np.ndarray,
+    sigma: np.ndarray,
     start: _State,
     perspective: tuple[float, float],
 ) -> tuple[_State, np.ndarray]:
     """Gauss-Newton steps; returns the state and the covariance of the rotation."""
-    state = dataclasses.replace(start, perspective=perspective[0])
+    errors = landmark_errors.load()
+    noise = np.hypot(sigma * errors.independent, MODEL_NOISE)
+    patterns = sigma * errors.patterns
+    state = dataclasses.replace(
+        start, perspective=perspective[0], common=np.zeros(len(patterns))
+    )
     target = observed[:, :2].T
-    # The prior: a normal distribution of the perspective and of each shape component.
-    weight = np.zeros(_FIXED + len(model.shapes))
+    # The prior: a normal distribution of the perspective, of each shape component and
+    # of each pattern.
+    weight = np.zeros(_FIXED + len(model.shapes) + len(patterns))
     weight[4], weight[_FIXED:] = perspective[1] ** -2, 1
     center = np.zeros_like(weight)
     center[4] = perspective[0]
@@ -203,9 +216,11 @@ def _search(
     shapes = np.ascontiguousarray(model.shapes.reshape(-1, 3).T)
     for _ in range(_STEPS):
         predicted, jacobian = _project(model.landmarks(state.shape), shapes, state)
+        predicted += np.tensordot(state.common, patterns, 1)
+        jacobian = np.concatenate([jacobian, patterns])
         jacobian = (jacobian / noise).reshape(len(weight), -1)
         residual = ((target - predicted) / noise).ravel()
-        current = np.concatenate([np.zeros(7), state.shape])
+        current = np.concatenate([np.zeros(_FIXED), state.shape, state.common])
         current[4] = state.perspective
         information = jacobian @ jacobian.T
         information[diagonal] += weight
@@ -225,7 +240,8 @@ def _start(model: head.Head, observed: np.ndarray, noise: np.ndarray) -> _State:
     rotation = (u * sign) @ vt
     scale = float((strength * sign).sum() / (weights @ (source**2).sum(axis=1)))
     shift = target_mean - scale * rotation @ source_mean
-    return _State(rotation, scale, 0.0, shift[:2], np.zeros(len(model.shapes)))
+    none = np.zeros(0)
+    return _State(rotation, scale, 0.0, shift[:2], np.zeros(len(model.shapes)), none)
 
 
 def _project(

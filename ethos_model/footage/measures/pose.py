@@ -30,15 +30,15 @@ EYE_DISTANCE: Final = 63.0
 Dodgson, "Variation and extrema of human interpupillary distance" (2004): 63.4 mm,
 standard deviation 3.8 mm."""
 
-SIGMA_FACTOR: Final = (0.57, 1.16, 1.14)
+SIGMA_FACTOR: Final = (0.52, 1.02, 0.72)
 """Factors on the standard deviations of yaw, pitch and roll that follow from the fit.
 
-The errors of neighbouring landmarks are correlated, and the fit assumes that they are
-not. With these factors and `SIGMA_GROWTH`, 68 % of the errors on rendered heads are
-within one standard deviation, on clean and on degraded frames: `python -m
-benchmarks.measures --head_model ict_facekit_light.npz --seed 1 --calibrate`."""
+The fit takes the error of the head model as independent. With these factors and
+`SIGMA_GROWTH`, 68 % of the errors on rendered heads are within one standard deviation,
+on clean and on degraded frames: `python -m benchmarks.measures --head_model
+ict_facekit_light.npz --seed 1 --calibrate`."""
 
-SIGMA_GROWTH: Final = (5.25, 3.75, 2.0)
+SIGMA_GROWTH: Final = (3.0, 1.25, 2.0)
 """How much the factors grow with sin**2 of the angle between the face and the line of
 sight. The network underestimates its errors when the face is turned away. From the same
 calibration."""
@@ -183,8 +183,6 @@ def stated_sigmas(fitted: HeadFit) -> np.ndarray:
 
 def fit_sigmas(fitted: HeadFit) -> np.ndarray:
     """Standard deviations that follow from the covariance of the fit.
-
-    They would be correct if the errors of the landmarks were independent.
 
     Returns:
       float64 (3,): yaw, pitch, roll, in degrees.

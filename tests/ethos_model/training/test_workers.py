@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from ethos_model.training import checkpoint
-from tests.ethos_model import tiny
+from tests.ethos_model import runs, tiny
 
 TIMEOUT = 240  # seconds; a minute on an idle machine
 
@@ -94,13 +94,15 @@ def rows(workdir):
         return list(csv.DictReader(file))
 
 
-def test_two_workers_and_two_devices_have_the_loss_of_one(data_dir, tmp_path):
+def test_two_workers_and_two_devices_have_the_loss_of_one(
+    data_dir, tiny_network, tmp_path
+):
     # Each replica draws its own degradations, so they are turned off.
     config = write_config(tmp_path, data_dir, degrade=False)
-    alone = start(config, tmp_path / "alone", 1)
     devices = start(config, tmp_path / "devices", 1, TINY_DEVICES="2")
     together = start(config, tmp_path / "workers", 2)
-    for process in alone + devices + together:
+    runs.run(data_dir, tmp_path / "alone", degrade=False)
+    for process in devices + together:
         _, errors = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 0, errors[-2000:]
     expected_rows = rows(tmp_path / "alone")
