@@ -215,19 +215,19 @@ def annotate(
         is_refined = options.refine and not (
             source.info.live or source.info.frame_count == 1
         )
+        # Stills show all faces, the column beside the video only the first.
+        needs_images = options.beside and outputs.has_video and not options.hide_faces
+        shown = None if outputs.has_stills else int(bool(needs_images))
         tracks: Iterable[FrameFaces] | None = None
         plan: HidingPlan | None = None
         if options.hide_faces:
             tracks, plan = _planned(read, tracker, finder, is_refined)
         elif is_refined:
-            tracks = stack.enter_context(_read_ahead(read, tracker))
+            tracks = stack.enter_context(_read_ahead(read, tracker, shown))
         frames = stack.enter_context(Stage(read.frames(source)))
         if tracks is None:
             annotated = tracked(frames, tracker)
         else:
-            # Stills show all faces, the column beside the video only the first.
-            needs_images = bool(options.beside) and outputs.has_video
-            shown = None if outputs.has_stills else int(needs_images and plan is None)
             annotated = looked_up(frames, tracks, tracker.predictor, shown)
         if outputs.needs_measures or (outputs.has_pictures and options.draws_measures):
             annotated = with_measures(annotated)
@@ -277,13 +277,23 @@ def _refiner(read: Reading, tracker: FaceTracker) -> Iterator[Refine]:
 
 
 @contextlib.contextmanager
-def _read_ahead(read: Reading, tracker: FaceTracker) -> Iterator[Iterable[FrameFaces]]:
-    """Reads the video in threads of its own, and yields its refined faces."""
+def _read_ahead(
+    read: Reading, tracker: FaceTracker, shown: int | None
+) -> Iterator[Iterable[FrameFaces]]:
+    """Reads the video in threads of its own, and yields its refined faces.
+
+    Args:
+      read: Reads the video.
+      tracker: Tracks the faces.
+      shown: Number of faces per frame whose images are needed; None for all. The
+        images of one face are kept, which is faster than to predict them again. Those
+        of all faces would need too much memory.
+    """
     with (
         _refiner(read, tracker) as refined,
         read.open() as source,
         Stage(read.frames(source)) as frames,
-        Stage(followed(frames, tracker), depth=BLOCK) as tracks,
+        Stage(followed(frames, tracker, kept=shown or 0), depth=BLOCK) as tracks,
         Stage(refined(tracks), depth=BLOCK) as result,
     ):
         try:

@@ -28,9 +28,10 @@ from ethos_model.footage.tracks import (
     TrackedFace,
     measured,
     with_landmarks,
+    with_precision,
     without_images,
 )
-from ethos_model.predict import Face, Predictor
+from ethos_model.predict import Predictor
 from gui.degradation import VideoDegradation
 from gui.pipeline import Stage
 
@@ -131,22 +132,29 @@ def tracked(frames: Iterable[Frame], tracker: FaceTracker) -> Iterator[Item]:
 
 
 def followed(
-    frames: Iterable[Frame], tracker: FaceTracker, finder: Finder | None = None
+    frames: Iterable[Frame],
+    tracker: FaceTracker,
+    finder: Finder | None = None,
+    *,
+    kept: int = 0,
 ) -> Iterator[FrameFaces]:
-    """Finds the faces in each frame, and keeps no images.
+    """Finds the faces in each frame.
 
     Args:
       frames: The frames.
       tracker: Tracks the faces.
       finder: Searches each frame in addition; None for no search.
+      kept: Number of faces per frame whose depth and restored image are kept, in half
+        precision.
     """
     for frame in frames:
         faces = tracker.update(frame.image, frame.timestamp)
+        shown = [with_precision(face, np.float16) for face in faces[:kept]]
         detections = finder.find(frame.image) if finder is not None else ()
         yield FrameFaces(
             frame.index,
             frame.timestamp,
-            tuple(map(without_images, faces)),
+            (*shown, *map(without_images, faces[kept:])),
             tuple(detections),
             tracker.shot,
             dict(tracker.renumbered),
@@ -181,7 +189,7 @@ def looked_up(
     Args:
       frames: All frames of the video.
       tracks: The faces of the same frames, in order.
-      predictor: Computes the depth and the restored images.
+      predictor: Computes the depth and the restored images that were not kept.
       shown: Number of faces per frame that need these images; None for all.
     """
     entries = iter(tracks)
@@ -191,16 +199,17 @@ def looked_up(
             entry = next(entries, None)
         is_known = entry is not None and entry.index == frame.index
         faces = entry.faces if entry is not None and is_known else ()
-        if faces[:shown]:
-            boxes = [face.box for face in faces[:shown]]
-            predicted = predictor.predict(frame.image, boxes)
-            complete = map(_with_images, faces, predicted)
-            faces = (*complete, *faces[len(boxes) :])
-        yield Item(frame, faces)
+        complete = [_with_images(f, frame.image, predictor) for f in faces[:shown]]
+        yield Item(frame, (*complete, *faces[len(complete) :]))
 
 
-def _with_images(tracked: TrackedFace, predicted: Face) -> TrackedFace:
-    """Takes the landmarks from memory and the images from a new prediction."""
+def _with_images(
+    tracked: TrackedFace, image: np.ndarray, predictor: Predictor
+) -> TrackedFace:
+    """Adds the images of a new prediction, if none were kept."""
+    if tracked.face.depth.size:
+        return with_precision(tracked, np.float32)
+    (predicted,) = predictor.predict(image, [tracked.box])
     face = dataclasses.replace(predicted, uncertainty=tracked.face.uncertainty)
     face = with_landmarks(face, tracked.face.landmarks)
     return dataclasses.replace(tracked, face=face)

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from ethos_model.footage.tracker import FaceTracker
+from ethos_model.footage.tracker import FaceTracker, TrackerOptions
 from gui import annotation, jobs
 from gui.degradation import VideoDegradation
-from gui.stages import Reading
+from gui.stages import Reading, followed, looked_up, tracked
 from tests.ethos_model.footage import clips
 from tests.gui import fakes
 
@@ -61,3 +61,29 @@ def test_selected_frames_are_those_of_the_video(tmp_path):
     for frame, index in itertools.zip_longest(read.selected(chosen), chosen):
         assert (frame.index, frame.timestamp) == (index, everything[index].timestamp)
         np.testing.assert_array_equal(frame.image, everything[index].image)
+
+
+def test_images_that_were_kept_are_not_predicted_again(tmp_path):
+    clip = fakes.write_video(str(tmp_path / "clip.avi"), 8)
+    read = Reading(clip, VideoDegradation(), fields=False, show_progress=False)
+    with read.open() as source:
+        frames = list(read.frames(source))
+
+    def tracker():
+        options = TrackerOptions(smoothing=False)
+        return FaceTracker(fakes.FakePredictor(), fakes.FakeFinder(), options)
+
+    expected = [item.faces[0].face for item in tracked(frames, tracker())]
+    kept = list(followed(frames, tracker(), kept=1))
+    for item, face in zip(looked_up(frames, kept, None, 1), expected, strict=True):
+        (found,) = item.faces
+        assert found.face.depth.dtype == np.float32
+        np.testing.assert_allclose(found.face.depth, face.depth, atol=0.1)
+        np.testing.assert_allclose(found.face.restored, face.restored, atol=0.001)
+    assert all(entry.faces[0].face.depth.nbytes < face.depth.nbytes for entry in kept)
+    plain = list(followed(frames, tracker()))
+    predictor = fakes.FakePredictor()
+    items = list(looked_up(frames, plain, predictor, 1))
+    assert predictor.calls == 8
+    for item, face in zip(items, expected, strict=True):
+        np.testing.assert_allclose(item.faces[0].face.depth, face.depth, atol=0.1)
