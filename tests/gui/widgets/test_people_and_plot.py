@@ -14,12 +14,15 @@ from tests.gui import fakes
 
 @pytest.fixture
 def played(start, clip):
-    """A viewer that has seen the first 50 frames of a clip of 60."""
+    """A viewer that has seen every third frame of a clip of 60.
+
+    A busy machine skips frames when it plays, so each frame is shown on its own.
+    """
     drive = start(clip, paused=True)
     drive.ready()
-    drive.viewer.transport.set_loop(False)
-    drive.viewer.player.play()
-    drive.until(lambda: drive.viewer.player.state.ended)
+    for index in range(0, 60, 3):
+        drive.viewer.player.seek(index)
+        drive.show(index)
     return drive
 
 
