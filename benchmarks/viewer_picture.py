@@ -38,6 +38,9 @@ from gui.widgets.controller import Controller
 TIMEOUT_SECONDS = 120.0
 """Time after which a viewer that shows no face counts as failed."""
 
+FRAMES_BEFORE = 23
+"""Number of frames before the picture that contribute to the face from many frames."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
@@ -72,6 +75,12 @@ def wait_until(viewer: Controller, condition: Callable[[], object]) -> None:
             raise EthosError("the viewer shows no face")
         viewer.root.update()
         time.sleep(0.005)
+
+
+def shown_frame(viewer: Controller) -> int:
+    """Number of the frame on the screen."""
+    assert viewer.painting is not None
+    return viewer.painting.view.frame.index
 
 
 def wait(viewer: Controller, seconds: float) -> None:
@@ -122,7 +131,10 @@ def take(
         wait_until(viewer, shown)
         wait(viewer, chosen.seconds)
         viewer.player.play(False)
-        viewer.player.seek(chosen.frame)
+        # One by one, because each frame improves the face from many frames.
+        for index in range(max(0, chosen.frame - FRAMES_BEFORE), chosen.frame + 1):
+            viewer.player.seek(index)
+            wait_until(viewer, lambda index=index: shown_frame(viewer) == index)
         wait(viewer, 1.5)
         wait_until(viewer, shown)
         grab(path, viewer.root)

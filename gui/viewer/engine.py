@@ -14,6 +14,7 @@ from ethos_model.footage.reader import Frame
 from ethos_model.footage.tracks import TrackedFace
 from gui.degradation import VideoDegradation
 from gui.viewer import session
+from gui.viewer.portraits import Portrait, Subject
 from gui.viewer.process import ModelProcess
 from gui.viewer.session import Factory, Failed, Ready, Reply, Request, Setup
 from gui.viewer.slot import Latest
@@ -42,11 +43,13 @@ class EngineSettings:
       degradation: Degradation of the frame before the model receives it.
       smoothing: Whether to smooth the landmarks over time.
       compare: Whether to find the faces in the clean frame too.
+      subject: Whose portrait to reconstruct from many frames; None for nobody.
     """
 
     degradation: VideoDegradation = dataclasses.field(default_factory=VideoDegradation)
     smoothing: bool = True
     compare: bool = True
+    subject: Subject | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +92,7 @@ class View:
       numbering: Changes when the numbers of the people start again at 1: with another
         video or model, and after an error.
       renumbered: See `Reply`.
+      portrait: See `Reply`.
     """
 
     frame: Frame
@@ -103,6 +107,7 @@ class View:
     error: str = ""
     numbering: int = 0
     renumbered: dict[int, int] = dataclasses.field(default_factory=dict)
+    portrait: Portrait | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -324,6 +329,7 @@ class Engine:
                 timestamp=frame.timestamp,
                 smoothing=settings.smoothing,
                 numbering=self._numbering,
+                subject=settings.subject,
             )
             reply = self._ask(request) or reply
             self._numbering += bool(reply.error)
@@ -343,6 +349,7 @@ class Engine:
                 error=reply.error,
                 numbering=self._numbering,
                 renumbered=reply.renumbered,
+                portrait=reply.portrait,
             )
         )
 

@@ -12,17 +12,22 @@ import cv2
 import numpy as np
 
 from ethos_data.drawing import Color
+from ethos_model.footage.fusion.face_fusion import FusedFace
 from ethos_model.footage.tracks import TrackedFace
-from gui.drawing import compose, surface
+from gui.drawing import compose, portrait, surface
 from gui.drawing.overlay import OverlayOptions, draw_faces, resized
 from gui.drawing.text import put_text
 from gui.viewer.engine import View
+from gui.viewer.portraits import choose
 from gui.viewer.slot import Latest
 from gui.viewer.worker import Worker
 
 MIN_PANEL: Final = 16
 """Smallest width and height that is drawn, in pixels. Panels are smaller for a moment
 while the window is laid out."""
+
+FUSED: Final = "fused"
+"""Kind of the tile with the face reconstructed from many frames."""
 
 _GAP: Final = 4
 """Pixels between the clean and the degraded frame."""
@@ -35,11 +40,13 @@ class PaintOptions:
     Attributes:
       source_size: Width and height of the panel with the frame.
       tile_size: Width and height of a reconstruction; 0 for none.
-      kinds: Kinds of reconstruction, of `compose.RECONSTRUCTIONS`.
+      kinds: Kinds of reconstruction, of `compose.RECONSTRUCTIONS` and FUSED.
       overlay: What to draw over the frame.
       chosen: Id of the face to reconstruct; None for the largest face.
       rotation: Rotation of the surface.
       texture: Whether the surface shows the restored face.
+      divider: Share of the FUSED tile that shows the frame, 0 to 1.
+      sigma: Whether the FUSED tile shows the uncertainty.
       background: RGB of the panels.
     """
 
@@ -50,6 +57,8 @@ class PaintOptions:
     chosen: int | None = None
     rotation: surface.Rotation = dataclasses.field(default_factory=surface.Rotation)
     texture: bool = False
+    divider: float = 0.5
+    sigma: bool = False
     background: Color = compose.BACKGROUND
 
 
@@ -66,6 +75,7 @@ class Painting:
         screen pixels.
       chosen: The face that the tiles show; None without a face.
       milliseconds: Duration of the drawing.
+      fused: `chosen`, reconstructed from many frames; None if it was not computed.
     """
 
     view: View
@@ -75,22 +85,14 @@ class Painting:
     offset: tuple[int, int]
     chosen: TrackedFace | None
     milliseconds: float
-
-
-def choose(view: View, wanted: int | None) -> TrackedFace | None:
-    """The face with the id `wanted`; the largest face if there is no such id."""
-    for face in view.faces:
-        if face.id == wanted:
-            return face
-    if not view.faces:
-        return None
-    return max(view.faces, key=lambda face: float(np.prod(face.box[2:] - face.box[:2])))
+    fused: FusedFace | None = None
 
 
 def paint(view: View, options: PaintOptions) -> Painting:
     """Draws a processed frame. The result depends on nothing but the arguments."""
     started = time.perf_counter()
-    chosen = choose(view, options.chosen)
+    chosen = choose(view.faces, options.chosen)
+    fused = _fused(view, chosen)
     width, height = (max(MIN_PANEL, side) for side in options.source_size)
     source = np.empty((height, width, 3), np.uint8)
     # Five times as fast as the assignment of a colour in numpy.
@@ -111,29 +113,52 @@ def paint(view: View, options: PaintOptions) -> Painting:
     return Painting(
         view=view,
         source=source,
-        tiles=_tiles(chosen, options),
+        tiles=_tiles(view, chosen, fused, options),
         scale=scale,
         offset=(left, top),
         chosen=chosen,
         milliseconds=1000 * (time.perf_counter() - started),
+        fused=fused,
     )
 
 
-def _tiles(chosen: TrackedFace | None, options: PaintOptions) -> dict[str, np.ndarray]:
+def _fused(view: View, chosen: TrackedFace | None) -> FusedFace | None:
+    """The portrait of a face. After another choice, it is computed a moment later."""
+    found = view.portrait
+    if found is None or chosen is None or found.person != chosen.id:
+        return None
+    return found.fused
+
+
+def _tiles(
+    view: View,
+    chosen: TrackedFace | None,
+    fused: FusedFace | None,
+    options: PaintOptions,
+) -> dict[str, np.ndarray]:
     """The reconstructions of a face, by kind."""
     if chosen is None or options.tile_size < MIN_PANEL:
         return {}
-    return {
-        kind: compose.tile(
-            chosen.face,
-            kind,
-            options.tile_size,
-            background=options.background,
-            rotation=options.rotation,
-            texture=options.texture,
-        )
-        for kind in options.kinds
-    }
+    tiles = {}
+    for kind in options.kinds:
+        if kind != FUSED:
+            tiles[kind] = compose.tile(
+                chosen.face,
+                kind,
+                options.tile_size,
+                background=options.background,
+                rotation=options.rotation,
+                texture=options.texture,
+            )
+        elif fused is not None:
+            tiles[kind] = portrait.portrait(
+                view.image,
+                fused,
+                options.tile_size,
+                divider=options.divider,
+                sigma=options.sigma,
+            )
+    return tiles
 
 
 @dataclasses.dataclass(frozen=True)

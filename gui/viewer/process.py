@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import queue
 import signal
+import threading
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -18,6 +20,9 @@ class ModelProcess:
 
     Every method that uses the pipe raises EOFError or OSError when the process has
     ended. The methods must be called from one thread.
+
+    A thread reads the pipe. A process that stops in the middle of a message, which is
+    larger than the pipe's buffer, blocks only that thread.
     """
 
     def __init__(self, factory: Factory) -> None:
@@ -46,6 +51,19 @@ class ModelProcess:
             raise
         finally:
             theirs.close()
+        self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._reader = threading.Thread(
+            target=self._read, name="ethos-model-reader", daemon=True
+        )
+        self._reader.start()
+
+    def _read(self) -> None:
+        """Queues the messages, and the error that ends them."""
+        try:
+            while True:
+                self._messages.put(self._connection.recv())
+        except Exception as error:
+            self._messages.put(error)
 
     def send(self, message: object) -> None:
         """Sends a message."""
@@ -60,7 +78,14 @@ class ModelProcess:
         Returns:
           The message; None if none arrives in time.
         """
-        return self._connection.recv() if self._connection.poll(timeout) else None
+        try:
+            message = self._messages.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if isinstance(message, Exception):
+            self._messages.put(message)  # for the next call
+            raise message
+        return message
 
     def ending(self) -> str:
         """How the process ended, for example "killed by SIGKILL"."""
@@ -71,11 +96,12 @@ class ModelProcess:
         """Ends the process, by force if necessary."""
         with contextlib.suppress(OSError):
             self._connection.send(None)
-        self._connection.close()
         self._process.join(timeout=1)
         if self._process.is_alive():
             self._process.kill()
             self._process.join(timeout=5)
+        self._reader.join(timeout=5)  # the end of the process ends it
+        self._connection.close()
         with contextlib.suppress(ValueError):  # it does not end even so
             self._process.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import subprocess
@@ -58,6 +59,24 @@ def save_picture(path: str, painting: Painting) -> None:
     export.save_png(path, picture)
 
 
+def save_portrait(path: str, painting: Painting) -> None:
+    """Saves the chosen face, reconstructed from many frames, as a PNG in colour.
+
+    Raises:
+      EthosError: There is no such face, or `path` cannot be written.
+    """
+    if painting.fused is None:
+        raise EthosError("The portrait cannot be saved: no face from many frames")
+    export.save_png(path, painting.fused.image)
+
+
+def new_path(folder: str, stem: str, suffix: str) -> str:
+    """Path of a file that does not exist: stem.png, stem_2.png, stem_3.png, ..."""
+    names = itertools.chain([stem], (f"{stem}_{n}" for n in itertools.count(2)))
+    paths = (os.path.join(folder, name + suffix) for name in names)
+    return next(path for path in paths if not os.path.lexists(path))
+
+
 def save_depth(path: str, painting: Painting) -> None:
     """Saves the depth of the chosen face as a 16-bit PNG.
 
@@ -97,7 +116,8 @@ def annotate_flags(
       path: File to write. A suffix of a table selects a table of landmarks.
       setup: The model and the detector in use.
       degradation: Degradation of each frame.
-      kinds: Kinds of reconstruction beside the frame.
+      kinds: Kinds of reconstruction beside the frame. ethos-annotate draws only those
+        of `compose.RECONSTRUCTIONS`.
       overlay: What to draw over the frame.
       smoothing: Whether to smooth the landmarks.
     """
@@ -106,7 +126,8 @@ def annotate_flags(
     flags = [video, kind, path, "--detector", setup.detector, "--overwrite"]
     if setup.model_dir:
         flags += ["--model", setup.model_dir]
-    flags += ["--beside", *kinds, "--draw", *overlay.drawn]
+    flags += ["--beside", *(k for k in kinds if k in compose.RECONSTRUCTIONS)]
+    flags += ["--draw", *overlay.drawn]
     flags += ["--uncertainty", overlay.uncertainty]
     if not smoothing:
         flags.append("--no-smoothing")

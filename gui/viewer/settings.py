@@ -44,6 +44,8 @@ class Settings:
     pose: bool = option(False, "Draw the axes of the head")
     eyes: bool = option(False, "Draw the openness of the eyes")
     restored: bool = option(True, "Show the restored face")
+    fused: bool = option(True, "Show the face reconstructed from many frames")
+    sigma: bool = option(False, "Show the uncertainty of that face")
     depth: bool = option(True, "Show the depth in colours")
     shaded: bool = option(False, "Show the surface from the front")
     surface: bool = option(True, "Show the rotatable surface")

@@ -131,7 +131,7 @@ def stages(view: View, paint_ms: float) -> str:
       view: The frame on the screen.
       paint_ms: Duration of the drawing, in milliseconds.
     """
-    shown = ("degrade", "detect", "predict")
+    shown = ("degrade", "detect", "predict", "fuse")
     parts = [
         f"{name} {view.timings[name]:.0f}"
         for name in shown

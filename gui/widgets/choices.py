@@ -8,8 +8,9 @@ from typing import Any
 
 from gui.drawing.surface import Rotation
 from gui.viewer.engine import NO_MODEL, READY, Engine, EngineSettings
-from gui.viewer.painter import PaintOptions
+from gui.viewer.painter import FUSED, PaintOptions
 from gui.viewer.player import Player
+from gui.viewer.portraits import Subject
 from gui.viewer.session import Setup
 from gui.viewer.settings import Settings
 from gui.widgets.window import Window
@@ -33,17 +34,28 @@ def paint_options(
         chosen=chosen,
         rotation=rotation,
         texture=window.sidebar.values["texture"],
+        divider=window.portrait.divider,
+        sigma=window.sidebar.values["sigma"],
         background=window.palette.rgb("panel"),
     )
 
 
-def engine_settings(window: Window) -> EngineSettings:
-    """What the engine does with each frame."""
+def engine_settings(window: Window, chosen: int | None) -> EngineSettings:
+    """What the engine does with each frame.
+
+    Args:
+      window: The widgets.
+      chosen: Number of the person in the tiles; None for the largest face.
+    """
     toggles = window.sidebar.values
+    degradation = window.sidebar.degradation
+    # A portrait that nobody sees is not computed.
+    shown = window.tile_size > 0 and FUSED in window.kinds
     return EngineSettings(
-        degradation=window.sidebar.degradation,
+        degradation=degradation,
         smoothing=toggles["smoothing"],
         compare=toggles["compare"],
+        subject=Subject(chosen, degradation) if shown else None,
     )
 
 

@@ -169,6 +169,7 @@ class Controller:
         muted = window.palette.muted
         window.source_panel.set_hint("Load a video, or press Ctrl+O", muted)
         window.source_panel.bind("<Button-1>", self._click_source)
+        window.save_portrait.configure(command=self.save_menu.save_portrait)
         shortcuts.bind(self.root, self.actions())
         self.root.protocol("WM_DELETE_WINDOW", self.close)
 
@@ -355,7 +356,7 @@ class Controller:
         window.lay_out_tiles()
         options = choices.paint_options(window, self._chosen, self._rotation)
         self.painter.set_options(options)
-        self.engine.set_settings(choices.engine_settings(window))
+        self.engine.set_settings(choices.engine_settings(window, self._chosen))
 
     def _poll(self) -> None:
         if self._stopping:

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from gui.viewer import status
 from gui.viewer.engine import NO_MODEL, READY, Engine
-from gui.viewer.painter import Painter, Painting
+from gui.viewer.painter import FUSED, Painter, Painting
 from gui.viewer.player import Player
 from gui.viewer.plotter import Plotter
 from gui.viewer.worker import describe
@@ -84,12 +84,13 @@ class Display:
         muted = self._window.palette.muted
         self._window.source_panel.set_hint("", muted)
         self._window.source_panel.show(painting.source)
-        hint = "no face" if painting.view.phase == READY else ""
+        fused = painting.fused
+        self._window.caption_portrait(fused.frames if fused else None)
         for kind, panel in self._window.tiles.items():
             picture = painting.tiles.get(kind)
             if picture is None:
                 panel.clear()
-                panel.set_hint(hint, muted)
+                panel.set_hint(_hint(painting, kind), muted)
             else:
                 panel.set_hint("", muted)
                 panel.show(picture)
@@ -115,3 +116,13 @@ class Display:
         title = f"{player.info.name} – ETHOS" if player.info else "ETHOS"
         if window.root.title() != title:
             window.root.title(title)
+
+
+def _hint(painting: Painting, kind: str) -> str:
+    """The text of a tile without a picture."""
+    if painting.view.phase != READY:
+        return ""
+    if painting.chosen is None:
+        return "no face"
+    portrait = painting.view.portrait
+    return portrait.error if kind == FUSED and portrait is not None else ""

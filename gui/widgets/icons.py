@@ -18,6 +18,11 @@ _SHAPES: Final[dict[str, list[list[tuple[float, float]]]]] = {
         [(0.2, 0.16), (0.66, 0.5), (0.2, 0.84)],
         [(0.68, 0.16), (0.82, 0.16), (0.82, 0.84), (0.68, 0.84)],
     ],
+    "save": [
+        [(0.42, 0.06), (0.58, 0.06), (0.58, 0.4), (0.42, 0.4)],
+        [(0.22, 0.38), (0.78, 0.38), (0.5, 0.7)],
+        [(0.12, 0.8), (0.88, 0.8), (0.88, 0.94), (0.12, 0.94)],
+    ],
     "previous": [
         [(0.8, 0.16), (0.34, 0.5), (0.8, 0.84)],
         [(0.18, 0.16), (0.32, 0.16), (0.32, 0.84), (0.18, 0.84)],
@@ -31,8 +36,8 @@ def icon(
     """Draws an icon.
 
     Args:
-      name: "play", "pause", "next", "previous", "app", "box" (an empty check box) or
-        "tick" (a ticked check box).
+      name: "play", "pause", "next", "previous", "save", "app", "box" (an empty check
+        box) or "tick" (a ticked check box).
       size: Width and height, in pixels.
       color: Colour of the symbol, "#rrggbb".
       master: Any widget of the window that shows the icon.

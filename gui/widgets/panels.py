@@ -58,6 +58,34 @@ class PicturePanel(tk.Canvas):
         self.itemconfigure(self._hint, width=0.9 * event.width)
 
 
+class DividedPanel(PicturePanel):
+    """A panel with two pictures beside each other. Dragging moves the line.
+
+    Attributes:
+      divider: Share of the left picture, 0 to 1.
+    """
+
+    def __init__(
+        self, master: tk.Misc, on_change: Callable[[], None], **options: Any
+    ) -> None:
+        """Creates the panel.
+
+        Args:
+          master: Parent widget.
+          on_change: Called when the user has moved the line.
+          **options: Options of the canvas.
+        """
+        super().__init__(master, cursor="sb_h_double_arrow", **options)
+        self.divider = 0.5
+        self._on_change = on_change
+        self.bind("<ButtonPress-1>", self._drag)
+        self.bind("<B1-Motion>", self._drag)
+
+    def _drag(self, event: tk.Event) -> None:
+        self.divider = min(1.0, max(0.0, event.x / max(1, self.winfo_width() - 1)))
+        self._on_change()
+
+
 class RotatablePanel(PicturePanel):
     """A panel whose picture is rotated by dragging the mouse."""
 

@@ -9,6 +9,7 @@ from tkinter import filedialog, messagebox
 
 from ethos_data.errors import EthosError, one_line
 from ethos_model.footage.tables.writer import TABLE_SUFFIXES
+from gui.sample import SAMPLE
 from gui.viewer import saving, summary
 from gui.viewer.history import History
 from gui.viewer.painter import Painting
@@ -56,6 +57,7 @@ class SaveMenu:
         suffixes = ", ".join(suffix[1:].upper() for suffix in TABLE_SUFFIXES)
         return [
             ("This picture …  (PNG)", self.ask_picture),
+            ("Face from many frames …  (PNG)", self.ask_portrait),
             ("Depth of the face …  (16-bit PNG)", self.ask_depth),
             ("Mesh of the face …  (PLY, OBJ)", self.ask_mesh),
             ("People so far …  (PNG)", self.ask_people),
@@ -69,6 +71,27 @@ class SaveMenu:
     def ask_picture(self) -> None:
         """Asks for a file and saves the picture on the screen."""
         self._ask_and_save("picture", (".png",), saving.save_picture)
+
+    def ask_portrait(self) -> None:
+        """Asks for a file and saves the chosen face, reconstructed from many frames."""
+        self._ask_and_save("portrait", (".png",), saving.save_portrait)
+
+    def save_portrait(self) -> None:
+        """Saves that face under a new name, without a question.
+
+        The file is beside the video. For a camera and the sample video it is in the
+        current directory. If the directory cannot be written, a file is asked for.
+        """
+        painting = self._get_painting()
+        folder, name = os.path.split(os.path.abspath(self._get_video() or "ethos"))
+        if os.path.join(folder, name) == SAMPLE:
+            folder = os.getcwd()
+        if painting is None or not os.access(folder, os.W_OK):
+            self.ask_portrait()
+            return
+        stem = f"{os.path.splitext(name)[0]}_portrait"
+        path = saving.new_path(folder, stem, ".png")
+        self.save(path, lambda path: saving.save_portrait(path, painting))
 
     def ask_depth(self) -> None:
         """Asks for a file and saves the depth of the chosen face."""

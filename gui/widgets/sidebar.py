@@ -23,6 +23,8 @@ TOGGLES: Final = {
     },
     "Beside and below": {
         "restored": "Restored face",
+        "fused": "From many frames",
+        "sigma": "Its uncertainty",
         "depth": "Depth in colours",
         "shaded": "Shaded surface",
         "surface": "Rotatable surface",

@@ -152,7 +152,7 @@ def _style_labels(style: ttk.Style, p: Palette) -> None:
 
 
 def _style_buttons(style: ttk.Style, p: Palette, px: Pixels) -> None:
-    for name in ("TButton", "TMenubutton", "Tool.TButton"):
+    for name in ("TButton", "TMenubutton", "Tool.TButton", "Caption.TButton"):
         style.configure(
             name,
             background=p.raised,
@@ -170,6 +170,7 @@ def _style_buttons(style: ttk.Style, p: Palette, px: Pixels) -> None:
             darkcolor=[("active", p.border)],
         )
     style.configure("Tool.TButton", padding=px(5))
+    style.configure("Caption.TButton", padding=(px(4), 0))
     style.configure(
         "Accent.TButton",
         background=p.accent,
@@ -202,7 +203,7 @@ def _style_check_boxes(root: tk.Tk, style: ttk.Style, p: Palette, px: Pixels) ->
     ]
     outer: Any = {"sticky": "nswe", "children": inner}
     style.layout("TCheckbutton", [("Checkbutton.padding", outer)])
-    style.configure("TCheckbutton", padding=(0, px(2)))
+    style.configure("TCheckbutton", padding=(0, px(2), 0, px(1)))
     style.map("TCheckbutton", background=[("active", p.window)])
 
 

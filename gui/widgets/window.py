@@ -16,10 +16,11 @@ from typing import Final
 
 from PIL import ImageTk
 
+from gui.viewer.painter import FUSED
 from gui.viewer.player import Player
 from gui.viewer.settings import Settings, parse_geometry
 from gui.widgets import icons, theme
-from gui.widgets.panels import PicturePanel, RotatablePanel
+from gui.widgets.panels import DividedPanel, PicturePanel, RotatablePanel
 from gui.widgets.plot_panel import PlotPanel
 from gui.widgets.scrolled import Scrolled
 from gui.widgets.sidebar import Sidebar
@@ -27,6 +28,7 @@ from gui.widgets.transport import Transport
 
 CAPTIONS: Final = {
     "restored": "Restored",
+    FUSED: "From many frames",
     "depth": "Depth",
     "shaded": "Shaded",
     "surface": "Rotatable",
@@ -60,6 +62,8 @@ class Window:
       plot: The plot below it.
       source_panel: The frame with its landmarks.
       tiles: Panel of each kind of reconstruction.
+      portrait: The panel with the face from many frames, which is one of them.
+      save_portrait: The button above it.
       tile_size: Width and height of the reconstructions, in screen pixels; 0 if they
         are not shown.
       buttons: Buttons of the toolbar, by label.
@@ -94,7 +98,7 @@ class Window:
         self.tile_size = 0
         self.buttons: dict[str, ttk.Button] = {}
         self.menus: dict[str, tk.Menu] = {}
-        self._icon: ImageTk.PhotoImage | None = None
+        self._icons: list[ImageTk.PhotoImage] = []
         self._place(settings.geometry)
         px = self.px
         self.toolbar = self._row(0, (px(10), px(10)), columns=2)
@@ -102,7 +106,7 @@ class Window:
         body = self._row(1, (px(10), 0, px(2), 0), sticky="nsew")
         body.columnconfigure(0, weight=1)
         body.rowconfigure(0, weight=1)
-        self._add_panels(body, on_rotate, on_reset_rotation)
+        self._add_panels(body, on_change, on_rotate, on_reset_rotation)
         self._column = Scrolled(self.root)
         self._column.grid(row=1, column=1, rowspan=3, sticky="ns", padx=px(10))
         self.sidebar = Sidebar(self._column.inside, settings, self.ratio, on_change)
@@ -138,7 +142,7 @@ class Window:
             panel.clear()
         self.sidebar.toggles.clear()
         self.transport.release()
-        self._icon = None
+        self._icons.clear()
         theme.release(self.root)
         self.root.destroy()
 
@@ -166,23 +170,28 @@ class Window:
     def _add_panels(
         self,
         body: ttk.Frame,
+        on_change: Callable[[], None],
         on_rotate: Callable[[float, float], None],
         on_reset_rotation: Callable[[], None],
     ) -> None:
         panes = ttk.PanedWindow(body, orient="horizontal")
         panes.grid(row=0, column=0, sticky="nsew")
         self.source_panel = PicturePanel(panes, width=self.px(640), height=self.px(400))
-        self.tiles_frame = ttk.Frame(panes, style="Panel.TFrame", width=self.px(230))
+        self.tiles_frame = ttk.Frame(panes, style="Panel.TFrame", width=self.px(330))
         panes.add(self.source_panel, weight=4)
         panes.add(self.tiles_frame, weight=1)
-        self.tiles: dict[str, PicturePanel] = {}
+        self.portrait = DividedPanel(self.tiles_frame, on_change)
+        self.save_portrait = ttk.Button(
+            self.tiles_frame, style="Caption.TButton", takefocus=False
+        )
+        self.tiles: dict[str, PicturePanel] = {
+            FUSED: self.portrait,
+            "surface": RotatablePanel(self.tiles_frame, on_rotate, on_reset_rotation),
+        }
         self._captions: dict[str, ttk.Label] = {}
         for kind, caption in CAPTIONS.items():
-            self.tiles[kind] = (
-                RotatablePanel(self.tiles_frame, on_rotate, on_reset_rotation)
-                if kind == "surface"
-                else PicturePanel(self.tiles_frame)
-            )
+            if kind not in self.tiles:
+                self.tiles[kind] = PicturePanel(self.tiles_frame)
             self._captions[kind] = ttk.Label(
                 self.tiles_frame, text=caption, style="Caption.TLabel"
             )
@@ -256,8 +265,11 @@ class Window:
         self._column.restyle(palette.window)
         self.plot.restyle(palette)
         self.transport.restyle(palette.text)
-        self._icon = icons.icon("app", 64, palette.accent, self.root)
-        self.root.iconphoto(True, self._icon)  # type: ignore[arg-type]
+        app = icons.icon("app", 64, palette.accent, self.root)
+        self.root.iconphoto(True, app)  # type: ignore[arg-type]
+        save = icons.icon("save", self.px(14), palette.text, self.root)
+        self.save_portrait.configure(image=save)
+        self._icons = [app, save]
 
     def show_plot(self, shown: bool) -> None:
         """Shows or hides the plot."""
@@ -270,6 +282,13 @@ class Window:
     def kinds(self) -> tuple[str, ...]:
         """The kinds of reconstruction that are switched on."""
         return tuple(kind for kind in CAPTIONS if self.sidebar.toggles[kind].get())
+
+    def caption_portrait(self, frames: int | None) -> None:
+        """Shows from how many frames the portrait was made; None without a portrait."""
+        text = CAPTIONS[FUSED]
+        if frames is not None:
+            text = "From 1 frame" if frames == 1 else f"From {frames} frames"
+        set_text(self._captions[FUSED], text)
 
     def lay_out_tiles(self) -> None:
         """Places the reconstructions in one or two columns, as large as possible."""
@@ -290,11 +309,15 @@ class Window:
             if kind not in kinds:
                 self.tiles[kind].place_forget()
                 self._captions[kind].place_forget()
+        self.save_portrait.place_forget()
         for number, kind in enumerate(kinds):
             row, column = divmod(number, columns)
             x, y = left + column * (size + gap), row * (size + caption + gap)
             self._captions[kind].place(x=x, y=y, height=caption)
             self.tiles[kind].place(x=x, y=y + caption, width=size, height=size)
+            if kind == FUSED:
+                self.save_portrait.place(x=x + size, y=y, height=caption, anchor="ne")
+                self.save_portrait.lift()  # over a long caption
 
 
 def set_text(label: ttk.Label, text: str, style: str | None = None) -> None:

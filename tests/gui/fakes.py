@@ -5,8 +5,10 @@ With these the tests of the window and of the tracker are fast and exact.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +16,9 @@ import numpy as np
 from ethos_data.crop import NETWORK_CONTEXT, window_around
 from ethos_data.errors import EthosError
 from ethos_model.footage.finder import Detection
+from ethos_model.footage.fusion.face_fusion import FaceFusion
 from ethos_model.footage.regions import Region
+from ethos_model.footage.tracks import TrackedFace
 from ethos_model.predict import Face
 from gui.viewer.session import Loaded, Setup
 
@@ -161,12 +165,29 @@ class Blind(FakeFinder):
         return [] if index_of(frame_rgb) in GAP else found
 
 
+class MeanNetwork:
+    """Returns the mean of the frames as the face from many frames."""
+
+    def __call__(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return inputs[..., 3:6], np.full(inputs.shape[:2], 0.05, np.float32)
+
+
+def fake_fusion(network: Any = None) -> FaceFusion:
+    """A small `FaceFusion` without the shipped network."""
+    return FaceFusion(64, network=network or MeanNetwork())
+
+
+def renumbered(face: TrackedFace, number: int) -> TrackedFace:
+    """The same face with the number of another person."""
+    return dataclasses.replace(face, id=number)
+
+
 def load(setup: Setup) -> Loaded:
     """A factory for the engine. It accepts only directories that contain "fake.txt"."""
     if setup.model_dir and not os.path.exists(f"{setup.model_dir}/fake.txt"):
         raise EthosError(f"{setup.model_dir}: not an exported ETHOS model")
     name = os.path.basename(setup.model_dir) if setup.model_dir else "fake model"
-    return Loaded(FakePredictor(), FakeFinder(), name)
+    return Loaded(FakePredictor(), FakeFinder(), name, fake_fusion)
 
 
 def face_box_at(index: int) -> tuple[float, float, float, float]:

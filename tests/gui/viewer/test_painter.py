@@ -7,7 +7,8 @@ from ethos_model.footage.reader import Frame
 from ethos_model.footage.tracker import FaceTracker
 from gui.drawing.overlay import OverlayOptions
 from gui.viewer.engine import READY, View
-from gui.viewer.painter import Painter, PaintOptions, choose, paint
+from gui.viewer.painter import FUSED, Painter, PaintOptions, paint
+from gui.viewer.portraits import Portrait
 from tests.gui import fakes
 from tests.waiting import wait_until
 
@@ -53,14 +54,6 @@ def test_two_frames_are_placed_where_they_are_larger(view, size, offset):
     assert painting.offset == offset  # the degraded frame is the second
 
 
-def test_chooses_the_wanted_face_or_the_largest(view):
-    large, small = sorted(view.faces, key=lambda face: face.box[0] - face.box[2])
-    assert choose(view, None) is large
-    assert choose(view, small.id) is small
-    assert choose(view, 99) is large
-    assert choose(dataclasses.replace(view, faces=[]), 1) is None
-
-
 def test_draws_the_selected_reconstructions_in_their_size(view):
     painting = paint(view, options(kinds=("depth", "shaded"), tile_size=90))
     assert set(painting.tiles) == {"depth", "shaded"}
@@ -68,6 +61,25 @@ def test_draws_the_selected_reconstructions_in_their_size(view):
     assert paint(view, options(tile_size=0)).tiles == {}
     without = dataclasses.replace(view, faces=[])
     assert paint(without, options()).tiles == {}
+
+
+def test_the_face_from_many_frames_is_that_of_the_chosen_person(view):
+    large, small = sorted(view.faces, key=lambda face: face.box[0] - face.box[2])
+    fusion = fakes.fake_fusion()
+    fusion.add(view.image, large.face)
+    portrait = Portrait(large.id, fusion.result(large.face))
+    shown = dataclasses.replace(view, portrait=portrait)
+    drawn = options(kinds=("restored", FUSED), tile_size=80, divider=0)
+    painting = paint(shown, drawn)
+    assert painting.fused is portrait.fused
+    assert painting.tiles[FUSED].shape == (80, 80, 3)
+    # The drawn face is as in the frame, because the frame is the only one.
+    np.testing.assert_allclose(painting.tiles[FUSED][40, 40], fakes.SKIN, atol=3)
+    other = paint(shown, dataclasses.replace(drawn, chosen=small.id))
+    assert other.fused is None
+    assert set(other.tiles) == {"restored"}
+    failed = dataclasses.replace(view, portrait=Portrait(large.id, None, "broken"))
+    assert set(paint(failed, drawn).tiles) == {"restored"}
 
 
 def test_a_panel_of_one_pixel_is_drawn(view):

@@ -1,17 +1,20 @@
+import dataclasses
 import sys
 
 import cv2
 import numpy as np
 import pytest
 
+from ethos_data.crop import Window
 from ethos_data.errors import EthosError
+from ethos_model.footage.fusion.face_fusion import FusedFace
 from ethos_model.footage.reader import Frame
 from gui import annotate
 from gui.degradation import VideoDegradation
 from gui.drawing.overlay import OverlayOptions
 from gui.viewer import saving
 from gui.viewer.engine import READY, View
-from gui.viewer.painter import Painting
+from gui.viewer.painter import FUSED, Painting
 from gui.viewer.session import Setup
 from tests.waiting import wait_until
 
@@ -43,6 +46,24 @@ def test_a_frame_without_a_face_has_no_depth_and_no_mesh(tmp_path, save):
         save(str(tmp_path / "face.ply"), painting())
 
 
+def test_the_portrait_is_saved_in_colour(tmp_path):
+    path = str(tmp_path / "portrait.png")
+    with pytest.raises(EthosError, match="no face from many frames"):
+        saving.save_portrait(path, painting())
+    image = np.full((32, 32, 3), (200, 100, 50), np.uint8)
+    sigma = np.zeros((32, 32), np.float32)
+    fused = FusedFace(image, sigma, Window(-0.5, -0.5, 20), 5, 1.0)
+    saving.save_portrait(path, dataclasses.replace(painting(), fused=fused))
+    np.testing.assert_array_equal(cv2.imread(path)[..., ::-1], image)
+
+
+def test_a_new_file_replaces_no_other(tmp_path):
+    for name in ("clip.png", "clip_2.png", "clip_3.png"):
+        path = saving.new_path(str(tmp_path), "clip", ".png")
+        assert path == str(tmp_path / name)
+        (tmp_path / name).touch()
+
+
 def flags(path, setup=None, **fields):
     options = {"kinds": ("depth",), "overlay": OverlayOptions(), "smoothing": True}
     degradation = fields.pop("degradation", VideoDegradation())
@@ -63,6 +84,12 @@ def test_the_arguments_contain_model_and_degradation():
     )
     assert arguments[arguments.index("--model") + 1] == "model"
     assert arguments[arguments.index("--darkness") + 1] == "0.5"
+
+
+def test_ethos_annotate_draws_no_face_from_many_frames():
+    arguments = flags("out.mp4", kinds=("restored", FUSED, "depth"))
+    start = arguments.index("--beside")
+    assert arguments[start : start + 4] == ["--beside", "restored", "depth", "--draw"]
 
 
 def test_the_exit_status_of_a_damaged_video_is_that_of_ethos_annotate():

@@ -8,6 +8,7 @@ import pytest
 from ethos_data.errors import EthosError
 from ethos_model.footage.reader import open_video
 from gui import sample
+from gui.viewer.portraits import Subject
 from gui.viewer.session import (
     Failed,
     Ready,
@@ -120,6 +121,33 @@ def test_faces_are_measured_in_both_frames():
     for face in (*reply.faces, *reply.reference):
         assert 0 <= face.measures.quality <= 1
     assert reply.timings["measure"] > 0
+
+
+def test_the_portrait_is_made_of_the_degraded_frames_on_demand():
+    session = Session(fakes.load(Setup()))
+    counts = []
+    for index in range(3):
+        dim, clean = picture(60) // 2, picture(60)
+        reply = session.process(
+            Request(dim, clean, index / 25, subject=Subject(), numbering=1)
+        )
+        counts.append(reply.portrait.fused.frames)
+    assert counts == [1, 2, 3]
+    assert reply.portrait.person == reply.faces[0].id
+    middle = reply.portrait.fused.image[32, 32]
+    np.testing.assert_allclose(middle, np.array(fakes.SKIN) // 2, atol=2)
+    another = session.process(request(picture(60), 3 / 25, subject=Subject()))
+    assert another.portrait.fused.frames == 1  # another video
+    assert session.process(request(picture(60), 2 / 25)).portrait is None
+
+
+def test_the_shipped_network_makes_a_portrait(shipped):
+    with open_video(sample.SAMPLE) as source:
+        frame = source.read()
+    subject = request(frame.image, frame.timestamp, numbering=5, subject=Subject())
+    portrait = Session(shipped).process(subject).portrait
+    assert portrait.error == ""
+    assert portrait.fused.image.shape == (224, 224, 3)
 
 
 def test_an_error_concerns_one_frame_only():
