@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
+
+LIMIT: Final = 180.0
+"""Maximum time to wait, in seconds. It is reached only if the condition never becomes
+true, or if the machine is very busy."""
 
 
 def wait_until(
     condition: Callable[[], object],
-    seconds: float = 60.0,
+    seconds: float = LIMIT,
     work: Callable[[], object] = lambda: None,
 ) -> None:
     """Waits until a condition is true. Fails after some seconds.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from gui.viewer.engine import READY
 from gui.viewer.worker import Worker
 from gui.widgets.controller import Controller
-from tests.waiting import wait_until
+from tests.waiting import LIMIT, wait_until
 
 
 def kill_thread(worker: Worker) -> None:
@@ -36,7 +36,7 @@ class Driver:
     def __init__(self, viewer: Controller) -> None:
         self.viewer = viewer
 
-    def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = LIMIT) -> None:
         """Lets the window work until a condition is true."""
         try:
             wait_until(condition, seconds, self.viewer.root.update)
