@@ -14,7 +14,7 @@ from ethos_model.footage.reader import Frame
 from ethos_model.footage.tracks import TrackedFace
 from gui.degradation import VideoDegradation
 from gui.viewer import session
-from gui.viewer.portraits import Portrait, Subject
+from gui.viewer.live_fusion import LivePortrait, Subject
 from gui.viewer.process import ModelProcess
 from gui.viewer.session import Factory, Failed, Ready, Reply, Request, Setup
 from gui.viewer.slot import Latest
@@ -107,7 +107,7 @@ class View:
     error: str = ""
     numbering: int = 0
     renumbered: dict[int, int] = dataclasses.field(default_factory=dict)
-    portrait: Portrait | None = None
+    portrait: LivePortrait | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,11 +14,12 @@ import numpy as np
 from ethos_data.drawing import Color
 from ethos_model.footage.fusion.face_fusion import FusedFace
 from ethos_model.footage.tracks import TrackedFace
-from gui.drawing import compose, portrait, surface
+from gui.drawing import compose, surface
+from gui.drawing.fused_tile import fused_tile
 from gui.drawing.overlay import OverlayOptions, draw_faces, resized
 from gui.drawing.text import put_text
 from gui.viewer.engine import View
-from gui.viewer.portraits import choose
+from gui.viewer.live_fusion import choose
 from gui.viewer.slot import Latest
 from gui.viewer.worker import Worker
 
@@ -151,7 +152,7 @@ def _tiles(
                 texture=options.texture,
             )
         elif fused is not None:
-            tiles[kind] = portrait.portrait(
+            tiles[kind] = fused_tile(
                 view.image,
                 fused,
                 options.tile_size,

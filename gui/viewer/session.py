@@ -25,7 +25,7 @@ from ethos_model.footage.fusion.face_fusion import FaceFusion
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.tracks import TrackedFace, measured
 from ethos_model.predict import Predictor
-from gui.viewer.portraits import Portrait, Portraits, Subject
+from gui.viewer.live_fusion import LiveFusion, LivePortrait, Subject
 from gui.viewer.worker import describe
 
 _logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Reply:
     skipped: int = 0
     renumbered: dict[int, int] = dataclasses.field(default_factory=dict)
     error: str = ""
-    portrait: Portrait | None = None
+    portrait: LivePortrait | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Session:
         self._tracker, self._reference_tracker = (
             FaceTracker(loaded.predictor, loaded.finder) for _ in range(2)
         )
-        self._portraits = Portraits(loaded.make_fusion)
+        self._fusion = LiveFusion(loaded.make_fusion)
         self._numbering: int | None = None
         self._logged = ""
 
@@ -191,7 +191,7 @@ class Session:
     def _forget(self) -> None:
         self._tracker.reset()
         self._reference_tracker.reset()
-        self._portraits.forget()
+        self._fusion.forget()
 
     def _find(self, request: Request) -> Reply:
         if request.numbering != self._numbering:
@@ -217,11 +217,11 @@ class Session:
 
     def _portrait(
         self, faces: Sequence[TrackedFace], request: Request
-    ) -> Portrait | None:
-        self._portraits.renumber(self._tracker.renumbered)
+    ) -> LivePortrait | None:
+        self._fusion.renumber(self._tracker.renumbered)
         if request.subject is None:
             return None
-        return self._portraits.update(
+        return self._fusion.update(
             request.image, request.timestamp, faces, request.subject
         )
 

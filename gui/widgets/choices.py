@@ -8,9 +8,9 @@ from typing import Any
 
 from gui.drawing.surface import Rotation
 from gui.viewer.engine import NO_MODEL, READY, Engine, EngineSettings
+from gui.viewer.live_fusion import Subject
 from gui.viewer.painter import FUSED, PaintOptions
 from gui.viewer.player import Player
-from gui.viewer.portraits import Subject
 from gui.viewer.session import Setup
 from gui.viewer.settings import Settings
 from gui.widgets.window import Window

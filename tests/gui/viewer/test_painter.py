@@ -7,8 +7,8 @@ from ethos_model.footage.reader import Frame
 from ethos_model.footage.tracker import FaceTracker
 from gui.drawing.overlay import OverlayOptions
 from gui.viewer.engine import READY, View
+from gui.viewer.live_fusion import LivePortrait
 from gui.viewer.painter import FUSED, Painter, PaintOptions, paint
-from gui.viewer.portraits import Portrait
 from tests.gui import fakes
 from tests.waiting import wait_until
 
@@ -67,7 +67,7 @@ def test_the_face_from_many_frames_is_that_of_the_chosen_person(view):
     large, small = sorted(view.faces, key=lambda face: face.box[0] - face.box[2])
     fusion = fakes.fake_fusion()
     fusion.add(view.image, large.face)
-    portrait = Portrait(large.id, fusion.result(large.face))
+    portrait = LivePortrait(large.id, fusion.result(large.face))
     shown = dataclasses.replace(view, portrait=portrait)
     drawn = options(kinds=("restored", FUSED), tile_size=80, divider=0)
     painting = paint(shown, drawn)
@@ -78,7 +78,7 @@ def test_the_face_from_many_frames_is_that_of_the_chosen_person(view):
     other = paint(shown, dataclasses.replace(drawn, chosen=small.id))
     assert other.fused is None
     assert set(other.tiles) == {"restored"}
-    failed = dataclasses.replace(view, portrait=Portrait(large.id, None, "broken"))
+    failed = dataclasses.replace(view, portrait=LivePortrait(large.id, None, "broken"))
     assert set(paint(failed, drawn).tiles) == {"restored"}
 
 

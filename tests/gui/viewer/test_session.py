@@ -8,7 +8,7 @@ import pytest
 from ethos_data.errors import EthosError
 from ethos_model.footage.reader import open_video
 from gui import sample
-from gui.viewer.portraits import Subject
+from gui.viewer.live_fusion import Subject
 from gui.viewer.session import (
     Failed,
     Ready,

@@ -4,7 +4,7 @@ import pytest
 from ethos_data.crop import Window
 from ethos_model.footage.fusion.face_fusion import FusedFace
 from gui.drawing import palette
-from gui.drawing.portrait import STRONGEST_SIGMA, portrait, with_sigma
+from gui.drawing.fused_tile import STRONGEST_SIGMA, fused_tile, with_sigma
 
 SIDE = 60
 FRAME_COLOR, FUSED_COLOR = (10, 60, 110), (200, 150, 100)
@@ -27,7 +27,7 @@ def fused():
 
 @pytest.mark.parametrize("size", [SIDE, 90])
 def test_the_line_divides_the_frame_and_the_fused_face(frame, fused, size):
-    picture = portrait(frame, fused, size, divider=1 / 3)
+    picture = fused_tile(frame, fused, size, divider=1 / 3)
     assert picture.shape == (size, size, 3)
     line = size // 3
     assert (picture[:, : line - 2] == FRAME_COLOR).all()
@@ -37,8 +37,8 @@ def test_the_line_divides_the_frame_and_the_fused_face(frame, fused, size):
 
 
 def test_at_the_ends_there_is_no_line(frame, fused):
-    assert (portrait(frame, fused, 90, divider=0.0) == FUSED_COLOR).all()
-    assert (portrait(frame, fused, 90, divider=1.0) == FRAME_COLOR).all()
+    assert (fused_tile(frame, fused, 90, divider=0.0) == FUSED_COLOR).all()
+    assert (fused_tile(frame, fused, 90, divider=1.0) == FRAME_COLOR).all()
 
 
 def test_uncertain_parts_have_the_colour_of_uncertainty(frame, fused):
@@ -52,5 +52,5 @@ def test_uncertain_parts_have_the_colour_of_uncertainty(frame, fused):
     ]
     assert distances[0] > distances[1] > distances[2]
     assert distances[2] < 0.25 * distances[0]
-    np.testing.assert_array_equal(portrait(frame, fused, SIDE, sigma=True), picture)
-    assert (portrait(frame, fused, SIDE) == FUSED_COLOR).all()
+    np.testing.assert_array_equal(fused_tile(frame, fused, SIDE, sigma=True), picture)
+    assert (fused_tile(frame, fused, SIDE) == FUSED_COLOR).all()

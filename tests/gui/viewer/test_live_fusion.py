@@ -5,7 +5,7 @@ import pytest
 
 from ethos_model.footage.tracker import FaceTracker
 from gui.degradation import VideoDegradation
-from gui.viewer.portraits import MAX_PEOPLE, Portraits, Subject, choose
+from gui.viewer.live_fusion import MAX_PEOPLE, LiveFusion, Subject, choose
 from tests.gui import fakes
 
 STEP = 0.04
@@ -28,18 +28,18 @@ def people(image):
 
 
 @pytest.fixture
-def portraits():
-    return Portraits(fakes.fake_fusion)
+def live():
+    return LiveFusion(fakes.fake_fusion)
 
 
 @pytest.fixture
-def frames(portraits, image, people):
+def frames(live, image, people):
     """Function that adds a frame and returns the number of frames of the portrait."""
 
     def add(timestamp, chosen=None, faces=None, **degradation):
         subject = Subject(chosen, VideoDegradation(**degradation))
         faces = people if faces is None else faces
-        return portraits.update(image, timestamp, faces, subject).fused.frames
+        return live.update(image, timestamp, faces, subject).fused.frames
 
     return add
 
@@ -52,12 +52,12 @@ def test_chooses_the_wanted_face_or_the_largest(people):
     assert choose([], 1) is None
 
 
-def test_the_portrait_shows_the_chosen_person(portraits, image, people):
+def test_the_portrait_shows_the_chosen_person(live, image, people):
     for face, chosen in ((people[0], None), (people[1], people[1].id)):
-        portrait = portraits.update(image, 0.0, people, Subject(chosen))
+        portrait = live.update(image, 0.0, people, Subject(chosen))
         assert portrait.person == face.id
         assert portrait.fused.window == face.face.window
-    assert portraits.update(image, STEP, [], Subject()) is None
+    assert live.update(image, STEP, [], Subject()) is None
 
 
 def test_each_frame_is_added_once(frames):
@@ -97,16 +97,16 @@ def test_only_the_people_shown_lately_are_remembered(frames, people):
     assert frames(10 * STEP, faces=[large]) == 1
 
 
-def test_a_person_who_is_recognised_keeps_the_portrait(frames, portraits, people):
+def test_a_person_who_is_recognised_keeps_the_portrait(frames, live, people):
     large = people[0]
     frames(0.0, faces=[large])
-    portraits.renumber({large.id: 7, 99: 98})
+    live.renumber({large.id: 7, 99: 98})
     assert frames(STEP, faces=[fakes.renumbered(large, 7)]) == 2
 
 
-def test_another_video_starts_again(frames, portraits):
+def test_another_video_starts_again(frames, live):
     frames(0.0)
-    portraits.forget()
+    live.forget()
     assert frames(STEP) == 1
 
 
@@ -114,9 +114,9 @@ def test_a_failure_is_reported_and_logged_once(image, people, caplog):
     def broken(inputs):
         raise ValueError("no network")
 
-    portraits = Portraits(lambda: fakes.fake_fusion(broken))
+    live = LiveFusion(lambda: fakes.fake_fusion(broken))
     for index in range(3):
-        portrait = portraits.update(image, index * STEP, people, Subject())
+        portrait = live.update(image, index * STEP, people, Subject())
         assert portrait.fused is None
         assert portrait.error == "ValueError: no network"
     assert len(caplog.records) == 1

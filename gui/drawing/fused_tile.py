@@ -18,7 +18,7 @@ _OPACITY: Final = 0.85
 """Opacity of the overlay at its full strength."""
 
 
-def portrait(
+def fused_tile(
     frame_rgb: np.ndarray,
     fused: FusedFace,
     size: int,

@@ -41,7 +41,7 @@ class Subject:
 
 
 @dataclasses.dataclass(frozen=True)
-class Portrait:
+class LivePortrait:
     """A person, reconstructed from several frames.
 
     Attributes:
@@ -69,7 +69,7 @@ class _Series:
     fusion: FaceFusion
     degradation: VideoDegradation
     timestamp: float = math.nan
-    portrait: Portrait | None = None
+    portrait: LivePortrait | None = None
 
     def continues(self, timestamp: float, degradation: VideoDegradation) -> bool:
         """Whether a frame may be added: not after a seek or another degradation."""
@@ -77,7 +77,7 @@ class _Series:
         return 0 <= gap <= MAX_GAP and degradation == self.degradation
 
 
-class Portraits:
+class LiveFusion:
     """Keeps one `FaceFusion` for each person who was shown lately."""
 
     def __init__(self, make_fusion: Callable[[], FaceFusion] = FaceFusion) -> None:
@@ -106,7 +106,7 @@ class Portraits:
         timestamp: float,
         faces: Sequence[TrackedFace],
         subject: Subject,
-    ) -> Portrait | None:
+    ) -> LivePortrait | None:
         """Adds a frame to the portrait of the person that the window shows.
 
         Args:
@@ -135,17 +135,17 @@ class Portraits:
 
     def _extended(
         self, fusion: FaceFusion, image: np.ndarray, chosen: TrackedFace
-    ) -> Portrait:
+    ) -> LivePortrait:
         """The portrait with one more frame. Tracking goes on if it fails."""
         try:
             fusion.add(image, chosen.face)
-            return Portrait(chosen.id, fusion.result(chosen.face))
+            return LivePortrait(chosen.id, fusion.result(chosen.face))
         except Exception as error:
             reason = describe(error)
             if reason != self._logged:  # not once for each frame
                 self._logged = reason
                 _logger.exception("the face from many frames failed")
-            return Portrait(chosen.id, None, reason)
+            return LivePortrait(chosen.id, None, reason)
 
 
 def choose(faces: Sequence[TrackedFace], wanted: int | None) -> TrackedFace | None:
