@@ -19,6 +19,9 @@ from tests.ethos_data import videos
 from tests.pipelines.test_convert import read_tree
 from tests.pipelines.test_restart import run
 
+TIMEOUT = 300
+"""Maximum time in seconds on a busy machine. A conversion takes some seconds."""
+
 
 @pytest.fixture(scope="module")
 def corpus_dir(tmp_path_factory):
@@ -116,7 +119,7 @@ def slow(tmp_path):
 
 def wait_for_first_shard(data_dir, process):
     directory = pathlib.Path(data_dir) / records.NAME / records.VERSION
-    end = time.monotonic() + 90
+    end = time.monotonic() + TIMEOUT
     while not list(directory.glob("*.tfrecord-*")):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < end
@@ -143,7 +146,7 @@ def test_the_death_of_a_worker_process_ends_the_conversion(slow):
     ]
     os.kill(workers[0], signal.SIGKILL)
     try:
-        _, stderr = process.communicate(timeout=90)
+        _, stderr = process.communicate(timeout=TIMEOUT)
     finally:
         process.kill()
     assert process.returncode == 1, stderr
@@ -162,7 +165,7 @@ def test_ctrl_c_is_reported_in_one_word(slow):
     )
     wait_for_first_shard(data_dir, process)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=90)
+    _, stderr = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130, stderr
     assert stderr.strip().splitlines()[-1] == "interrupted"
     assert "Traceback" not in stderr
