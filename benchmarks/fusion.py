@@ -9,7 +9,8 @@ frames up to the last one are merged. The result is compared with the clean fram
 the face: PSNR and SSIM of the brightness after the best gain and offset. "past and
 future" is the frame in the middle of the clip, with all frames. Landmarks are those
 that the network finds in the restored image. Their distance to those in the clean image
-is in % of the face size.
+is in % of the face size. Flicker is the mean second difference of the brightness over
+the last five frames, divided by that of the clean clip.
 """
 
 from __future__ import annotations
@@ -27,12 +28,19 @@ import cv2
 import numpy as np
 
 from benchmarks import measure, pictures
-from benchmarks.fusion_scores import Score, aligned_images, score
+from benchmarks.fusion_scores import (
+    Score,
+    aligned_images,
+    face_pixels,
+    matched,
+    score,
+)
 from ethos_data import progress, topology
 from ethos_data.errors import cli
 from ethos_data.heads.synthesize import synthesize
 from ethos_data.options import from_flags, option
 from ethos_model.footage.fusion.face_fusion import FaceFusion, FusedFace
+from ethos_model.footage.fusion.merging import luma
 from ethos_model.footage.fusion.network import FusionNetwork
 from ethos_model.fusion_training import clips
 from ethos_model.fusion_training.camera import Camera
@@ -196,6 +204,30 @@ def _non_local_means(aligned: np.ndarray) -> np.ndarray:
     return shown.astype(np.float32) / 255
 
 
+def flicker(filmed: Filmed, network: FusionNetwork) -> tuple[float, float]:
+    """Returns the flicker of the degraded frames and of the fused faces."""
+    size, shown = 224, 5
+    fusion = FaceFusion(size, network=network)
+    series: list[list[np.ndarray]] = [[], [], []]
+    first = len(filmed.frames) - shown
+    for index, frame in enumerate(filmed.frames):
+        fusion.add(frame, filmed.faces[index])
+        if index >= first:
+            clean = filmed.clean_window(index, size)
+            inside = face_pixels(filmed.faces[index], size)
+            fused = fusion.result(filmed.faces[index]).image / np.float32(255)
+            degraded = _frame(filmed, index, size)
+            series[0].append(luma(clean))
+            for images, image in zip(series[1:], (degraded, fused), strict=True):
+                images.append(matched(luma(image), series[0][-1], inside))
+    middle = (slice(size // 4, -size // 4),) * 2
+    clean, degraded, fused = (
+        float(np.abs(np.diff(np.stack(images), n=2, axis=0)[:, *middle]).mean())
+        for images in series
+    )
+    return degraded / clean, fused / clean
+
+
 def _timed(timing: dict[str, list[float]], name: str, f: Callable, *args: Any) -> Any:
     began = time.process_time()
     result = f(*args)
@@ -212,6 +244,7 @@ def run(chosen: Options, predictor: FacePredictor) -> tuple[dict, list[np.ndarra
     network = FusionNetwork(chosen.model) if chosen.model else FusionNetwork.shipped()
     scores: dict[tuple[str, str], list[Score]] = collections.defaultdict(list)
     timing: dict[str, list[float]] = collections.defaultdict(list)
+    flickers: dict[str, list[tuple[float, float]]] = collections.defaultdict(list)
     rows: list[np.ndarray] = []
     found = read_clips(chosen)
     with progress.bar(len(found) * len(chosen.conditions), "clips") as bar:
@@ -227,10 +260,12 @@ def run(chosen: Options, predictor: FacePredictor) -> tuple[dict, list[np.ndarra
                         score(image, clean, filmed.faces[index], predictor, fused)
                     )
                     tiles[method] = (image, clean)
+                flickers[name].append(flicker(filmed, network))
                 if number == 0 and chosen.picture:
                     rows.append(_row(name, tiles))
                 bar.update()
-    return {"scores": scores, "timing": timing, "clips": len(found)}, rows
+    result = {"scores": scores, "timing": timing, "flicker": flickers}
+    return result | {"clips": len(found)}, rows
 
 
 SHOWN: Final = ("degraded frame", "restored from one frame", "fused, 24 frames")
@@ -259,7 +294,10 @@ def figures(scores: dict[tuple[str, str], list[Score]]) -> dict[str, dict[str, A
     return dict(table)
 
 
-def details(scores: dict[tuple[str, str], list[Score]]) -> dict[str, dict[str, Any]]:
+def details(
+    scores: dict[tuple[str, str], list[Score]],
+    flickers: dict[str, list[tuple[float, float]]],
+) -> dict[str, dict[str, Any]]:
     """Returns further figures of the fused faces for each condition."""
     table = {}
     fused = f"fused, {max(COUNTS)} frames"
@@ -267,6 +305,7 @@ def details(scores: dict[tuple[str, str], list[Score]]) -> dict[str, dict[str, A
         before = [v.psnr for v in scores[condition, "degraded frame"]]
         after = scores[condition, fused]
         gains = [v.psnr - b for v, b in zip(after, before, strict=True)]
+        flicker_before, flicker_after = np.mean(flickers[condition], axis=0)
         table[condition] = {
             "gain over the frame, dB": round(float(np.mean(gains)), 2),
             "smallest gain, dB": round(float(np.min(gains)), 2),
@@ -279,6 +318,8 @@ def details(scores: dict[tuple[str, str], list[Score]]) -> dict[str, dict[str, A
             "landmarks in the fused image %": round(
                 float(np.mean([v.nme for v in after])), 2
             ),
+            "flicker of the frames": round(float(flicker_before), 2),
+            "flicker of the fused images": round(float(flicker_after), 2),
         }
     return table
 
@@ -311,7 +352,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             chosen, output=chosen.output.replace(".json", "_details.json")
         ),
         what=f"Faces fused from {max(COUNTS)} frames, on the same {source}.",
-        figures=details(scores),
+        figures=details(scores, result["flicker"]),
         baseline={},
     )
     return 0

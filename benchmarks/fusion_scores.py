@@ -46,6 +46,12 @@ def matched(image: np.ndarray, clean: np.ndarray, inside: np.ndarray) -> np.ndar
     return gain * image + offset
 
 
+def face_pixels(face: Face, size: int) -> np.ndarray:
+    """Returns the pixels of a face in its window, bool (size, size)."""
+    points = face.window.to_normalized(face.landmarks[:, :2]) * size - 0.5
+    return face_mask(points, size) > 0
+
+
 def score(
     image: np.ndarray,
     clean: np.ndarray,
@@ -64,7 +70,7 @@ def score(
     """
     size = len(image)
     points = face.window.to_normalized(face.landmarks[:, :2]) * size - 0.5
-    inside = face_mask(points, size) > 0
+    inside = face_pixels(face, size)
     grey, truth = luma(image.astype(np.float32)), luma(clean)
     fitted = matched(grey, truth, inside)
     error = np.abs(fitted - truth)[inside]

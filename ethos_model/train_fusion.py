@@ -29,7 +29,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ethos_data import next_step, options
+from ethos_data import options
 from ethos_data.errors import EthosError, cli
 from ethos_data.progress import bar
 from ethos_data.quiet import import_tensorflow
@@ -89,8 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
     chosen = options.from_flags(Options, parser().parse_args(argv))
     directory = fit(chosen)
-    print(f"wrote {directory}")
-    print(next_step.line("ethos-annotate", "VIDEO", "--fusion_model", directory))
+    print(f"wrote {directory}; use it with ethos-annotate --fusion_model")
     return 0
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from ethos_data.errors import EthosError
 from ethos_data.options import option
 from ethos_model.footage.finder import Detection, Finder
+from ethos_model.footage.fusion.network import FusionNetwork
 from ethos_model.footage.fusion.people import FusedPeople, Portraits
 from ethos_model.footage.hiding.cover import KINDS, Cover, hide
 from ethos_model.footage.hiding.plan import HidingPlan, plan_hiding
@@ -106,6 +107,14 @@ class AnnotateOptions:
         "frames so far",
         group="drawing",
     )
+    fusion_model: str | None = option(
+        None,
+        "Directory of a model of ethos-train-fusion, for --portraits and --restore "
+        "(default: the one shipped with ETHOS)",
+        group="finding faces",
+        metavar="DIR",
+        local=True,
+    )
     hide_faces: str | None = option(
         None,
         "Make all faces of the annotated video unrecognisable. Nothing is drawn over "
@@ -131,6 +140,15 @@ class AnnotateOptions:
         """What to draw over the video."""
         drawn = {name: name in self.draw for name in DRAWN}
         return OverlayOptions(**drawn, uncertainty=self.uncertainty)
+
+    @property
+    def fusion_network(self) -> FusionNetwork | None:
+        """The network of `fusion_model`; None for the shipped one.
+
+        Raises:
+          EthosError: The directory contains no such model.
+        """
+        return None if self.fusion_model is None else FusionNetwork(self.fusion_model)
 
     @property
     def draws_measures(self) -> bool:
@@ -231,7 +249,7 @@ def annotate(
             annotated = looked_up(frames, tracks, tracker.predictor, shown)
         if outputs.needs_measures or (outputs.has_pictures and options.draws_measures):
             annotated = with_measures(annotated)
-        people = FusedPeople()
+        people = FusedPeople(network=options.fusion_network)
         portraits = Portraits(people) if outputs.has_portraits else None
         if options.restore or portraits is not None:
             annotated = with_fusion(

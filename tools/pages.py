@@ -17,6 +17,7 @@ ROOT: Final = pathlib.Path(__file__).parent.parent
 
 PAGES: Final = {
     "changelog.md": "CHANGELOG.md",
+    "fusion_model_card.md": "ethos_model/footage/fusion/model/README.md",
     "model_card.md": "ethos_model/pretrained/README.md",
     "results.md": "benchmarks/RESULTS.md",
 }
