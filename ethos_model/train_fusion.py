@@ -57,7 +57,7 @@ class Options:
         12, "Maximum number of clips of 24 frames from one video", minimum=1
     )
     rounds: int = options.option(
-        480,
+        420,
         "Number of rounds. A round films 8 clips and takes 16 steps",
         minimum=1,
     )
@@ -129,7 +129,9 @@ def fit(chosen: Options) -> str:
         f"{len(validation)} clips for validation",
         file=sys.stderr,
     )
-    films = rounds.Films(training, chosen.seed, chosen.size, chosen.processes)
+    films = rounds.Films(
+        training, chosen.seed, chosen.size, chosen.processes, chosen.workdir
+    )
     try:
         import_tensorflow()
         return _Run(chosen, training, validation, films).train()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import multiprocessing
+import os
 import signal
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -29,15 +33,33 @@ CROP: Final = 128
 Batch = dict[str, np.ndarray]
 
 
-class Films:
-    """Computes the samples of clips in processes.
+@dataclasses.dataclass(frozen=True)
+class _Stored:
+    """A clip whose frames are in a file that all processes read.
 
-    Create it before TensorFlow is imported: the processes are copies of this one, which
-    share the clips, and TensorFlow does not work in a copy.
+    Attributes:
+      person: See `Clip`.
+      landmarks: See `Clip`.
+      shape: Shape of the frames.
+      start: Position of the first byte in the file.
     """
 
+    person: str
+    landmarks: np.ndarray
+    shape: tuple[int, ...]
+    start: int
+
+
+class Films:
+    """Computes the samples of clips in processes."""
+
     def __init__(
-        self, groups: Sequence[Sequence[Clip]], seed: int, size: int, processes: int
+        self,
+        groups: Sequence[Sequence[Clip]],
+        seed: int,
+        size: int,
+        processes: int,
+        directory: str,
     ) -> None:
         """Starts the processes.
 
@@ -46,11 +68,15 @@ class Films:
           seed: Random seed.
           size: Width and height of the samples.
           processes: Number of processes.
+          directory: Directory for a temporary file with all frames.
         """
-        method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-        context = multiprocessing.get_context(method)
         self._seed = seed
-        self._pool = context.Pool(processes, _start, (groups, seed, size))
+        self._files = tempfile.TemporaryDirectory(dir=directory)
+        path = os.path.join(self._files.name, "frames")
+        stored = _store(groups, path)
+        # A copy of this process (fork) could wait for a thread that it does not have.
+        context = multiprocessing.get_context("spawn")
+        self._pool = context.Pool(processes, _start, (path, stored, seed, size))
 
     def rounds(self, first: int, last: int, batch_size: int) -> Iterator[list[Batch]]:
         """Yields the batches of each round, while the next round is computed.
@@ -73,17 +99,42 @@ class Films:
         return [self._pool.apply_async(_film, (clip,)) for clip in clips]
 
     def close(self) -> None:
-        """Ends the processes."""
+        """Ends the processes and removes the file."""
         self._pool.terminate()
         self._pool.join()
+        self._files.cleanup()
 
 
-_work: tuple[Sequence[Sequence[Clip]], int, int] | None = None
+def _store(groups: Sequence[Sequence[Clip]], path: str) -> list[list[_Stored]]:
+    stored = []
+    with open(path, "wb") as file:
+        for group in groups:
+            stored.append([])
+            for clip in group:
+                shape, start = clip.frames.shape, file.tell()
+                stored[-1].append(_Stored(clip.person, clip.landmarks, shape, start))
+                file.write(np.ascontiguousarray(clip.frames).data)
+    return stored
+
+
+_work: tuple[list[list[Clip]], int, int] | None = None
 """Clips, seed and size in a process of `Films`."""
 
 
-def _start(groups: Sequence[Sequence[Clip]], seed: int, size: int) -> None:
+def _start(path: str, stored: list[list[_Stored]], seed: int, size: int) -> None:
     global _work
+    frames = np.memmap(path, np.uint8, "r")
+    groups = [
+        [
+            Clip(
+                clip.person,
+                frames[clip.start :][: math.prod(clip.shape)].reshape(clip.shape),
+                clip.landmarks,
+            )
+            for clip in group
+        ]
+        for group in stored
+    ]
     _work = (groups, seed, size)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the main process
     cv2.setNumThreads(1)
