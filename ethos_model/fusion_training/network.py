@@ -21,8 +21,9 @@ from ethos_model.footage.fusion import network as runtime
 WIDTHS: Final = (16, 32, 48, 64)
 """Channels at a half, a quarter, an eighth and a sixteenth of the resolution."""
 
-CANDIDATES: Final = 3
-"""Images among the input: the frame, the mean and the sharp mean."""
+CANDIDATES: Final = 5
+"""Images that are mixed: the frame, the mean, the sharp mean, and two blurred means,
+which allow the network to remove the noise of a single frame."""
 
 WEIGHTS: Final = "fusion.weights.h5"
 
@@ -70,6 +71,30 @@ def _convolved(x: Any, width: int, name: str, *, size: int = 3, stride: int = 1)
     return layers.LeakyReLU(0.1, name=f"{name}_relu")(x)
 
 
+def candidates(inputs: Any) -> list[Any]:
+    """Returns the images that are mixed, each (N, S, S, 3).
+
+    The blurred means have standard deviations of 1 and 2.2 pixels.
+
+    Args:
+      inputs: (N, S, S, 12), the input of the network.
+    """
+    mean = inputs[..., 3:6]
+    little = _blurred(mean, 1)
+    return [inputs[..., :3], mean, inputs[..., 6:9], little, _blurred(little, 2)]
+
+
+def _blurred(image: Any, step: int) -> Any:
+    """Applies a binomial filter whose taps are `step` pixels apart."""
+    taps = np.array([1, 4, 6, 4, 1], np.float32) / 16
+    kernel = np.repeat(np.outer(taps, taps)[..., None, None], 3, axis=2)
+    margin = (2 * step, 2 * step)
+    padded = keras.ops.pad(image, ((0, 0), margin, margin, (0, 0)), mode="reflect")
+    return keras.ops.depthwise_conv(
+        padded, keras.ops.convert_to_tensor(kernel), dilation_rate=step
+    )
+
+
 @keras.saving.register_keras_serializable("ethos")
 class Combine(layers.Layer):
     """Mixes the candidates, adds the correction and separates sigma."""
@@ -78,8 +103,8 @@ class Combine(layers.Layer):
         inputs, out = values
         shares = keras.ops.softmax(out[..., :CANDIDATES], axis=-1)
         image = out[..., CANDIDATES : CANDIDATES + 3]
-        for k in range(CANDIDATES):
-            image += shares[..., k : k + 1] * inputs[..., 3 * k : 3 * k + 3]
+        for k, candidate in enumerate(candidates(inputs)):
+            image += shares[..., k : k + 1] * candidate
         # exp(-3.5) = 0.03 is a usual error.
         return image, keras.ops.exp(out[..., -1:] - 3.5)
 

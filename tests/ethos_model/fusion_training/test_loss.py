@@ -1,5 +1,6 @@
 """Tests of the loss against numpy."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -72,10 +73,20 @@ def test_the_gain_is_the_difference_of_psnr(batch, outputs):
     np.testing.assert_allclose(loss.gain(outputs, batch), expected, atol=1e-3)
 
 
+def _filtered(images, sigma):
+    border = cv2.BORDER_REFLECT_101
+    return np.stack(
+        [cv2.GaussianBlur(image, (0, 0), sigma, borderType=border) for image in images]
+    )
+
+
 def test_the_network_begins_with_the_mean_of_its_candidates(batch):
     model = network.build()
     outputs = model(batch["inputs"])
-    candidates = batch["inputs"][..., :9].reshape(2, 32, 32, 3, 3)
-    np.testing.assert_allclose(outputs["image"], candidates.mean(-2), atol=1e-5)
+    frame, mean, sharp = (batch["inputs"][..., k : k + 3] for k in (0, 3, 6))
+    blurred = [_filtered(mean, sigma) for sigma in (1.0, np.sqrt(5))]
+    expected = np.mean([frame, mean, sharp, *blurred], axis=0)
+    # A binomial filter is almost a Gaussian filter.
+    np.testing.assert_allclose(outputs["image"], expected, atol=0.02)
     assert outputs["sigma"].shape == (2, 32, 32, 1)
     assert (outputs["sigma"].numpy() > 0).all()
