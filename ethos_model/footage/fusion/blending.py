@@ -9,6 +9,7 @@ import numpy as np
 
 from ethos_data import topology
 from ethos_model.footage.fusion.face_fusion import FusedFace, face_mask
+from ethos_model.footage.fusion.merging import noise_of
 from ethos_model.predict import Face
 
 _FOREHEAD: Final = 0.35
@@ -61,29 +62,10 @@ def blend(
     blur = max(_COLOUR_BLUR * face_size, 1.0)
     image += cv2.GaussianBlur(before - image, (0, 0), blur)
     grain = np.random.default_rng(grain_seed).standard_normal(image.shape, np.float32)
-    image += grain_of(before, mask) * grain
+    image += noise_of(before, mask < 0.1) * grain
     mixed = before + mask[..., None] * (image - before)
     result[y0:y1, x0:x1] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
     return result
-
-
-def grain_of(image: np.ndarray, mask: np.ndarray) -> float:
-    """Returns the standard deviation of the noise outside a mask, in grey levels.
-
-    It is the median absolute response to the filter of Immerkaer (1996), which does not
-    react to edges that are straight.
-
-    Args:
-      image: float32 (H, W, 3).
-      mask: float32 (H, W), 1 in the face.
-    """
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    response = np.abs(cv2.filter2D(image, -1, kernel))[mask < 0.1]
-    if not len(response):
-        return 0.0
-    # The response to noise of unit variance has a standard deviation of 6, and the
-    # median of the absolute value of a normal variable is 0.6745.
-    return float(np.median(response)) / (6 * 0.6745)
 
 
 def _soft_mask(points: np.ndarray, size: int, face_size: float) -> np.ndarray:

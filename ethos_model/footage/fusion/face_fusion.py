@@ -11,7 +11,7 @@ import numpy as np
 
 from ethos_data import crop, topology
 from ethos_model.footage.fusion import warping
-from ethos_model.footage.fusion.merging import Merged, luma, moved
+from ethos_model.footage.fusion.merging import Merged, luma, moved, noise_of
 from ethos_model.footage.fusion.network import FusionNetwork
 from ethos_model.predict import Face
 
@@ -139,6 +139,8 @@ class FaceFusion:
         self._views.append(view)
         if self._anchor is None:
             self._anchor = view.points
+            grey = luma(view.pixels.astype(np.float32))
+            self._merged.expect(noise_of(grey) * view.gain / 255)
         mapping = self._mapping(view)
         if self._has_turned(view):
             back = warping.invert(

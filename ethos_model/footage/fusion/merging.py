@@ -76,6 +76,15 @@ class Merged:
             np.full((size, size), _FIRST_SPREAD, np.float32),
         )
 
+    def expect(self, noise: float) -> None:
+        """States the noise of the frames before the first one is added.
+
+        Args:
+          noise: Standard deviation of the noise of a frame.
+        """
+        # The difference of two frames has twice the variance.
+        self.spread[:] = max(_FIRST_SPREAD, 2 * noise**2)
+
     def agreement(self, image: np.ndarray) -> np.ndarray:
         """Returns how well a frame agrees with the mean, float32 (S, S), 0 to 1.
 
@@ -153,6 +162,26 @@ def split(image: np.ndarray) -> list[np.ndarray]:
         result.append(image - cv2.pyrUp(below))
         image = below
     return [*result, image]
+
+
+def noise_of(image: np.ndarray, where: np.ndarray | None = None) -> float:
+    """Returns the standard deviation of the noise of an image.
+
+    It is the median absolute response to the filter of Immerkaer (1996), which does not
+    react to straight edges.
+
+    Args:
+      image: float32 (H, W) or (H, W, C).
+      where: bool (H, W), the pixels to use; None for all.
+    """
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    response = np.abs(cv2.filter2D(image, -1, kernel))
+    response = response if where is None else response[where]
+    if not response.size:
+        return 0.0
+    # The response to noise of unit variance has a standard deviation of 6, and the
+    # median of the absolute value of a normal variable is 0.6745.
+    return float(np.median(response)) / (6 * 0.6745)
 
 
 def moved(array: np.ndarray, mapping: np.ndarray) -> np.ndarray:

@@ -1,9 +1,8 @@
 """Tests of putting a reconstructed face back into its frame."""
 
 import numpy as np
-import pytest
 
-from ethos_model.footage.fusion.blending import blend, grain_of
+from ethos_model.footage.fusion.blending import blend
 from ethos_model.footage.fusion.face_fusion import FaceFusion
 from tests.ethos_model.footage.fusion.heads import face_at, head, noisy
 
@@ -62,15 +61,6 @@ def test_the_grain_is_that_of_the_frame():
     result = blend(frame, smooth, face)
     patch = result[y - 4 : y + 5, x - 4 : x + 5].astype(float)
     assert patch.std() > 6
-
-
-@pytest.mark.parametrize("sigma", [3.0, 10.0])
-def test_the_noise_is_measured(sigma):
-    rows = np.linspace(60, 180, 200, dtype=np.float32)
-    image = np.broadcast_to(rows[:, None, None], (200, 200, 3))
-    image = image + np.random.default_rng(0).normal(0, sigma, image.shape)
-    grain = grain_of(image.astype(np.float32), np.zeros((200, 200), np.float32))
-    assert grain == pytest.approx(sigma, rel=0.05)
 
 
 def test_a_face_outside_the_frame_changes_nothing():
