@@ -106,7 +106,7 @@ class Films:
 
 
 def _store(groups: Sequence[Sequence[Clip]], path: str) -> list[list[_Stored]]:
-    stored = []
+    stored: list[list[_Stored]] = []
     with open(path, "wb") as file:
         for group in groups:
             stored.append([])
