@@ -21,7 +21,7 @@ REMEMBERED: Final = 48
 TYPICAL_LUMA: Final = 0.45
 """Mean brightness of a face to which frames are multiplied before they are merged."""
 
-DARKEST_LUMA: Final = 0.3
+DARKEST_LUMA: Final = 0.4
 """Darker faces are brightened to this mean brightness in the result."""
 
 MAX_GAIN: Final = 60.0
