@@ -183,11 +183,15 @@ def restored_images(
             inputs = fusion.inputs(face)
             yield "burst accumulation", last, inputs[..., 6:9], None
         fused = _timed(timing, "result", fusion.result, face)
-        yield f"fused, {count} frames", last, fused.image / np.float32(255), fused
+        yield _name(count), last, fused.image / np.float32(255), fused
     middle = last // 2
     fused = fusion.result(filmed.faces[middle])
     image = fused.image / np.float32(255)
     yield "fused, past and future", middle, image, fused
+
+
+def _name(count: int) -> str:
+    return f"fused, {count} frame{'s' if count > 1 else ''}"
 
 
 def _frame(filmed: Filmed, index: int, size: int) -> np.ndarray:
@@ -300,7 +304,7 @@ def details(
 ) -> dict[str, dict[str, Any]]:
     """Returns further figures of the fused faces for each condition."""
     table = {}
-    fused = f"fused, {max(COUNTS)} frames"
+    fused = _name(max(COUNTS))
     for condition in dict.fromkeys(condition for condition, _ in scores):
         before = [v.psnr for v in scores[condition, "degraded frame"]]
         after = scores[condition, fused]
