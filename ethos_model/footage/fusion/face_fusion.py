@@ -73,7 +73,6 @@ class _View:
       inside: float32 (N, N), 1 inside the frame. None if the whole window is inside.
       gain: Factor that makes its brightness typical.
       points: float64 (68, 2), the landmarks in pixels of the picture of S x S.
-      weight: Mean weight in the result.
     """
 
     face: Face
@@ -107,7 +106,8 @@ class FaceFusion:
         """Starts without frames.
 
         Args:
-          size: Width and height of the result in pixels, a multiple of 16.
+          size: Width and height of the result in pixels, a multiple of 16. It must be
+            that of the network; the shipped one returns 224 pixels.
           network: The network; None for the shipped one.
         """
         if size < 32 or size % 16:
@@ -168,14 +168,15 @@ class FaceFusion:
           face: One of the last `REMEMBERED` faces that were added.
 
         Raises:
-          ValueError: The face was not added, or too many were added since.
+          ValueError: The face was not added, or too many were added since, or the
+            network is made for another size.
         """
         view = self._find(face)
         network = self._network or FusionNetwork.shipped()
         self._network = network
         image, sigma = network(self.inputs(face))
         brightness = TYPICAL_LUMA / view.gain
-        shown = max(brightness, min(DARKEST_LUMA, TYPICAL_LUMA))
+        shown = max(brightness, DARKEST_LUMA)
         scale = 255 * shown / TYPICAL_LUMA
         return FusedFace(
             np.clip(np.rint(scale * image), 0, 255).astype(np.uint8),

@@ -53,12 +53,21 @@ class FusionNetwork:
         """Computes the restored face.
 
         Args:
-          inputs: float32 (S, S, 12), see `FaceFusion.inputs`. S is a multiple of 16.
+          inputs: float32 (S, S, 12), see `FaceFusion.inputs`. S is `card["size"]`.
 
         Returns:
           image: float32 (S, S, 3), RGB with typical brightness, about 0 to 1.
           sigma: float32 (S, S), standard deviation of its brightness.
+
+        Raises:
+          ValueError: The network is made for another size.
         """
+        size = self.card["size"]
+        if inputs.shape[:2] != (size, size):
+            raise ValueError(
+                f"This network is made for {size} x {size} pixels. "
+                f"Received: {inputs.shape}"
+            )
         outputs = self._run(inputs[None])
         return outputs["image"][0], outputs["sigma"][0, ..., 0]
 
@@ -69,6 +78,7 @@ def _read_card(directory: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             card = json.load(file)
         version, channels = int(card["format_version"]), int(card["channels"])
+        int(card["size"])
     except FileNotFoundError:
         raise EthosError(
             f"{directory}: not a fusion model, because it contains no {CARD}"

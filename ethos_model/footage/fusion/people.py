@@ -33,13 +33,18 @@ class FusedPeople:
               image = people.result(person).image
     """
 
-    def __init__(self, size: int = 224, *, network: FusionNetwork | None = None):
+    def __init__(
+        self, size: int | None = None, *, network: FusionNetwork | None = None
+    ):
         """Starts without people.
 
         Args:
-          size: Width and height of the results in pixels, a multiple of 16.
+          size: Width and height of the results in pixels; None for the size that the
+            network is made for.
           network: The network; None for the shipped one.
         """
+        if size is None:
+            size = 224 if network is None else int(network.card["size"])
         self._size, self._network = size, network
         self._running: dict[int, FaceFusion] = {}
         self._last: dict[int, int] = {}

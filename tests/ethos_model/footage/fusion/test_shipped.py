@@ -82,3 +82,12 @@ def test_frames_of_another_person_change_little():
     _, alone, _ = fused([noisy(image, 8, FRAMES - 1)], landmarks)
     after = error(grey(mixed.image), grey(clean.image), face)
     assert after < 1.2 * error(grey(alone.image), grey(clean.image), face)
+
+
+def test_another_size_is_explained():
+    image, landmarks = head()
+    fusion = FaceFusion(96)
+    face = face_at(landmarks)
+    fusion.add(image, face)
+    with pytest.raises(ValueError, match="made for 224 x 224 pixels"):
+        fusion.result(face)
