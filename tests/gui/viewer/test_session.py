@@ -134,7 +134,8 @@ def test_the_portrait_is_made_of_the_degraded_frames_on_demand():
         counts.append(reply.portrait.fused.frames)
     assert counts == [1, 2, 3]
     assert reply.portrait.person == reply.faces[0].id
-    middle = reply.portrait.fused.image[32, 32]
+    fused = reply.portrait.fused
+    middle = fused.image[32, 32] / fused.gain
     np.testing.assert_allclose(middle, np.array(fakes.SKIN) // 2, atol=2)
     another = session.process(request(picture(60), 3 / 25, subject=Subject()))
     assert another.portrait.fused.frames == 1  # another video
