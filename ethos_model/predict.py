@@ -15,8 +15,7 @@ import dataclasses
 import importlib.util
 import json
 import os
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import cv2
@@ -24,8 +23,8 @@ import numpy as np
 
 from ethos_data import crop, topology
 from ethos_data.errors import EthosError
-from ethos_data.quiet import import_tensorflow, quiet_libraries
 from ethos_data.storage import files
+from ethos_model import runner
 
 CARD: Final = "ethos_model.json"
 LITE: Final = "model.tflite"
@@ -233,57 +232,14 @@ def load_network(folder: str, backend: str = "auto") -> tuple[str, Network]:
         installed = importlib.util.find_spec("ai_edge_litert") is not None
         backend = "litert" if exists and installed else "tensorflow"
     if backend == "litert":
-        return backend, _load_litert(os.path.join(folder, LITE))
-    return backend, _load_tensorflow(folder)
-
-
-def _load_litert(path: str) -> Network:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        raise EthosError(
-            "the LiteRT backend needs the package: pip install ai-edge-litert"
-        ) from None
-    try:
-        # A second thread does not help with one face, and would slow the decoder.
-        with quiet_libraries():
-            interpreter = Interpreter(path, num_threads=1)
-            runner = interpreter.get_signature_runner(SIGNATURE)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise EthosError(f"{path}: not a LiteRT model: {_first_line(error)}") from None
-
-    lock = threading.Lock()  # an interpreter must not be used by two threads at once
-
-    def network(images: np.ndarray) -> dict[str, np.ndarray]:
+        run = runner.litert(os.path.join(folder, LITE), SIGNATURE)
         # Face by face, because a new batch size makes the interpreter allocate again.
-        with lock:
-            outputs = [runner(image=image[None]) for image in images]
-        return {
-            name: np.concatenate([output[name] for output in outputs])
-            for name in outputs[0]
-        }
-
-    return network
+        return backend, lambda images: _joined(run(image=i[None]) for i in images)
+    saved = runner.saved_model(folder, SIGNATURE)
+    return backend, lambda images: saved(image=images)
 
 
-def _load_tensorflow(folder: str) -> Network:
-    import_tensorflow()
-    import tensorflow as tf
-
-    try:
-        loaded = tf.saved_model.load(folder)
-        signature = loaded.signatures[SIGNATURE]
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise EthosError(f"{folder}: not a SavedModel: {_first_line(error)}") from None
-
-    # The signature has only a weak reference to the loaded model, so keep one here.
-    def network(images: np.ndarray, _loaded: Any = loaded) -> dict[str, np.ndarray]:
-        outputs = signature(image=tf.constant(images, tf.uint8))
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
-
-    return network
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+def _joined(outputs: Iterable[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The outputs of several batches as one batch."""
+    batches = list(outputs)
+    return {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}

@@ -33,7 +33,8 @@ from ethos_data.errors import EthosError, cli
 from ethos_model.footage import reader
 from ethos_model.footage.finder import SEARCHES
 from ethos_model.footage.tracker import FaceTracker, TrackerOptions
-from gui.annotation import AnnotateOptions, AnnotateResult, annotate
+from gui.annotate_options import AnnotateOptions
+from gui.annotation import AnnotateResult, annotate
 from gui.degradation import VideoDegradation
 from gui.jobs import AnnotationJob, InputOptions, OutputOptions, expand, plan_jobs
 from gui.viewer.session import Loaded, Setup, load

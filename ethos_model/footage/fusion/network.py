@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from ethos_data.errors import EthosError
-from ethos_data.quiet import import_tensorflow, quiet_libraries
+from ethos_model import runner
 
 CHANNELS: Final = 12
 """Channels of the input; see `FaceFusion.inputs`."""
@@ -39,9 +39,10 @@ class FusionNetwork:
         self.card = _read_card(directory)
         lite = os.path.join(directory, LITE)
         if importlib.util.find_spec("ai_edge_litert") and os.path.exists(lite):
-            self._run = _litert(lite)
+            self._run = runner.litert(lite, SIGNATURE)
         else:
-            self._run = _tensorflow(os.path.join(directory, SAVED))
+            saved = os.path.join(directory, SAVED)
+            self._run = runner.saved_model(saved, SIGNATURE)
 
     @classmethod
     @functools.cache
@@ -68,7 +69,7 @@ class FusionNetwork:
                 f"This network is made for {size} x {size} pixels. "
                 f"Received: {inputs.shape}"
             )
-        outputs = self._run(inputs[None])
+        outputs = self._run(inputs=inputs[None])
         return outputs["image"][0], outputs["sigma"][0, ..., 0]
 
 
@@ -88,34 +89,3 @@ def _read_card(directory: str) -> dict[str, Any]:
     if version > FORMAT_VERSION or channels != CHANNELS:
         raise EthosError(f"{path}: written by another version of ETHOS")
     return card
-
-
-def _litert(path: str) -> Any:
-    from ai_edge_litert.interpreter import Interpreter
-
-    try:
-        with quiet_libraries():
-            # One thread, because the other cores decode and find faces.
-            interpreter = Interpreter(path, num_threads=1)
-            runner = interpreter.get_signature_runner(SIGNATURE)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise EthosError(f"{path}: not a LiteRT model: {error}") from None
-    return lambda inputs: runner(inputs=inputs)
-
-
-def _tensorflow(directory: str) -> Any:
-    import_tensorflow()
-    import tensorflow as tf
-
-    try:
-        loaded = tf.saved_model.load(directory)
-        signature = loaded.signatures[SIGNATURE]
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise EthosError(f"{directory}: not a SavedModel: {error}") from None
-
-    # The signature has only a weak reference to the loaded model, so keep one here.
-    def run(inputs: np.ndarray, _loaded: Any = loaded) -> dict[str, np.ndarray]:
-        outputs = signature(inputs=tf.constant(inputs))
-        return {name: value.numpy() for name, value in outputs.items()}
-
-    return run
