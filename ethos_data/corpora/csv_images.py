@@ -13,14 +13,19 @@
 
 Without a column for the person, each row is its own person. The id of the video is the
 name of the image with the number of the row, counted from 1 after the header.
+
+`corrections.csv` contains corrections of the images in its directory; see
+`corrections`. An image with corrections is read from this file only. Its rows in other
+tables are listed as rejected.
 """  # noqa: E501
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from typing import Final
 
-from ethos_data.corpora import labels, table
+from ethos_data.corpora import corrections, labels, table
 from ethos_data.corpora.source import Listing, Source, full_path, stem_of
 from ethos_data.corpora.video import CorpusError, Video
 
@@ -49,6 +54,10 @@ def _files(listing: Listing) -> list[str]:
     ]
 
 
+def _is_corrections(path: str) -> bool:
+    return posixpath.basename(path) == corrections.FOLDER_NAME
+
+
 def detect(listing: Listing) -> bool:
     """Returns whether a corpus contains a CSV file with image names."""
     return bool(_files(listing))
@@ -57,7 +66,9 @@ def detect(listing: Listing) -> bool:
 def find(listing: Listing) -> list[Source]:
     """Returns a source for each row of the CSV files."""
     sources = []
-    for path in _files(listing):
+    corrected: set[str | None] = set()
+    # Files with corrections come first, so that all corrected images are known.
+    for path in sorted(_files(listing), key=lambda path: not _is_corrections(path)):
         rows = list(table.rows_of(listing.read(path)))
         image_column = _column(rows[0], IMAGE_COLUMNS) or 0
         person_column = _column(rows[0], PERSON_COLUMNS)
@@ -72,6 +83,11 @@ def find(listing: Listing) -> list[Source]:
                 continue
             name = row[image_column] if image_column < len(row) else ""
             image = listing.find(name, path) if name else None
+            problem = "" if image else f"the image {name} does not exist"
+            if _is_corrections(path):
+                corrected.add(image)
+            elif image in corrected:
+                problem = f"{corrections.FOLDER_NAME} contains labels of this image"
             video = f"{stem_of(image or name)}-{number}"
             person = ""
             if person_column is not None and person_column < len(row):
@@ -86,7 +102,7 @@ def find(listing: Listing) -> list[Source]:
                     labels=labels.digest("\0".join(row).encode()),
                     video=video,
                     person=person or video,
-                    problem="" if image else f"the image {name} does not exist",
+                    problem=problem,
                 )
             )
     return sources

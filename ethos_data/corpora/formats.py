@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from ethos_data.corpora import (
     coco_keypoints,
+    corrections,
     csv_images,
     mat_images,
     npz_video,
@@ -23,6 +25,8 @@ from ethos_data.errors import EthosError
 
 AUTO: Final = "auto"
 NPZ: Final = "npz"
+CSV: Final = "csv"
+VIDEO_CSV: Final = "video_csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,13 +91,13 @@ FORMATS: Final[dict[str, Format]] = {
         coco_keypoints.find,
         coco_keypoints.read,
     ),
-    "csv": Format(
+    CSV: Format(
         csv_images.detect,
         csv_images.find,
         csv_images.read,
         states_people=csv_images.states_people,
     ),
-    "video_csv": Format(video_csv.detect, video_csv.find, video_csv.read, images=False),
+    VIDEO_CSV: Format(video_csv.detect, video_csv.find, video_csv.read, images=False),
 }
 """The formats by name. The first that `detect` recognises is used."""
 
@@ -137,6 +141,9 @@ def find_sources(
 ) -> list[Source]:
     """Returns the sources of a corpus.
 
+    A file with corrections that the format does not read is a source with a problem, so
+    that the manifest lists it.
+
     Args:
       listing: The files of the corpus.
       name: Name of its format.
@@ -151,10 +158,25 @@ def find_sources(
     if not sources:
         suffix = npz_video.SUFFIX if name == NPZ else name
         raise EthosError(f"{listing.corpus_dir}: contains no {suffix} file")
-    if person_pattern is None:
-        return sources
-    pattern = re.compile(person_pattern)
-    return [_with_person(source, pattern) for source in sources]
+    if person_pattern is not None:
+        pattern = re.compile(person_pattern)
+        sources = [_with_person(source, pattern) for source in sources]
+    return sources + _unread_corrections(listing, name)
+
+
+def _unread_corrections(listing: Listing, name: str) -> list[Source]:
+    """Returns a source with a problem for each file of corrections that is not read."""
+    if name == NPZ:  # the viewer does not open npz files
+        return []
+    unread = []
+    for path in listing.ending(corrections.FOLDER_NAME):
+        if corrections.is_sidecar(path):
+            folder = posixpath.basename(path) == corrections.FOLDER_NAME
+            reader = CSV if folder else VIDEO_CSV
+            if reader != name:
+                problem = f"--corpus_format {name} does not read it; {reader} does"
+                unread.append(listing.source(path, path, problem=problem))
+    return unread
 
 
 def _with_person(source: Source, pattern: re.Pattern[str]) -> Source:

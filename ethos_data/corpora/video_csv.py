@@ -2,12 +2,14 @@
 
 The CSV file is next to the video, and its name begins with the name of the video:
 `clip.mp4` with `clip.csv` (OpenFace, `ethos-annotate --output clip.csv`) or with
-`clipDLC_resnet50_projectshuffle1_100000.csv` (DeepLabCut).
+`clipDLC_resnet50_projectshuffle1_100000.csv` (DeepLabCut). If the video has
+corrections, in `clip.corrections.csv`, only these are read; see `corrections`.
 
 | tool | landmarks | frames from | faces | left out |
 | --- | --- | --- | --- | --- |
 | OpenFace | `x_0`, `y_0` to `x_67`, `y_67` | 1 | `face_id` | rows with `success` 0 |
 | ETHOS | `x0`, `y0`, `z0` to `x67`, `y67`, `z67` | 0 | `face` | rows with `unsure` 1 |
+| ETHOS, corrections | `x0`, `y0` to `x67`, `y67`, and `visible` | 0 | `face` | - |
 | DeepLabCut | 68 body parts with `x`, `y`, `likelihood` | 0 | `individuals` | - |
 
 x and y are in pixels of the video, y points down, and the centre of the first pixel is
@@ -32,7 +34,7 @@ from typing import Final
 
 import numpy as np
 
-from ethos_data.corpora import labels, table
+from ethos_data.corpora import corrections, labels, table
 from ethos_data.corpora.labelled_video import Track
 from ethos_data.corpora.labelled_video import read as read_video
 from ethos_data.corpora.source import (
@@ -55,14 +57,25 @@ _HEADS: Final = ("scorer", "individuals", "bodyparts", "coords")
 
 
 def _pairs(listing: Listing) -> dict[str, str | None]:
-    """Returns the CSV file of each video, or None. The shortest name has precedence."""
+    """Returns the CSV file of each video, or None.
+
+    Corrections have precedence, then the shortest name.
+    """
     by_directory = collections.defaultdict(list)
     for path in listing.ending(SUFFIX):
         by_directory[posixpath.dirname(path)].append(path)
     result: dict[str, str | None] = {}
     for video in listing.ending(*VIDEO_SUFFIXES):
         tables = by_directory[posixpath.dirname(video)]
-        matches = [path for path in tables if path.startswith(stem_of(video))]
+        own = stem_of(video) + corrections.SUFFIX
+        if own in tables:
+            result[video] = own
+            continue
+        matches = [
+            path
+            for path in tables
+            if path.startswith(stem_of(video)) and not corrections.is_sidecar(path)
+        ]
         result[video] = min(matches, key=lambda path: (len(path), path), default=None)
     return result
 
