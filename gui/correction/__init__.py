@@ -1,0 +1,1 @@
+"""Corrections of landmarks by hand: everything except the window."""
