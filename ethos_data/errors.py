@@ -15,6 +15,7 @@ _EXTRAS = {
     "apache_beam": "train",
     "google.protobuf": "train",
     "google_crc32c": "train",
+    "h5py": "train",
     "isal": "train",
     "keras": "train",
     "numba": "train",

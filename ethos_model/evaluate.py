@@ -1,6 +1,10 @@
-"""Measures the accuracy of an exported model on a converted data set.
+"""Measures the accuracy of an exported model.
 
     ethos-evaluate --data_dir DATA --model MODEL --output_dir REPORT
+    ethos-evaluate --data_dir 300W --model MODEL --output_dir REPORT --protocol 300w
+
+DATA is a data set that ethos-convert wrote. With --protocol, it is the directory of a
+published test set, and the report contains what publications report (see below).
 
 The model is evaluated on clean frames, under fixed degradations of the source frame,
 and, at severities 1 to 5, under the degradations of the training mix, under others that
@@ -17,16 +21,25 @@ and, with --baseline_model, with another model. The command prints a table and w
     frames.csv      one row per clean frame
 
 report.html shows faces of the corpus. Protect it like the corpus.
+
+With --protocol, the command reads the original files of a published test set, without
+a conversion. It prints NME, AUC and failure rate for each subset next to the published
+figures of other methods, with their sources, and writes:
+
+    protocol.json   all numbers
+    protocol.md     table for a publication
+    faces.csv       one row per face
+
+The guide "Standard protocols" describes the files of each test set.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ethos_data import crop, dataset_files, next_step, options, progress
 from ethos_data.errors import EthosError, cli
@@ -35,83 +48,17 @@ from ethos_data.storage import files
 from ethos_model import predict
 from ethos_model.evaluation import samples
 from ethos_model.evaluation.conditions import select
+from ethos_model.evaluation.settings import (
+    SOURCE,
+    EvaluateOptions,
+    check_combination,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
     from ethos_model.evaluation.gather import EvaluatedModel
     from ethos_model.evaluation.results import Report
-
-SOURCE: Final = ("source",)
-"""Kinds of condition for a quick evaluation: clean and the source degradations."""
-
-EVERYTHING: Final = ("source", "trained", "unseen", "box")
-"""All kinds of condition."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluateOptions:
-    """What to evaluate. Each field is a flag; its help text documents it."""
-
-    data_dir: str = options.required(
-        "Directory of the data set that ethos-convert wrote",
-        group="data",
-        metavar="DIR",
-    )
-    split: str = options.option("test", "Split of the data set", group="data")
-    limit: int | None = options.option(
-        None,
-        "Maximum number of frames, evenly spread over the split; all frames if it is "
-        "not given",
-        group="data",
-        minimum=1,
-    )
-    label_shift: float | None = options.option(
-        None,
-        "Offset of the labels of this data set to the right of the face, in % of the "
-        "face size; 0 for rendered heads. If it is not given, the labels are assumed "
-        "to have the same offset as the labels that the model was trained on",
-        group="data",
-    )
-    model: str | None = options.option(
-        None,
-        "Directory of the model that ethos-export wrote; the model that is part of "
-        "ETHOS if it is not given",
-        group="model",
-        metavar="DIR",
-        local=True,
-    )
-    baseline_model: str | None = options.option(
-        None,
-        "Directory of another exported model to compare with, for example a model that "
-        "was trained on clean images only",
-        group="model",
-        metavar="DIR",
-        local=True,
-    )
-    backend: str = options.option(
-        "tensorflow",
-        "File of the model to evaluate: the SavedModel or model.tflite",
-        group="model",
-        choices=[name for name in predict.BACKENDS if name != "auto"],
-    )
-    conditions: tuple[str, ...] = options.option(
-        EVERYTHING,
-        "Conditions to evaluate besides clean frames: kinds (source, trained, unseen, "
-        "box), names of degradations (motion_blur) or NAME-SEVERITY (motion_blur-3)",
-        group="evaluation",
-        metavar="NAME",
-    )
-    seed: int = options.option(
-        0, "Random seed of the degradations", group="evaluation", minimum=0
-    )
-    output_dir: str | None = options.option(
-        None,
-        "Directory to write the report to; only the table is printed if it is not "
-        "given",
-        group="output",
-        metavar="DIR",
-    )
 
 
 def evaluate(
@@ -270,11 +217,13 @@ def _check(chosen: EvaluateOptions) -> None:
       EthosError: A condition, a model or the data set does not exist.
       OSError: The report cannot be written.
     """
+    check_combination(chosen)
     select(chosen.conditions)
     _read_card(chosen.model)
     if chosen.baseline_model is not None:
         _read_card(chosen.baseline_model)
-    samples.count(chosen.data_dir, chosen.split)
+    if chosen.protocol is None:
+        samples.count(chosen.data_dir, chosen.split)
     if chosen.output_dir is None:
         return
     files.check_reachable(files.resolve(chosen.output_dir))
@@ -289,6 +238,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
     chosen = options.from_flags(EvaluateOptions, parser().parse_args(argv))
     _check(chosen)
+    words = sys.argv[1:] if argv is None else argv
+    if chosen.protocol is not None:
+        return _run_protocol(chosen, words)
     from ethos_model.evaluation.report import tables
 
     with progress.reporting("frames") as show:
@@ -306,14 +258,44 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     print(tables.table(report))
     if chosen.output_dir is None:
-        words = sys.argv[1:] if argv is None else argv
-        output_dir = next_step.unused_path("report", chosen.model)
-        print("\nThe same command with --output_dir writes plots and images.")
-        print(next_step.line("ethos-evaluate", *words, output_dir=output_dir))
+        _print_next(chosen, words, "plots and images")
         return 0
     paths = write(report, chosen.output_dir)
     print(f"\nwrote {', '.join(map(os.path.basename, paths))} to {chosen.output_dir}")
     print(f"open {paths[0]} in a browser")
+    return 0
+
+
+def _print_next(chosen: EvaluateOptions, words: Sequence[str], what: str) -> None:
+    output_dir = next_step.unused_path("report", chosen.model)
+    print(f"\nThe same command with --output_dir writes {what}.")
+    print(next_step.line("ethos-evaluate", *words, output_dir=output_dir))
+
+
+def _run_protocol(chosen: EvaluateOptions, words: Sequence[str]) -> int:
+    """Evaluates a standard protocol, prints the report and writes it."""
+    from ethos_model.evaluation.protocols import run, tables
+
+    assert chosen.protocol is not None
+    with progress.reporting("faces") as show:
+        report = run.evaluate(
+            chosen.protocol,
+            chosen.data_dir,
+            chosen.model,
+            baseline_model=chosen.baseline_model,
+            face_box=chosen.face_box,
+            backend=chosen.backend,
+            limit=chosen.limit,
+            progress=show,
+        )
+    print(tables.table(report))
+    for line in run.left_out(report):
+        print(line, file=sys.stderr)
+    if chosen.output_dir is None:
+        _print_next(chosen, words, "the errors of each face")
+        return 0
+    paths = run.write(report, chosen.output_dir)
+    print(f"\nwrote {', '.join(map(os.path.basename, paths))} to {chosen.output_dir}")
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from ethos_data.corpora import (
     coco_keypoints,
+    cofw68,
     corrections,
     csv_images,
     mat_images,
@@ -85,6 +86,7 @@ FORMATS: Final[dict[str, Format]] = {
     ),
     "pts": Format(pts_images.detect, pts_images.find, pts_images.read),
     "wflw": Format(wflw_list.detect, wflw_list.find, wflw_list.read),
+    "cofw68": Format(cofw68.detect, cofw68.find, cofw68.read),
     "mat": Format(mat_images.detect, mat_images.find, mat_images.read),
     "coco": Format(
         coco_keypoints.detect,

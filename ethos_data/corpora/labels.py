@@ -159,12 +159,35 @@ def read_image(
       visible: (68,), see `visibility`; None if the format does not state it.
     """
     content = read(full_path(corpus_dir, source.pixels))
+    return image_video(
+        corpus_dir, source, decode_image(content), content, points, visible
+    )
+
+
+def image_video(
+    corpus_dir: str,
+    source: Source,
+    image: np.ndarray,
+    content: bytes,
+    points: np.ndarray,
+    visible: np.ndarray | None = None,
+) -> Video:
+    """Returns a decoded image with its labels.
+
+    Args:
+      corpus_dir: Directory of the corpus.
+      source: A source with one image.
+      image: uint8 (H, W, 3), RGB.
+      content: Bytes that change if the image changes.
+      points: (68, 2) or (68, 3), in source pixels; see `complete_labels`.
+      visible: (68,), see `visibility`; None if the format does not state it.
+    """
     landmarks, codes, has_z = complete_labels(points, visible)
     return Video(
         path=full_path(corpus_dir, source.path),
         video_id=source.video_id,
         person_id=source.person_id,
-        frames=decode_image(content)[None],
+        frames=image[None],
         landmarks=landmarks[None],
         depth=None,
         frame_numbers=np.zeros(1, np.int64),

@@ -9,7 +9,7 @@
 * 300W-LP: `pt2d` (2, 68). x and y in pixels, y points down. There is no z.
 * COFW68: `Points` (68, 2) and `Occ` (68,), 1 for landmarks that something covers
   (Ghiasi and Fowlkes, 2015). The images must be next to the files, with the name of the
-  file without `_points`.
+  file without `_points`. `cofw68` reads the files as they are distributed.
 
 All coordinates were written by MATLAB, where the centre of the first pixel is (1, 1). 1
 is subtracted from x and y. A landmark is missing if it is NaN, or if x and y are -1, as
@@ -88,6 +88,36 @@ def _person(stem: str) -> str:
     return stem
 
 
+def load(content: bytes) -> dict[str, Any]:
+    """Returns the arrays of a `.mat` file by name.
+
+    Raises:
+      ValueError: The file is damaged or has the format of MATLAB 7.3.
+    """
+    import scipy.io
+
+    try:
+        return scipy.io.loadmat(io.BytesIO(content))
+    # scipy raises many classes for damaged files.
+    except Exception as error:
+        raise ValueError(f"is not a readable .mat file ({error})") from error
+
+
+def yaw(content: bytes) -> float:
+    """Returns the yaw of the head in a file of AFLW2000-3D or 300W-LP, in degrees.
+
+    `Pose_Para` contains pitch, yaw and roll in radians, followed by the translation and
+    the scale (Zhu et al., CVPR 2016).
+
+    Raises:
+      ValueError: The file is damaged or does not contain the pose.
+    """
+    pose = np.ravel(load(content).get("Pose_Para", ()))
+    if len(pose) < 3 or not np.isfinite(pose[1]):
+        raise ValueError("has no Pose_Para with the angles of the head")
+    return float(np.degrees(pose[1]))
+
+
 def parse(content: bytes) -> tuple[np.ndarray, np.ndarray | None]:
     """Parses the content of a `.mat` file.
 
@@ -98,13 +128,7 @@ def parse(content: bytes) -> tuple[np.ndarray, np.ndarray | None]:
     Raises:
       ValueError: The file contains no 68 landmarks.
     """
-    import scipy.io
-
-    try:
-        arrays: dict[str, Any] = scipy.io.loadmat(io.BytesIO(content))
-    # scipy raises many classes for damaged files.
-    except Exception as error:
-        raise ValueError(f"is not a readable .mat file ({error})") from error
+    arrays = load(content)
     visible = None
     if "pt3d_68" in arrays:
         points = np.array(arrays["pt3d_68"], np.float64).T

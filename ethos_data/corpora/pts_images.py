@@ -1,6 +1,6 @@
 """Reads directories of images with `.pts` files.
 
-The format of 300-W, iBUG, LFPW, Helen, AFW, Menpo and COFW68, as they are distributed
+The format of 300-W, iBUG, LFPW, Helen, AFW, Menpo and MERL-RAV, as they are distributed
 (https://ibug.doc.ic.ac.uk/resources/300-W/). `NAME.pts` is next to `NAME.jpg` or
 `NAME.png`, at any depth:
 
@@ -15,6 +15,12 @@ Each line contains x and y in pixels, y points down. The coordinates were writte
 MATLAB, where the centre of the first pixel is (1, 1). 1 is subtracted from both. There
 is no z. A landmark with the coordinates `nan nan` is missing.
 
+In the directories `frontal`, `left`, `lefthalf`, `right` and `righthalf` of MERL-RAV
+(https://github.com/abhi1kumar/MERL-RAV_dataset), the sign of the coordinates states
+the visibility: `x y` is visible, `-x -y` is covered by an object, and `-1 -1` is hidden
+by the face itself and has no label. MERL-RAV does not state where the first pixel is;
+it is taken as (1, 1), as in 300-W.
+
 Each image has one face. The id of the video is the path of the image without its
 suffix. The format does not name people, so each image is its own person.
 """
@@ -23,14 +29,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
 from ethos_data.corpora import labels
 from ethos_data.corpora.source import Listing, Source, full_path, stem_of
 from ethos_data.corpora.video import Video
+from ethos_data.visibility import HIDDEN, UNLABELLED, VISIBLE
 
 SUFFIX = ".pts"
+
+_MERL_RAV: Final = re.compile(
+    r"(^|/)(frontal|left|lefthalf|right|righthalf)/(trainset|testset)/"
+)
+"""Part of the path of each file of MERL-RAV."""
 
 
 def detect(listing: Listing) -> bool:
@@ -72,13 +85,36 @@ def parse(text: str) -> np.ndarray:
     Raises:
       ValueError: The text is not in this format.
     """
+    return _numbers(text) - 1
+
+
+def parse_signed(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """Parses the content of a `.pts` file of MERL-RAV.
+
+    Returns:
+      float64 (N, 2), x and y in source pixels, NaN where there is no label; and uint8
+      (N,), see `visibility`.
+
+    Raises:
+      ValueError: The text is not in this format.
+    """
+    numbers = _numbers(text)
+    missing = (numbers == -1).all(axis=1)
+    hidden = (numbers < 0).any(axis=1)
+    visible = np.where(missing, UNLABELLED, np.where(hidden, HIDDEN, VISIBLE))
+    points = np.where(missing[:, None], np.nan, np.abs(numbers) - 1)
+    return points, visible.astype(np.uint8)
+
+
+def _numbers(text: str) -> np.ndarray:
+    """Returns the numbers of a `.pts` file as they are written, float64 (N, 2)."""
     block = re.search(r"\{([^}]*)\}", text)
     if block is None:
         raise ValueError("is not a .pts file: it has no { ... }")
     numbers = np.array(block[1].split(), np.float64)
     if len(numbers) % 2:
         raise ValueError(f"has {len(numbers)} coordinates, not 136")
-    return numbers.reshape(-1, 2) - 1
+    return numbers.reshape(-1, 2)
 
 
 def read(
@@ -92,7 +128,12 @@ def read(
     del stride, max_frames
     label_file = full_path(corpus_dir, source.label_file)
     with labels.errors_of(label_file):
-        points = parse(labels.read(label_file).decode("ascii", "replace"))
-        labels.complete_labels(points)
+        text = labels.read(label_file).decode("ascii", "replace")
+        visible = None
+        if _MERL_RAV.search(source.label_file):
+            points, visible = parse_signed(text)
+        else:
+            points = parse(text)
+        labels.complete_labels(points, visible)
     with labels.errors_of(full_path(corpus_dir, source.pixels)):
-        yield labels.read_image(corpus_dir, source, points)
+        yield labels.read_image(corpus_dir, source, points, visible)

@@ -56,6 +56,17 @@ MAPPING: Final = np.array(
 _COORDINATES: Final = 196
 _COLUMNS: Final = 207
 _SHORT_COLUMNS: Final = 197
+
+ATTRIBUTES: Final = (
+    "pose",
+    "expression",
+    "illumination",
+    "make-up",
+    "occlusion",
+    "blur",
+)
+"""The attributes of a face, in the order of their columns."""
+_FIRST_ATTRIBUTE: Final = 200
 _PEEK_BYTES: Final = 1 << 14
 
 
@@ -117,6 +128,21 @@ def parse(line: str) -> np.ndarray:
         raise ValueError(f"has {len(columns)} columns, not {_COLUMNS}")
     points = np.array(columns[:_COORDINATES], np.float64).reshape(-1, 2)
     return points[MAPPING]
+
+
+def attributes(line: str) -> tuple[str, ...]:
+    """Returns the attributes of a face: those of `ATTRIBUTES` that are 1.
+
+    Raises:
+      ValueError: The line contains no attributes.
+    """
+    columns = line.split()
+    if len(columns) != _COLUMNS:
+        raise ValueError(f"has {len(columns)} columns, not {_COLUMNS}")
+    values = columns[_FIRST_ATTRIBUTE : _FIRST_ATTRIBUTE + len(ATTRIBUTES)]
+    return tuple(
+        name for name, value in zip(ATTRIBUTES, values, strict=True) if value == "1"
+    )
 
 
 def read(

@@ -8,6 +8,7 @@ import pathlib
 
 import av
 import cv2
+import h5py
 import numpy as np
 import scipy.io
 
@@ -62,6 +63,54 @@ def pts(directory: pathlib.Path) -> None:
         path = directory / "helen" / "trainset" / f"{k}_1.png"
         write_image(path, k)
         path.with_suffix(".pts").write_text(pts_text(landmarks(k)))
+
+
+def merl_rav(directory: pathlib.Path) -> None:
+    """MERL-RAV: landmark 3 has no label, and landmark 4 is covered."""
+    folders = (
+        "frontal/trainset",
+        "frontal/testset",
+        "left/testset",
+        "righthalf/testset",
+    )
+    for k, folder in enumerate(folders):
+        path = directory / "merl_rav_organized" / folder / f"image{k:05d}_1.png"
+        write_image(path, k)
+        points = landmarks(k)[:, :2]
+        lines = [f"{x + 1} {y + 1}" for x, y in points]
+        lines[3] = "-1 -1"
+        lines[4] = f"{-points[4, 0] - 1} {-points[4, 1] - 1}"
+        text = ["version: 1", "n_points:  68", "{", *lines, "}"]
+        path.with_suffix(".pts").write_text("\n".join(text) + "\n")
+
+
+def write_cofw_images(path: pathlib.Path, images: list[np.ndarray]) -> None:
+    """Writes a cell array of images as MATLAB 7.3 does: HDF5 with a header."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w", userblock_size=512) as file:
+        cells = file.create_dataset("IsT", (1, len(images)), h5py.ref_dtype)
+        for k, pixels in enumerate(images):
+            stored = file.create_dataset(f"#refs#/{k}", data=pixels.T)
+            cells[0, k] = stored.ref
+    with open(path, "r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file".ljust(512))
+
+
+def write_cofw_labels(directory: pathlib.Path, number: int, points: np.ndarray) -> None:
+    """Writes a file of COFW68, in which landmark 4 is covered."""
+    path = directory / "COFW68_Data" / "test_annotations" / f"{number}_points.mat"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = np.zeros((68, 1), np.uint8)
+    hidden[4] = 1
+    scipy.io.savemat(path, {"Points": points[:, :2] + 1, "Occ": hidden})
+
+
+def cofw68(directory: pathlib.Path) -> None:
+    """COFW68: a file for each face, and one file with all images."""
+    images = [image(k) for k in range(FACES)]
+    write_cofw_images(directory / "COFW_color" / "COFW_test_color.mat", images)
+    for k in range(FACES):
+        write_cofw_labels(directory, k + 1, landmarks(k))
 
 
 def wflw(directory: pathlib.Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import scipy.io
 
 from ethos_data.corpora import formats
 from ethos_data.corpora.source import Listing
@@ -17,6 +18,8 @@ from tests.ethos_data.corpora import layouts
 
 LAYOUTS: dict[str, tuple[str, Callable[[pathlib.Path], None]]] = {
     "helen": ("pts", layouts.pts),
+    "merl_rav": ("pts", layouts.merl_rav),
+    "cofw68": ("cofw68", layouts.cofw68),
     "wflw": ("wflw", layouts.wflw),
     "coco": ("coco", layouts.coco),
     "300vw": ("300vw", layouts.video_300vw),
@@ -78,6 +81,60 @@ def test_coco_flags_become_visible(tmp_path):
     layouts.coco(tmp_path)
     first = read_all(tmp_path, "coco")[0]
     assert first.visible[0, :6].tolist() == [2, 2, 2, 0, 1, 2]
+
+
+def test_signs_of_merl_rav_become_visible(tmp_path):
+    layouts.merl_rav(tmp_path)
+    for video in read_all(tmp_path, "pts"):
+        assert video.visible[0, :6].tolist() == [2, 2, 2, 0, 1, 2]
+
+
+def test_a_landmark_outside_of_an_image_of_300w_is_not_hidden(tmp_path):
+    layouts.write_image(tmp_path / "afw" / "a.png", 0)
+    points = layouts.landmarks(0)
+    points[3, :2] = -4.5, 7
+    (tmp_path / "afw" / "a.pts").write_text(layouts.pts_text(points))
+    (video,) = read_all(tmp_path, "pts")
+    np.testing.assert_allclose(video.landmarks[0, 3, :2], [-4.5, 7])
+    assert (video.visible == 2).all()
+
+
+def test_cofw68_flags_become_visible(tmp_path):
+    layouts.cofw68(tmp_path)
+    for video in read_all(tmp_path, "cofw68"):
+        assert video.visible[0, :6].tolist() == [2, 2, 2, 2, 1, 2]
+
+
+def test_grey_images_of_cofw_in_an_old_mat_file(tmp_path):
+    layouts.write_cofw_labels(tmp_path, 2, layouts.landmarks(1))
+    cells = np.empty((2, 1), object)
+    for k in range(2):
+        cells[k, 0] = layouts.image(k)[..., 1]
+    scipy.io.savemat(tmp_path / "COFW_test.mat", {"IsT": cells})
+    (video,) = read_all(tmp_path, "cofw68")
+    expected = np.repeat(layouts.image(1)[None, ..., 1:2], 3, axis=3)
+    np.testing.assert_array_equal(video.frames, expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"nothing", "not a readable .mat file"),
+        (b"\x89HDF\r\n\x1a\n", "not a readable .mat file"),
+        (None, "contains 1 images, not 4"),
+    ],
+)
+def test_damaged_images_of_cofw_are_named(content, reason, tmp_path):
+    layouts.cofw68(tmp_path)
+    path = tmp_path / "COFW_color" / "COFW_test_color.mat"
+    if content is None:
+        layouts.write_cofw_images(path, [layouts.image(0)])
+    else:
+        path.write_bytes(content)
+    source = formats.find_sources(Listing(str(tmp_path)), "cofw68", None)[-1]
+    with pytest.raises(CorpusError, match=reason) as error:
+        list(formats.FORMATS["cofw68"].read(str(tmp_path), source, 1, None))
+    assert error.value.path == str(path)
 
 
 def test_deeplabcut_landmarks_with_low_likelihood_have_no_label(tmp_path):

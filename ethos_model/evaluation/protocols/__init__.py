@@ -1,0 +1,1 @@
+"""Standard protocols: accuracy on published test sets, as publications report it."""
