@@ -6,6 +6,7 @@ between two starts. Corrected faces are recognised by their position.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -57,7 +58,10 @@ def match(
 
 
 class People:
-    """Remembers which tracked number belongs to which person of a document."""
+    """Remembers which tracked number belongs to which person of a document.
+
+    The methods may be called from any thread.
+    """
 
     def __init__(self, document: Document, *, unrelated: bool = False) -> None:
         """Starts without knowledge about the tracked numbers.
@@ -67,6 +71,7 @@ class People:
           unrelated: Whether the frames are unrelated images. The people are then
             numbered in each image from 1.
         """
+        self._lock = threading.RLock()
         self._document = document
         self._unrelated = unrelated
         self._person: dict[int, int] = {}  # by the tracker's number
@@ -91,15 +96,16 @@ class People:
         Returns:
           Number of the tracked face of each corrected face of the frame that has one.
         """
-        if numbering != self._numbering or self._unrelated:
-            self._numbering = numbering
-            self._person.clear()
-        for old, new in (renumbered or {}).items():
-            if old in self._person:
-                self._person.setdefault(new, self._person.pop(old))
         found = match(self._document.at(frame), boxes)
-        for person, number in found.items():
-            self._person[number] = person
+        with self._lock:
+            if numbering != self._numbering or self._unrelated:
+                self._numbering = numbering
+                self._person.clear()
+            for old, new in (renumbered or {}).items():
+                if old in self._person:
+                    self._person.setdefault(new, self._person.pop(old))
+            for person, number in found.items():
+                self._person[number] = person
         return found
 
     def person(self, number: int, frame: int, box: np.ndarray) -> int:
@@ -110,9 +116,10 @@ class People:
           frame: Number of the frame.
           box: Its face box (4,).
         """
-        if number not in self._person:
-            self._person[number] = self._guess(number, frame, np.asarray(box))
-        return self._person[number]
+        with self._lock:
+            if number not in self._person:
+                self._person[number] = self._guess(number, frame, np.asarray(box))
+            return self._person[number]
 
     def new_person(self, frame: int, wanted: int = 1) -> int:
         """A number that no person has: `wanted` if it is free.
@@ -121,7 +128,8 @@ class People:
           frame: Number of the frame in which the person is.
           wanted: The number to take if possible.
         """
-        used = set(self._person.values())
+        with self._lock:
+            used = set(self._person.values())
         if self._unrelated:
             used |= {face.face for face in self._document.at(frame)}
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import cv2
@@ -30,6 +30,12 @@ DRAWN: Final = ("points", "edges", "boxes", "pose", "eyes")
 
 MEASURED: Final = ("pose", "eyes")
 """The parts that need the measures of the faces."""
+
+MARKS: Final = {
+    "corrected": palette.CORRECTED,
+    "interpolated": palette.INTERPOLATED,
+}
+"""Colours of landmarks that the user has corrected, by `View.marks`."""
 
 UNCERTAINTY: Final = ("color", "size", "none")
 """Ways to draw the uncertainty."""
@@ -111,6 +117,7 @@ def draw_faces(
     scale: float = 1.0,
     chosen: int | None = None,
     reference: Sequence[TrackedFace] = (),
+    marks: Mapping[int, str] | None = None,
 ) -> np.ndarray:
     """Draws faces in place.
 
@@ -123,6 +130,8 @@ def draw_faces(
         there are several faces.
       reference: Faces of the clean frame. Their edges are drawn in purple below
         `faces`.
+      marks: "corrected" or "interpolated" for the ids of faces whose landmarks the user
+        has corrected. Their landmarks have a colour of their own.
 
     Returns:
       `canvas`.
@@ -138,7 +147,8 @@ def draw_faces(
         if options.uncertainty == "size":
             _draw_sigma(canvas, tracked.face, landmarks, scale)
         if options.points:
-            _draw_points(canvas, tracked.face, landmarks, scale, options)
+            mark = (marks or {}).get(tracked.id, "")
+            _draw_points(canvas, tracked.face, landmarks, scale, options, mark)
         if options.boxes:
             highlighted = chosen == tracked.id and len(faces) > 1
             _draw_box(canvas, tracked, landmarks, width, highlighted)
@@ -165,6 +175,7 @@ def _draw_points(
     landmarks: np.ndarray,
     scale: float,
     options: OverlayOptions,
+    mark: str,
 ) -> None:
     size = _size(face)
     # Points of 1.2 % of the face: visible on small faces, out of the way on large ones.
@@ -172,6 +183,8 @@ def _draw_points(
     colors: Color | np.ndarray = palette.SURE[0]
     if options.uncertainty == "color":
         colors = uncertainty_colors(face.uncertainty / size)
+    if mark:
+        colors = MARKS[mark]
     draw_landmarks(canvas, landmarks, points=colors, radius=radius)
 
 

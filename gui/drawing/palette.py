@@ -35,6 +35,12 @@ UNSURE: Final = VERMILLION
 REFERENCE: Final = PURPLE
 """Colour of the lines of the clean frame."""
 
+CORRECTED: Final = GREEN
+"""Colour of landmarks that the user has corrected."""
+
+INTERPOLATED: Final = PURPLE
+"""Colour of landmarks between two corrected frames."""
+
 AXES: Final = (VERMILLION, GREEN, SKY_BLUE)
 """Colours of the axes of a head: to its side, up, and forward."""
 

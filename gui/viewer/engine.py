@@ -93,6 +93,10 @@ class View:
         video or model, and after an error.
       renumbered: See `Reply`.
       portrait: See `Reply`.
+      video: Number of the video; see `PlayerState`.
+      marks: "corrected" or "interpolated" for the number of each face whose landmarks
+        the user has corrected.
+      model: The faces as the model found them, if `marks` is not empty; else None.
     """
 
     frame: Frame
@@ -108,6 +112,14 @@ class View:
     numbering: int = 0
     renumbered: dict[int, int] = dataclasses.field(default_factory=dict)
     portrait: LivePortrait | None = None
+    video: int = 0
+    marks: dict[int, str] = dataclasses.field(default_factory=dict)
+    model: list[TrackedFace] | None = None
+
+    @property
+    def found(self) -> list[TrackedFace]:
+        """The faces as the model found them."""
+        return self.faces if self.model is None else self.model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -350,6 +362,7 @@ class Engine:
                 numbering=self._numbering,
                 renumbered=reply.renumbered,
                 portrait=reply.portrait,
+                video=arrival.video,
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import cv2
@@ -100,11 +100,20 @@ def paint(view: View, options: PaintOptions) -> Painting:
     cv2.rectangle(source, (0, 0), (width, height), options.background, -1)
     if view.compared:
         clean, degraded = _halves(width, height, view.image.shape)
-        _paint_frame(source, clean, view.frame.image, view.reference, options, None, ())
+        _paint_frame(
+            source, clean, view.frame.image, view.reference, options, None, (), {}
+        )
     else:
         degraded = Place(0, 0, width, height)
     scale, left, top = _paint_frame(
-        source, degraded, view.image, view.faces, options, chosen, view.reference
+        source,
+        degraded,
+        view.image,
+        view.faces,
+        options,
+        chosen,
+        view.reference,
+        view.marks,
     )
     if view.compared:
         x, y = left + 8, top + round(scale * view.image.shape[0]) - 8
@@ -138,7 +147,7 @@ def _tiles(
     options: PaintOptions,
 ) -> dict[str, np.ndarray]:
     """The reconstructions of a face, by kind."""
-    if chosen is None or options.tile_size < MIN_PANEL:
+    if chosen is None or options.tile_size < MIN_PANEL or not chosen.face.depth.size:
         return {}
     tiles = {}
     for kind in options.kinds:
@@ -197,6 +206,7 @@ def _paint_frame(
     options: PaintOptions,
     chosen: TrackedFace | None,
     reference: Sequence[TrackedFace],
+    marks: Mapping[int, str],
 ) -> tuple[float, int, int]:
     """Draws a frame into a place of the panel, in place.
 
@@ -213,6 +223,7 @@ def _paint_frame(
         scale=scale,
         chosen=chosen.id if chosen else None,
         reference=reference,
+        marks=marks,
     )
     height, width = canvas.shape[:2]
     left = place.left + (place.width - width) // 2
@@ -229,8 +240,14 @@ class Painter:
       paintings: Queue of the results.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, change: Callable[[View], View] = lambda view: view) -> None:
+        """Prepares the thread; `start` starts it.
+
+        Args:
+          change: Changes each view before it is drawn, in the painter's thread.
+        """
         self.worker = Worker("ethos-painter", self._run)
+        self._change = change
         self.paintings: Latest[Painting] = Latest()
         self._changed = threading.Condition()
         self._view: View | None = None
@@ -255,6 +272,12 @@ class Painter:
                 self._options, self._dirty = options, True
                 self._changed.notify()
 
+    def refresh(self) -> None:
+        """Draws the last frame again, because `change` has a new result."""
+        with self._changed:
+            self._dirty = True
+            self._changed.notify()
+
     def close(self) -> None:
         """Ends the thread."""
         with self._changed:
@@ -270,4 +293,4 @@ class Painter:
                     return
                 view, options, self._dirty = self._view, self._options, False
             if view is not None:
-                self.paintings.put(paint(view, options))
+                self.paintings.put(paint(self._change(view), options))

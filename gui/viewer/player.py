@@ -42,6 +42,7 @@ class PlayerState:
       loop: Whether the source starts again at its end.
       error: Why the source cannot be opened or read, or "".
       note: Remark on the source, or "".
+      video: Number of the source, which is different for each source.
     """
 
     info: Info | None = None
@@ -55,6 +56,7 @@ class PlayerState:
     loop: bool = False
     error: str = ""
     note: str = ""
+    video: int = 0
 
 
 class Player:
@@ -247,6 +249,7 @@ class Player:
                 error="",
                 note="",
                 playing=self._play_when_open,
+                video=self._video,
             )
         self._emit(source, jumped=True)
 

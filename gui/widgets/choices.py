@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any
+from typing import Any, Final
 
 from gui.drawing.surface import Rotation
 from gui.viewer.engine import NO_MODEL, READY, Engine, EngineSettings
 from gui.viewer.live_fusion import Subject
-from gui.viewer.painter import FUSED, PaintOptions
+from gui.viewer.painter import FUSED, Painting, PaintOptions
 from gui.viewer.player import Player
 from gui.viewer.session import Setup
 from gui.viewer.settings import Settings
 from gui.widgets.window import Window
+
+MAX_PITCH: Final = 85.0
+"""Largest rotation of the surface about the horizontal axis, in degrees."""
 
 
 def paint_options(
@@ -38,6 +41,35 @@ def paint_options(
         sigma=window.sidebar.values["sigma"],
         background=window.palette.rgb("panel"),
     )
+
+
+def next_face(painting: Painting | None) -> int | None:
+    """Number of the face after the chosen one; None without a face."""
+    if painting is None or painting.chosen is None:
+        return None
+    ids = sorted(face.id for face in painting.view.faces)
+    later = [number for number in ids if number > painting.chosen.id]
+    return later[0] if later else ids[0]
+
+
+def face_at(painting: Painting | None, x: float, y: float) -> int | None:
+    """Number of the face at a place of the frame panel, in pixels; None without one."""
+    if painting is None:
+        return None
+    x = (x - painting.offset[0]) / painting.scale
+    y = (y - painting.offset[1]) / painting.scale
+    number = None
+    for face in painting.view.faces:
+        x0, y0, x1, y1 = face.box
+        if x0 <= x <= x1 and y0 <= y <= y1:
+            number = face.id
+    return number
+
+
+def turned(rotation: Rotation, yaw: float, pitch: float) -> Rotation:
+    """A rotation of the surface that is rotated further, in degrees."""
+    pitch = min(MAX_PITCH, max(-MAX_PITCH, rotation.pitch + pitch))
+    return Rotation((rotation.yaw + yaw + 180) % 360 - 180, pitch)
 
 
 def engine_settings(window: Window, chosen: int | None) -> EngineSettings:

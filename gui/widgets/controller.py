@@ -8,6 +8,7 @@
 | Painter | draws pictures | its own thread |
 | Plotter | draws the plot | its own thread |
 | History | remembers the people of the video | |
+| Corrections | landmarks that the user has corrected | a thread saves them |
 | Controller | the window | the main thread |
 
 Frames go from the player to the engine, the painter and the window through queues that
@@ -24,6 +25,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ethos_model.footage.osc import OscSender
+from gui.correction.session import Corrections
 from gui.drawing.surface import Rotation
 from gui.sample import SAMPLE
 from gui.viewer import saving, settings
@@ -34,6 +36,8 @@ from gui.viewer.player import Player
 from gui.viewer.plotter import Plotter
 from gui.viewer.session import Factory, Setup, load
 from gui.widgets import choices, dialogs, shortcuts, theme
+from gui.widgets.correction import keys
+from gui.widgets.correction.mode import CorrectionMode
 from gui.widgets.display import Display
 from gui.widgets.people_window import PeopleWindow
 from gui.widgets.save_menu import SaveMenu
@@ -41,9 +45,6 @@ from gui.widgets.window import Window
 
 POLL_MS: Final = 10
 """Milliseconds between two looks for new pictures."""
-
-MAX_PITCH: Final = 85.0
-"""Largest rotation of the surface about the horizontal axis, in degrees."""
 
 
 class Controller:
@@ -56,6 +57,7 @@ class Controller:
       painter: The painter.
       history: What was found of each person so far.
       plotter: The thread that draws the plot.
+      correction: The correction mode.
       window: The widgets.
       root: The Tk window.
       sidebar: Check boxes and sliders.
@@ -98,7 +100,8 @@ class Controller:
         self._people: PeopleWindow | None = None
 
         self._sender = OscSender(send) if send is not None else None
-        self.painter = Painter()
+        corrections = Corrections()
+        self.painter = Painter(corrections.apply)
         self.history = History()
         self.plotter = Plotter(self.history)
         setup, fallback = choices.setups(self.settings, model_dir, detector)
@@ -116,6 +119,14 @@ class Controller:
             self.window, self.player, self.engine, self.painter, self.plotter
         )
         self.root.report_callback_exception = self._display.report
+        self.correction = CorrectionMode(
+            self.window,
+            self.player,
+            corrections,
+            get_painting=lambda: self.painting,
+            on_change=self.painter.refresh,
+            show_notice=self._display.notice.show,
+        )
         self.sidebar, self.transport = self.window.sidebar, self.window.transport
         self.save_menu = SaveMenu(
             self.root,
@@ -154,6 +165,7 @@ class Controller:
                 ("Load Video", self.ask_video),
                 ("Camera", lambda: self.open("camera:0")),
                 ("People", self.show_people),
+                ("Correct", self.correction.toggle),
             ],
             {
                 "Model": [
@@ -170,7 +182,8 @@ class Controller:
         window.source_panel.set_hint("Load a video, or press Ctrl+O", muted)
         window.source_panel.bind("<Button-1>", self._click_source)
         window.save_portrait.configure(command=self.save_menu.save_portrait)
-        shortcuts.bind(self.root, self.actions())
+        viewer_keys = shortcuts.Table(shortcuts.SHORTCUTS, self.actions())
+        shortcuts.bind(self.root, [self.correction.table(), viewer_keys])
         self.root.protocol("WM_DELETE_WINDOW", self.close)
 
     def run(self) -> None:
@@ -196,6 +209,7 @@ class Controller:
         self.save_menu.close()
         for part in self._parts:
             part.close()
+        self.correction.release()
         if self._sender is not None:
             self._sender.close()
         self.window.close()
@@ -230,6 +244,7 @@ class Controller:
             "uncertainty": sidebar.next_uncertainty,
             "smoothing": lambda: sidebar.toggle("smoothing"),
             "plot": lambda: sidebar.toggle("plot"),
+            "correct": self.correction.toggle,
             "people": self.show_people,
             "face": self._choose_next_face,
             "reset": sidebar.reset,
@@ -277,13 +292,18 @@ class Controller:
         """Changes between the dark and the light theme."""
         dark = self.window.palette.name == "dark"
         self.window.restyle(theme.LIGHT if dark else theme.DARK)
+        self.correction.restyle()
         if self.people_window is not None:
             self.people_window.restyle(self.window.palette)
         self.changed()
 
     def show_shortcuts(self) -> None:
         """Opens the list of shortcuts."""
-        shortcuts.show(self.root, self.window.ratio)
+        columns = {
+            "Viewer": shortcuts.lines(shortcuts.SHORTCUTS),
+            "Correction mode": [*shortcuts.lines(keys.KEYS), *keys.MOUSE],
+        }
+        shortcuts.show(self.root, self.window.ratio, columns)
 
     def show_people(self) -> None:
         """Opens the window with the people of the video, or brings it to the front."""
@@ -315,9 +335,7 @@ class Controller:
 
     def rotate(self, yaw: float, pitch: float) -> None:
         """Rotates the surface further, in degrees."""
-        pitch = min(MAX_PITCH, max(-MAX_PITCH, self._rotation.pitch + pitch))
-        yaw = (self._rotation.yaw + yaw + 180) % 360 - 180
-        self._rotation = Rotation(yaw, pitch)
+        self._rotation = choices.turned(self._rotation, yaw, pitch)
         self.changed()
 
     def _reset_rotation(self) -> None:
@@ -325,27 +343,18 @@ class Controller:
         self.changed()
 
     def _choose_next_face(self) -> None:
-        painting = self.painting
-        if painting is None or painting.chosen is None:
-            return
-        ids = sorted(face.id for face in painting.view.faces)
-        later = [number for number in ids if number > painting.chosen.id]
-        self._chosen = later[0] if later else ids[0]
-        self.changed()
+        self._choose(choices.next_face(self.painting))
 
     def _click_source(self, event: tk.Event) -> None:
         """Chooses the face at the mouse."""
         self.root.focus_set()
-        painting = self.painting
-        if painting is None:
-            return
-        x = (event.x - painting.offset[0]) / painting.scale
-        y = (event.y - painting.offset[1]) / painting.scale
-        for face in painting.view.faces:
-            x0, y0, x1, y1 = face.box
-            if x0 <= x <= x1 and y0 <= y <= y1:
-                self._chosen = face.id
-                self.changed()
+        self._choose(choices.face_at(self.painting, event.x, event.y))
+
+    def _choose(self, number: int | None) -> None:
+        """Shows a face in the tiles; None keeps the current one."""
+        if number is not None:
+            self._chosen = number
+            self.changed()
 
     def changed(self) -> None:
         """Passes the choices in the window to the engine and the painter."""
@@ -364,6 +373,7 @@ class Controller:
             return
         try:
             self._display.update(self.save_menu)
+            self.correction.update()
         finally:
             if not self._closed:
                 self._after = self.root.after(POLL_MS, self._poll)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tkinter as tk
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from tkinter import ttk
 from typing import Final
 
@@ -49,6 +49,7 @@ SHORTCUTS: Final = (
     Shortcut("smoothing", ("<m>",), "M", "Smoothing on or off"),
     Shortcut("plot", ("<g>",), "G", "Plot over time on or off"),
     Shortcut("face", ("<n>",), "N", "Next face"),
+    Shortcut("correct", ("<c>",), "C", "Correct landmarks"),
     Shortcut("people", ("<Control-p>",), "Ctrl+P", "People of the video"),
     Shortcut("reset", ("<r>",), "R", "Reset the degradation"),
     Shortcut("save_picture", ("<Control-s>",), "Ctrl+S", "Save this picture"),
@@ -69,50 +70,95 @@ def patterns(key: str) -> tuple[str, ...]:
     )
 
 
-def bind(root: tk.Tk, actions: Mapping[str, Callable[[], None]]) -> None:
-    """Binds every shortcut. A text field that has the focus receives plain keys.
+Actions = Mapping[str, Callable[[], None]]
+"""The function of each action."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Shortcuts that work at certain times.
+
+    Attributes:
+      shortcuts: The shortcuts.
+      actions: Function of each of their actions.
+      is_active: Returns whether the shortcuts work now.
+    """
+
+    shortcuts: Sequence[Shortcut]
+    actions: Actions
+    is_active: Callable[[], bool] = lambda: True
+
+
+def bind(root: tk.Tk, tables: Sequence[Table]) -> None:
+    """Binds shortcuts. A text field that has the focus receives plain keys.
 
     Args:
       root: The window.
-      actions: Function of each action of `SHORTCUTS`.
+      tables: The shortcuts. A table has precedence over the tables after it while it is
+        active.
     """
+    by_pattern: dict[str, list[tuple[Table, Shortcut]]] = {}
+    for table in tables:
+        for shortcut in table.shortcuts:
+            for key in shortcut.keys:
+                for pattern in patterns(key):
+                    by_pattern.setdefault(pattern, []).append((table, shortcut))
 
-    def handler(shortcut: Shortcut, key: str) -> Callable[[tk.Event], str | None]:
-        plain = "Control" not in key and "F1" not in key
+    def handler(
+        pattern: str, candidates: Sequence[tuple[Table, Shortcut]]
+    ) -> Callable[[tk.Event], str | None]:
+        plain = "Control" not in pattern and "F1" not in pattern
 
         def run(event: tk.Event) -> str | None:
             if plain and isinstance(event.widget, ttk.Entry):  # and ttk.Combobox
                 return None
-            actions[shortcut.action]()
-            return "break"
+            for table, shortcut in candidates:
+                if table.is_active():
+                    table.actions[shortcut.action]()
+                    return "break"
+            return None
 
         return run
 
-    for shortcut in SHORTCUTS:
-        for key in shortcut.keys:
-            for pattern in patterns(key):
-                root.bind(pattern, handler(shortcut, key))
+    for pattern, candidates in by_pattern.items():
+        root.bind(pattern, handler(pattern, candidates))
 
 
-def show(root: tk.Tk, ratio: float) -> tk.Toplevel:
+Lines = Sequence[tuple[str, str]]
+"""Keys and what they do."""
+
+
+def lines(shortcuts: Sequence[Shortcut]) -> Lines:
+    """The shortcuts as they are shown to the user."""
+    return [(s.shown, s.text) for s in shortcuts if s.text]
+
+
+def show(root: tk.Tk, ratio: float, columns: Mapping[str, Lines]) -> tk.Toplevel:
     """Opens the window with the list of shortcuts. Escape closes it.
 
     Args:
       root: The main window.
       ratio: Screen pixels per reference pixel.
+      columns: The lines of each column, by its heading.
     """
     window = tk.Toplevel(root)
     window.title("Shortcuts")
     window.transient(root)
     window.configure(background=str(root.cget("background")))
     pad = round(14 * ratio)
-    frame = ttk.Frame(window, padding=pad)
-    frame.pack(fill="both", expand=True)
-    for row, shortcut in enumerate(SHORTCUTS):
-        ttk.Label(frame, text=shortcut.shown, style="Heading.TLabel").grid(
-            row=row, column=0, sticky="w", padx=(0, 2 * pad)
+    for number, (heading, entries) in enumerate(columns.items()):
+        frame = ttk.Frame(window, padding=pad)
+        frame.grid(row=0, column=number, sticky="n")
+        ttk.Label(frame, text=heading, style="Busy.TLabel").grid(
+            row=0, column=0, columnspan=2, sticky="w", pady=(0, pad // 2)
         )
-        ttk.Label(frame, text=shortcut.text).grid(row=row, column=1, sticky="w")
+        for row, (shown, text) in enumerate(entries, start=1):
+            ttk.Label(frame, text=shown, style="Heading.TLabel").grid(
+                row=row, column=0, sticky="nw", padx=(0, pad)
+            )
+            ttk.Label(frame, text=text, wraplength=round(300 * ratio)).grid(
+                row=row, column=1, sticky="w"
+            )
     window.bind("<Escape>", lambda _: window.destroy())
     window.resizable(False, False)
     window.focus_set()

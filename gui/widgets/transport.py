@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tkinter as tk
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from tkinter import ttk
 from typing import Final
 
 from PIL import ImageTk
 
+from ethos_data.drawing import Color
 from gui.viewer.player import Player, PlayerState
 from gui.viewer.settings import MAX_SPEED, MIN_SPEED
 from gui.viewer.status import clock, parse_clock
@@ -20,6 +21,10 @@ SPEEDS: Final = (MIN_SPEED, 0.25, 0.5, 1.0, 1.5, 2.0, MAX_SPEED)
 
 _UNKNOWN_LENGTH: Final = 250
 """Frames that the slider extends beyond the current frame if the length is unknown."""
+
+
+MARK_HEIGHT: Final = 3
+"""Height of the marks below the slider, in reference pixels."""
 
 
 class Transport(ttk.Frame):
@@ -64,6 +69,11 @@ class Transport(ttk.Frame):
         self.time_entry = self._entry(9, self._enter_time)
         self.slider = JumpScale(self, lambda v: player.seek(round(v)), from_=0, to=1)
         self.slider.pack(side="left", fill="x", expand=True, padx=self._gap)
+        self._mark_height = round(MARK_HEIGHT * ratio)
+        self.marks = tk.Canvas(
+            self, height=self._mark_height, highlightthickness=0, borderwidth=0
+        )
+        self._marked: tuple[object, ...] = ()
 
     def _button(self, command: Callable[[], None]) -> ttk.Button:
         button = ttk.Button(
@@ -140,6 +150,40 @@ class Transport(ttk.Frame):
     def _put(entry: ttk.Entry, text: str) -> None:
         entry.delete(0, "end")
         entry.insert(0, text)
+
+    def show_marks(self, layers: Sequence[tuple[Color, Sequence[int]]]) -> None:
+        """Marks frames below the slider.
+
+        Args:
+          layers: A colour and the numbers of its frames. The last one is on top.
+        """
+        width, handle = self.slider.winfo_width(), self.slider.handle
+        last = float(self.slider.cget("to"))
+        wanted = (width, last, tuple((c, tuple(frames)) for c, frames in layers))
+        if wanted == self._marked:
+            return
+        self._marked = wanted
+        self.marks.delete("all")
+        if not any(frames for _, frames in layers):
+            self.marks.place_forget()
+            return
+        self.marks.configure(background=ttk.Style(self).lookup(".", "troughcolor"))
+        self.marks.place(
+            in_=self.slider,
+            relx=0,
+            rely=1,
+            anchor="sw",
+            relwidth=1,
+            height=self._mark_height,
+        )
+        wide = max(2, round((width - handle) / (last + 1)))
+        for color, frames in layers:
+            fill = "#{:02x}{:02x}{:02x}".format(*color)
+            for frame in frames:
+                x = handle / 2 + (width - handle) * frame / max(last, 1) - wide / 2
+                self.marks.create_rectangle(
+                    x, 0, x + wide, self._mark_height, fill=fill, outline=""
+                )
 
     def _choose_speed(self, _: tk.Event) -> None:
         self._player.set_speed(SPEEDS[self.speed_box.current()])

@@ -1,0 +1,1 @@
+"""The correction mode of the window."""

@@ -1,0 +1,345 @@
+"""The correction mode: connects the editor with its widgets, keys and the player."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from ethos_data.drawing import Color
+from gui.correction.document import Key
+from gui.correction.editor import NO_FACE, Editor
+from gui.correction.session import Corrections
+from gui.correction.shape import mean_face
+from gui.drawing.overlay import MARKS
+from gui.viewer.engine import READY
+from gui.viewer.painter import Painting
+from gui.viewer.player import Player
+from gui.widgets.correction.actions import DEGREES, FACTOR, actions
+from gui.widgets.correction.face_canvas import COLORS, Gestures
+from gui.widgets.correction.keys import KEYS
+from gui.widgets.correction.panel import CorrectionPanel
+from gui.widgets.correction.saving_errors import SavingErrors
+from gui.widgets.shortcuts import Table
+from gui.widgets.window import Window, set_text
+
+MIN_BOX: Final = 6.0
+"""Smallest side of the box of an added face, in source pixels."""
+
+ADDING: Final = "Drag a box from the eyebrows to the chin of the face. Esc cancels."
+
+
+class CorrectionMode:
+    """Pauses the video and lets the user correct the landmarks of its faces.
+
+    Attributes:
+      corrections: The corrections of the current video.
+      player: The player.
+      editor: The faces of the frame, and what is selected.
+      panel: The widgets.
+    """
+
+    def __init__(
+        self,
+        window: Window,
+        player: Player,
+        corrections: Corrections,
+        *,
+        get_painting: Callable[[], Painting | None],
+        on_change: Callable[[], None],
+        show_notice: Callable[[str], None],
+    ) -> None:
+        """Creates the widgets, which are not shown yet.
+
+        Args:
+          window: The window. The panel covers its frame panel.
+          player: The player.
+          corrections: The corrections of the current video.
+          get_painting: Returns the pictures on the screen; None before the first.
+          on_change: Called when a correction has changed.
+          show_notice: Shows a sentence in the status line.
+        """
+        self.corrections = corrections
+        self.editor = Editor(corrections, self._changed)
+        self._window, self.player = window, player
+        self._get_painting, self._show_notice = get_painting, show_notice
+        self._on_change = on_change
+        self._is_open = False
+        self._painting: Painting | None = None  # that the canvas shows
+        self._message = ""
+        self._marked = -1  # version of the document
+        self._marks: list[tuple[Color, list[int]]] = []
+        gestures = Gestures(
+            press=self._press,
+            drag=self._drag,
+            release=self._release,
+            wheel=self._wheel,
+            box=self._add_box,
+            zoomed=self._show_points,
+        )
+        self.panel = CorrectionPanel(
+            window.source_panel,
+            window.ratio,
+            gestures,
+            actions(self),
+            on_part=lambda number: self.do(lambda: self.editor.select_part(number)),
+            on_mirror=lambda wrong: self.do(lambda: self.editor.mirror(wrong)),
+        )
+        self._errors = SavingErrors(window.root, corrections, show_notice)
+        self.restyle()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the mode is on."""
+        return self._is_open
+
+    def table(self) -> Table:
+        """The keys of the mode, which work while it is open."""
+        return Table(KEYS, actions(self), lambda: self._is_open)
+
+    # Open and close.
+
+    def toggle(self) -> None:
+        """Opens or closes the mode."""
+        if self._is_open:
+            self.close()
+        else:
+            self.open()
+
+    def open(self) -> None:
+        """Pauses the video and shows the handles. The status line says why not."""
+        painting = self._get_painting()
+        if self.corrections.problem:
+            self._show_notice(self.corrections.problem)
+            return
+        if painting is None or painting.view.video != self.corrections.video:
+            self._show_notice("Wait for the first frame.")
+            return
+        self.player.play(False)
+        self._is_open = True
+        self.panel.place(x=0, y=0, relwidth=1, relheight=1)
+        self._window.root.focus_set()
+        self._take(painting)
+        self.editor.choose(painting.chosen.id if painting.chosen else None)
+        self._window.root.update_idletasks()  # the canvas gets its size
+        self.fit()
+        if not self.editor.faces and painting.view.phase == READY:
+            self._message = NO_FACE
+
+    def close(self) -> None:
+        """Shows the whole frame again. Nothing has to be saved."""
+        if self._is_open:
+            self._is_open = False
+            self._stop_adding()
+            self.panel.place_forget()
+            self.panel.canvas.set_frame(None, (0, 0, 0))
+            self._painting = None
+            self.editor.show(None)
+
+    def restyle(self) -> None:
+        """Applies the theme of the window."""
+        self.panel.restyle(self._window.palette)
+        if self._painting is not None:
+            self._show_frame()
+
+    def update(self) -> None:
+        """Follows the player and the painter. The window calls it at intervals."""
+        state = self.player.state
+        if state.info is not None and state.video != self.corrections.video:
+            self.close()
+            self.corrections.open(state.info, state.video)
+            self._on_change()
+            if self.corrections.problem and not state.info.live:
+                self._show_notice(self.corrections.problem)
+        self._errors.update()
+        self._show_marks()
+        if not self._is_open:
+            return
+        if state.playing:
+            self.close()
+            return
+        painting = self._get_painting()
+        if painting is None or self.panel.canvas.busy:
+            return
+        if painting.view.video == self.corrections.video:
+            shown = self._painting
+            if shown is None or shown.view is not painting.view:
+                self._take(painting)
+        self._show_texts()
+
+    def _take(self, painting: Painting) -> None:
+        """Shows another frame, or the same frame with other faces."""
+        before, first = self.editor.face, self._painting is None
+        is_new = self._painting is None or (
+            self._painting.view.frame.index != painting.view.frame.index
+        )
+        self._painting = painting
+        self.editor.show(painting.view)
+        if is_new:
+            self._message = ""
+        face = self.editor.face
+        canvas = self.panel.canvas
+        if is_new and not first and before is not None and face is not None:
+            # The view follows the face. Its enlargement stays.
+            way = (face.box[:2] + face.box[2:] - before.box[:2] - before.box[2:]) / 2
+            canvas.set_zoom(canvas.zoom.moved(*(-canvas.zoom.scale * way)))
+        elif before is None and face is not None and not first:
+            self.fit()
+        self._show_frame()
+
+    def _show_frame(self) -> None:
+        if self._painting is not None:
+            background = self._window.palette.rgb("panel")
+            self.panel.canvas.set_frame(self._painting.view.frame.image, background)
+
+    # What the user does.
+
+    def do(self, change: Callable[[], str | None]) -> None:
+        """Runs a function of the editor and shows the sentence that it returns."""
+        if not self._is_open or self.panel.canvas.busy:
+            return
+        self._message = change() or ""
+        self._show_points()
+
+    def _changed(self) -> None:
+        self._on_change()
+        self._show_points()
+
+    def leave(self) -> None:
+        """Closes the mode, or ends adding a face."""
+        if self.panel.canvas.adding:
+            self._stop_adding()
+        else:
+            self.close()
+
+    def play(self) -> None:
+        """Closes the mode and plays the video."""
+        self.close()
+        self.player.play()
+
+    def _press(self, landmark: int | None, whole_part: bool) -> None:
+        self._message = ""
+        self.editor.press(landmark, whole_part)
+        self._show_points()
+
+    def _drag(self, way: np.ndarray) -> None:
+        self.editor.drag(way)
+        self._show_points()
+
+    def _release(self, moved: bool) -> None:
+        self.editor.release(moved)
+        self._show_points()
+
+    def _wheel(self, step: int, what: str) -> None:
+        if what == "rotate":
+            self.do(lambda: self.editor.turn(DEGREES * step))
+        else:
+            self.do(lambda: self.editor.scale(FACTOR**step))
+
+    def start_adding(self) -> None:
+        """Lets the user drag a box around a face."""
+        if self._is_open:
+            self.panel.canvas.adding = True
+            self._message = ADDING
+
+    def _stop_adding(self) -> None:
+        self.panel.canvas.adding = False
+        self.panel.canvas.hide_box()
+        self._message = ""
+
+    def _add_box(self, box: np.ndarray) -> None:
+        """Adds a face in the box that the user has dragged."""
+        if (box[2:] - box[:2]).min() < MIN_BOX:
+            self._message = ADDING
+            return
+        self._stop_adding()
+        self.editor.add(mean_face(box))
+        self.editor.select_part(0)
+        self._show_points()
+
+    def go_to_face(self, count: int) -> None:
+        """Edits the next (+1) or the previous (-1) face of the frame."""
+        if self._is_open:
+            self.editor.next_face(count)
+            self.fit()
+            if len(self.editor.faces) < 2:
+                self._message = "This frame has no other face."
+
+    def go_to_corrected(self, count: int) -> None:
+        """Goes to the next (+1) or the previous (-1) corrected frame."""
+        frames = self.corrections.document.frames()
+        now = self.player.state.index
+        later = [frame for frame in frames if (frame - now) * count > 0]
+        if later:
+            self.player.seek(min(later) if count > 0 else max(later))
+        else:
+            self._message = "There is no other corrected frame in this direction."
+
+    def go_back(self, key: Key | None, what: str) -> None:
+        """Shows the frame that was changed by undo or redo."""
+        if key is None:
+            self._message = f"There is nothing to {what}."
+        elif key[0] != self.editor.frame:
+            self.player.seek(key[0])
+        self._show_points()
+
+    # What the user sees.
+
+    def fit(self) -> None:
+        """Shows the whole face, or the whole frame without a face."""
+        if self._painting is None:
+            return
+        face, canvas = self.editor.face, self.panel.canvas
+        if face is not None:
+            box = face.box
+        else:
+            rows, columns = self._painting.view.frame.image.shape[:2]
+            box = np.array([0.17 * columns, 0.17 * rows, 0.83 * columns, 0.83 * rows])
+        canvas.set_zoom(canvas.zoom.resized(*canvas.extent).fit(box))
+        self._show_points()
+
+    def _show_points(self) -> None:
+        face, selected = self.editor.face, self.editor.selected
+        if face is None or not self._is_open:
+            self.panel.canvas.show_points(None)
+            return
+        self.panel.canvas.show_points(
+            face.points,
+            visible=(face.visible > 1).tolist(),
+            selected=selected,
+            color=COLORS[face.origin],
+            label=str(selected[0]) if len(selected) == 1 else "",
+        )
+        self.panel.show_part(self.editor.part)
+        self._show_texts()
+
+    def _show_texts(self) -> None:
+        face, count = self.editor.face, len(self.editor.faces)
+        number = f"{self.editor.current + 1} of {count}" if count else "no face"
+        set_text(self.panel.face_label, f"Face {number}")
+        set_text(self.panel.text_label, self._message or self.editor.text())
+        hidden = (
+            face is not None
+            and bool(self.editor.selected)
+            and not (face.visible[list(self.editor.selected)] > 1).any()
+        )
+        label = "Show" if hidden else "Hide"
+        if str(self.panel.buttons["visible"].cget("text")) != label:
+            self.panel.buttons["visible"].configure(text=label)
+
+    def _show_marks(self) -> None:
+        """Marks the corrected frames below the slider."""
+        document = self.corrections.document
+        if document.version != self._marked:
+            self._marked = document.version
+            self._marks = [
+                (MARKS["interpolated"], document.frames(interpolated=True)),
+                (MARKS["corrected"], document.frames()),
+            ]
+        self._window.transport.show_marks(self._marks)
+
+    def release(self) -> None:
+        """Releases pictures before the window is destroyed."""
+        self.panel.canvas.clear()
+        self.corrections.close()
