@@ -35,6 +35,7 @@ def draw_landmarks(
     points: Color | np.ndarray | None = None,
     line_width: int = 1,
     radius: float = 1.25,
+    hollow: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draws one face in place: the edges first, the points on top of them.
 
@@ -50,6 +51,8 @@ def draw_landmarks(
         for no points.
       line_width: Width of the lines, in pixels.
       radius: Radius of the points, in pixels.
+      hollow: bool (68,), the points that are drawn as circles, because the picture does
+        not show them; None for none.
 
     Returns:
       `picture`.
@@ -65,7 +68,13 @@ def draw_landmarks(
         cv2.polylines(picture, segments, False, edges, line_width, cv2.LINE_AA, SHIFT)
     if points is not None:
         colors = np.broadcast_to(np.asarray(points, np.uint8), (len(landmarks), 3))
-        draw_disks(picture, landmarks, np.full(len(landmarks), radius), colors)
+        filled = np.full(len(landmarks), True) if hollow is None else ~hollow
+        draw_disks(
+            picture, landmarks[filled], np.full(filled.sum(), radius), colors[filled]
+        )
+        corners = _circles(landmarks[~filled], np.full((~filled).sum(), radius))
+        for polygon, color in zip(corners, colors[~filled].tolist(), strict=True):
+            cv2.polylines(picture, [polygon], True, color, 1, cv2.LINE_AA, SHIFT)
     return picture
 
 
@@ -80,12 +89,16 @@ def draw_disks(
       radii: (N,) radii, in pixels.
       colors: uint8 (N, 3), in the channel order of the picture.
     """
-    # cv2.circle draws small circles as squares.
-    offsets = np.nan_to_num(radii)[:, None, None] * _CIRCLE
-    corners = np.asarray(centers, np.float64)[:, None, :2] + offsets
-    polygons = _fixed(corners.reshape(-1, 2)).reshape(corners.shape)
+    polygons = _circles(centers, radii)
     for polygon, color in zip(polygons, colors.tolist(), strict=True):
         cv2.fillConvexPoly(picture, polygon, color, cv2.LINE_AA, SHIFT)
+
+
+def _circles(centers: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Circles as polygons in 1/16 pixel. cv2.circle draws small circles as squares."""
+    offsets = np.nan_to_num(radii)[:, None, None] * _CIRCLE
+    corners = np.asarray(centers, np.float64)[:, None, :2] + offsets
+    return _fixed(corners.reshape(-1, 2)).reshape(corners.shape)
 
 
 def _fixed(xy: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from ethos_data import depth_codec
 from ethos_data.crop import Window
 from ethos_data.topology import NUM_LANDMARKS
-from ethos_data.visibility import UNLABELLED, VISIBLE
+from ethos_data.visibility import UNLABELLED, UNSTATED
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -75,7 +75,7 @@ class Record:
       window: The stored window, in source pixels.
       face_size: sqrt(w * h) of the face box, in source pixels.
       visible: uint8 (68,), what is known of each landmark; see `visibility`. None in a
-        data set of version 1.0.0, where all landmarks are visible.
+        data set of version 1.0.0, where all landmarks are labelled.
       has_z: Whether z of the landmarks is a label. Otherwise it is an estimate, and
         `depth` is unknown everywhere.
     """
@@ -315,7 +315,7 @@ def parse_tensors(serialized: Any) -> dict[str, Any]:
             "face_size": tf.io.FixedLenFeature([], tf.float32),
             # Records of version 1.0.0 do not contain these features.
             "visible": tf.io.FixedLenFeature(
-                [NUM_LANDMARKS], tf.int64, [VISIBLE] * NUM_LANDMARKS
+                [NUM_LANDMARKS], tf.int64, [UNSTATED] * NUM_LANDMARKS
             ),
             "has_z": tf.io.FixedLenFeature([], tf.int64, 1),
         },

@@ -1,6 +1,6 @@
 """How much is known about a landmark: the values of the arrays called `visible`.
 
-The values are those of COCO keypoints (https://cocodataset.org/#format-data).
+The first three values are those of COCO keypoints (https://cocodataset.org/#format-data).
 """
 
 from __future__ import annotations
@@ -15,3 +15,8 @@ HIDDEN: Final = 1
 
 VISIBLE: Final = 2
 """The position is labelled, and the image shows the landmark."""
+
+UNSTATED: Final = 3
+"""The position is labelled. Whether the image shows the landmark is not known. Corpora
+whose format has no flag for it have this value. COCO has no such value; it is exported
+as `VISIBLE`."""

@@ -5,8 +5,8 @@
 The output directory contains
 
     saved_model.pb      TensorFlow SavedModel; its signature serving_default maps
-                        `image`, uint8 [N, S, S, 3], to landmarks, uncertainty, depth
-                        and restored
+                        `image`, uint8 [N, S, S, 3], to landmarks, uncertainty,
+                        visible, depth and restored
     model.tflite        the same network for LiteRT, which the viewer uses
     model.weights.h5    the trainable weights, for ethos-train --initial_weights
     ethos_model.json    sizes, units, frames of reference, training data and metrics

@@ -4,9 +4,10 @@ The landmark head works in two stages. The first stage regresses all landmarks f
 coarsest features, which contain the whole face. The second stage moves each landmark to
 the position that finer features of the decoder indicate.
 
-The input is one uint8 RGB face. The outputs are 68 landmarks with their uncertainty, a
-depth map and the clean grey face. The last layer of MobileNetV2 (1x1 to 1280 channels)
-is left out: it belongs to the classifier and contains a fifth of the weights.
+The input is one uint8 RGB face. The outputs are 68 landmarks with their uncertainty and
+the probability that they can be seen, a depth map and the clean grey face. The last
+layer of MobileNetV2 (1x1 to 1280 channels) is left out: it belongs to the classifier
+and contains a fifth of the weights.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ethos_data.errors import EthosError
 from ethos_data.grey import LUMA
 from ethos_data.topology import NUM_LANDMARKS
 
-OUTPUTS: Final = ("landmarks", "uncertainty", "depth", "restored")
+OUTPUTS: Final = ("landmarks", "uncertainty", "visible", "depth", "restored")
 """Names of the outputs, in order."""
 
 # Outputs of the last MobileNetV2 block at strides 2, 4, 8 and 16, and at stride 32. The
@@ -95,6 +96,7 @@ def build(
       A model from `image`, uint8 (N, S, S, 3) RGB, to a dictionary of float32 arrays:
       landmarks (N, 68, 3), normalised in the network's window;
       uncertainty (N, 68), one standard deviation of x or y, in the same unit;
+      visible (N, 68), the probability that the image shows the landmark;
       depth (N, S, S, 1), in the same unit, zero at the mean of the eyes, larger is
       nearer;
       restored (N, S, S, 1), the clean grey image in [0, 1].
@@ -107,10 +109,10 @@ def build(
     scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(image)
     backbone = _backbone(image_size, alpha, backbone_weights, norm)
     *skips, last = backbone(scaled)
-    points, uncertainty = _landmark_head(last, norm)
+    points, uncertainty, visible = _landmark_head(last, norm)
     depth, restored, fine = _decoder(scaled, skips, last, norm)
     landmarks = _refined(points, fine, norm)
-    outputs = (landmarks, uncertainty, depth, restored)
+    outputs = (landmarks, uncertainty, visible, depth, restored)
     return keras.Model(image, dict(zip(OUTPUTS, outputs, strict=True)), name="ethos")
 
 
@@ -159,7 +161,7 @@ def _backbone(
     return keras.Model(full.input, outputs, name="backbone")
 
 
-def _landmark_head(features: Any, norm: dict[str, Any]) -> tuple[Any, Any]:
+def _landmark_head(features: Any, norm: dict[str, Any]) -> tuple[Any, Any, Any]:
     """First stage of the landmark head: dense layers over all positions.
 
     Args:
@@ -167,7 +169,8 @@ def _landmark_head(features: Any, norm: dict[str, Any]) -> tuple[Any, Any]:
       norm: Arguments of the batch norm layers.
 
     Returns:
-      Points (N, 68, 3), normalised, and their uncertainty (N, 68).
+      Points (N, 68, 3), normalised, their uncertainty (N, 68), and the probability that
+      the image shows them (N, 68).
     """
     x = _convolution(features, _HEAD_WIDTH, 1, "landmark_features", norm)
     x = layers.Flatten(name="landmark_flatten")(x)
@@ -183,7 +186,15 @@ def _landmark_head(features: Any, norm: dict[str, Any]) -> tuple[Any, Any]:
     )
     raw = _SIGMA_SCALE * ops.cast(raw, "float32")
     sigma = ops.exp(_LOG_SIGMA_CENTRE + _LOG_SIGMA_RANGE * ops.tanh(raw))
-    return points, layers.Identity(dtype="float32", name="uncertainty")(sigma)
+    shown = layers.Dense(
+        NUM_LANDMARKS, kernel_initializer=small, name="landmark_visible"
+    )(x)
+    visible = ops.sigmoid(ops.cast(shown, "float32"))
+    return (
+        points,
+        layers.Identity(dtype="float32", name="uncertainty")(sigma),
+        layers.Identity(dtype="float32", name="visible")(visible),
+    )
 
 
 def _refined(points: Any, features: Any, norm: dict[str, Any]) -> Any:

@@ -24,7 +24,7 @@ import numpy as np
 from ethos_data import crop, topology
 from ethos_data.errors import EthosError
 from ethos_data.storage import files
-from ethos_model import runner
+from ethos_model import runner, upright
 
 CARD: Final = "ethos_model.json"
 LITE: Final = "model.tflite"
@@ -47,7 +47,10 @@ class Face:
       depth: float32 (D, D), source pixels, zero at the mean of the eye landmarks,
         larger is nearer. It covers the window.
       restored: float32 (D, D), restored grey image, 0 to 1. It covers the window.
-      window: The square of the frame that the network received.
+      window: The square of the frame around the face. The network received it, or, if
+        the face is turned by more than 40 degrees, the same face upright.
+      visible: float32 (68,), probability that the frame shows the landmark. None if the
+        model does not predict it.
     """
 
     landmarks: np.ndarray
@@ -55,6 +58,7 @@ class Face:
     depth: np.ndarray
     restored: np.ndarray
     window: crop.Window
+    visible: np.ndarray | None = None
 
 
 class Predictor(Protocol):
@@ -120,10 +124,24 @@ class FacePredictor:
             return []
         windows = [crop.window_around(np.asarray(b), self._context) for b in boxes]
         images = [crop.resize(crop.cut(frame_rgb, w), self._size) for w in windows]
-        outputs = without_label_shift(
-            self._network(np.stack(images)), self._label_shift
-        )
-        return [_face(outputs, k, window) for k, window in enumerate(windows)]
+        outputs = self._run(images)
+        faces = [_face(outputs, k, window) for k, window in enumerate(windows)]
+        return self._with_upright(frame_rgb, faces)
+
+    def _run(self, images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        outputs = self._network(np.stack(images))
+        return without_label_shift(outputs, self._label_shift)
+
+    def _with_upright(self, frame_rgb: np.ndarray, faces: list[Face]) -> list[Face]:
+        """Predicts turned faces again; see `upright`."""
+        turned = [upright.turned_window(f.landmarks, self._context) for f in faces]
+        seen = {k: window for k, window in enumerate(turned) if window is not None}
+        if not seen:
+            return faces
+        outputs = self._run([w.image(frame_rgb, self._size) for w in seen.values()])
+        for index, (k, window) in enumerate(seen.items()):
+            faces[k] = _turned_face(outputs, index, window, self._context)
+        return faces
 
 
 def without_label_shift(
@@ -169,6 +187,32 @@ def _face(outputs: dict[str, np.ndarray], index: int, window: crop.Window) -> Fa
         depth=outputs["depth"][index, ..., 0] * size,
         restored=outputs["restored"][index, ..., 0],
         window=window,
+        visible=_visible(outputs, index),
+    )
+
+
+def _visible(outputs: Mapping[str, np.ndarray], index: int) -> np.ndarray | None:
+    return outputs["visible"][index] if "visible" in outputs else None
+
+
+def _turned_face(
+    outputs: dict[str, np.ndarray],
+    index: int,
+    turned: upright.TurnedWindow,
+    context: float,
+) -> Face:
+    """The face in a window that is parallel to the frame."""
+    landmarks = turned.to_source(outputs["landmarks"][index]).astype(np.float32)
+    window = crop.window_around(topology.face_box(landmarks), context)
+    size = np.float32(turned.size)
+    depth = size * outputs["depth"][index, ..., 0]
+    return Face(
+        landmarks=landmarks,
+        uncertainty=outputs["uncertainty"][index] * size,
+        depth=turned.map_in(window, depth),
+        restored=turned.map_in(window, outputs["restored"][index, ..., 0]),
+        window=window,
+        visible=_visible(outputs, index),
     )
 
 

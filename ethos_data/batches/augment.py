@@ -23,6 +23,8 @@ class Augmentation:
 
     Attributes:
       rotation: Largest angle to either side, in degrees.
+      turned: Share of the images with an angle of up to 180 degrees to either side, 0
+        to 1: faces of people who lie down, and video on its side.
       scale: Smallest and largest side of the window, relative to its side without
         augmentation. The logarithm of the scale is uniformly distributed.
       shift: Largest shift of the window along each axis, in sides of the window. The
@@ -37,6 +39,7 @@ class Augmentation:
     """
 
     rotation: float = 30.0
+    turned: float = 0.0
     scale: tuple[float, float] = (0.85, 1.2)
     shift: float = 0.06
     mirror: float = 0.5
@@ -45,9 +48,10 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         low, high = self.scale
-        if not (0 < low <= high and 0 <= self.mirror <= 1):
+        shares = (self.mirror, self.turned)
+        if not (0 < low <= high and min(shares) >= 0 and max(shares) <= 1):
             raise ValueError(
-                "scale must be positive and ascending, mirror from 0 to 1. "
+                "scale must be positive and ascending, mirror and turned from 0 to 1. "
                 f"Received: {self}"
             )
 
@@ -172,8 +176,12 @@ def place(
     side = unmoved[:, 2] / size
     center = (unmoved[:, :2] - origin) / size[:, None] + side[:, None] / 2
     batch = len(size)
-    draws = uniform(seed, np.arange(batch) if index is None else index, 5)
+    draws = uniform(seed, np.arange(batch) if index is None else index, 6)
     signed = draws * 2 - 1
+    largest = np.where(draws[:, 5] < augmentation.turned, 180, augmentation.rotation)
+    angle = np.radians(largest) * signed[:, 3]
+    if angle.any():
+        center, side = _around_turned(landmarks, angle)
     low, high = np.log(augmentation.scale)
     mirrored = draws[:, 4] < augmentation.mirror
     # A label that is too far to the right is too far to the left after mirroring.
@@ -184,10 +192,34 @@ def place(
     return Placement(
         center=center + signed[:, 0:2] * augmentation.shift * side[:, None],
         side=side * np.exp(low + draws[:, 2] * (high - low)),
-        angle=np.radians(augmentation.rotation) * signed[:, 3],
+        angle=angle,
         mirrored=mirrored,
         shift=shift,
     )
+
+
+def _around_turned(
+    landmarks: np.ndarray, angle: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the windows of faces in turned images.
+
+    The tight box of a turned face differs from that of the upright face: for a face on
+    its side, width and height are exchanged.
+
+    Args:
+      landmarks: (B, 68, 3), in the normalised frame of the stored crop.
+      angle: (B,), angle of the window; see `Placement`.
+
+    Returns:
+      Centres (B, 2) and sides (B,) in the normalised frame of the stored crop.
+    """
+    cos, sin = np.cos(angle), np.sin(angle)
+    # Columns are the axes of the window in the crop.
+    axes = np.stack([cos, -sin, sin, cos], -1).reshape(-1, 2, 2)
+    boxes = topology.face_box(landmarks[..., :2].astype(np.float64) @ axes)
+    low, high = boxes[:, :2], boxes[:, 2:]
+    center = np.einsum("bij,bj->bi", axes, (low + high) / 2)
+    return center, crop.NETWORK_CONTEXT * (high - low).max(axis=1)
 
 
 def to_pixels(matrix: np.ndarray, size: int, side: np.ndarray | float) -> np.ndarray:

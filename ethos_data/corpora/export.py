@@ -21,7 +21,7 @@ import numpy as np
 from ethos_data import topology
 from ethos_data.corpora import npz_video
 from ethos_data.records import Record
-from ethos_data.visibility import UNLABELLED, VISIBLE
+from ethos_data.visibility import UNLABELLED, UNSTATED, VISIBLE
 
 DECIMALS: Final = 4
 """Number of decimals of a coordinate in text formats, in pixels."""
@@ -45,7 +45,7 @@ class Face:
     def visible(self) -> np.ndarray:
         """uint8 (68,), see `visibility`."""
         if self.record.visible is None:
-            return np.full(topology.NUM_LANDMARKS, VISIBLE, np.uint8)
+            return np.full(topology.NUM_LANDMARKS, UNSTATED, np.uint8)
         return self.record.visible
 
     @property
@@ -139,7 +139,7 @@ def write_coco(faces: Iterable[Face], directory: str) -> None:
     annotations: list[dict[str, Any]] = []
     for number, face in enumerate(faces, start=1):
         side = len(face.record.image)
-        xy, v = face.landmarks[:, :2], face.visible
+        xy, v = face.landmarks[:, :2], np.minimum(face.visible, VISIBLE)
         keypoints = np.column_stack([np.nan_to_num(xy), v]).round(DECIMALS)
         low, high = np.nanmin(xy, axis=0), np.nanmax(xy, axis=0)
         box = np.concatenate([low, high - low]).round(DECIMALS).tolist()

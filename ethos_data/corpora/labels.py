@@ -19,7 +19,7 @@ from ethos_data.corpora.video import CorpusError, Video
 from ethos_data.errors import reason_of
 from ethos_data.storage import files
 from ethos_data.topology import NUM_LANDMARKS
-from ethos_data.visibility import UNLABELLED, VISIBLE
+from ethos_data.visibility import UNLABELLED, UNSTATED
 
 T = TypeVar("T")
 
@@ -137,7 +137,7 @@ def complete_labels(
     landmarks = np.full((*points.shape[:-1], 3), np.nan, np.float32)
     landmarks[..., : points.shape[-1]] = points
     known = np.isfinite(landmarks[..., :2]).all(axis=-1)
-    codes = np.full(known.shape, VISIBLE) if visible is None else np.asarray(visible)
+    codes = np.full(known.shape, UNSTATED) if visible is None else np.asarray(visible)
     codes = np.where(known, codes, UNLABELLED).astype(np.uint8)
     landmarks[codes == UNLABELLED] = np.nan
     has_z = (np.isfinite(landmarks[..., 2]) | (codes == UNLABELLED)).all(axis=-1)

@@ -46,7 +46,7 @@ from ethos_data.corpora.source import (
 )
 from ethos_data.corpora.video import CorpusError, Video
 from ethos_data.topology import NUM_LANDMARKS
-from ethos_data.visibility import VISIBLE
+from ethos_data.visibility import UNSTATED
 
 SUFFIX: Final = ".csv"
 MIN_LIKELIHOOD: Final = 0.6
@@ -219,7 +219,7 @@ def _parse_deeplabcut(rows: Sequence[Sequence[str]]) -> dict[str, Track]:
         points[values("likelihood") < MIN_LIKELIHOOD] = np.nan
         has_face = np.isfinite(points).all(axis=-1).any(axis=-1)
         if has_face.any():
-            visible = np.full(points.shape[:2], VISIBLE, np.uint8)[has_face]
+            visible = np.full(points.shape[:2], UNSTATED, np.uint8)[has_face]
             tracks[individual] = Track(
                 frames[order][has_face], points[has_face], visible
             )

@@ -118,6 +118,29 @@ class Mixture(keras.layers.Layer):
             seed = ops.convert_to_tensor(np.uint32(int(seed) & 0xFFFFFFFF))
         return self._runner()(images, face_size, seed)
 
+    def covered(self, points: Any, face_size: Any, seed: Any) -> Any:
+        """Returns which points of the images an `Occlusion` of the mixture covers.
+
+        Args:
+          points: x and y, float32 (B, P, 2), as fractions of the side of the image.
+          face_size: As in `call`.
+          seed: As in `call`. The same seed covers the same points in `call`.
+
+        Returns:
+          bool (B, P).
+        """
+        count = points.shape[0]
+        result = ops.zeros((count, points.shape[1]), "bool")
+        drawn = self.draw(count, seed, face_size)
+        for layer, parameters in zip(self.layers, drawn, strict=True):
+            positions = parameters["positions"]
+            if not isinstance(layer, Occlusion) or positions.shape[0] == 0:
+                continue
+            own = layer.covers(ops.take(points, positions, axis=0), parameters)
+            found = ops.logical_or(own, ops.take(result, positions, axis=0))
+            result = ops.scatter_update(result, positions[:, None], found)
+        return result
+
     def _run(self, images: Any, face_size: Any, seed: Any) -> Any:
         return self.apply(images, self.draw(images.shape[0], seed, face_size))
 

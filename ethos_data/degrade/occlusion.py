@@ -59,24 +59,27 @@ class Occlusion(Degradation):
             "blue": uniform(-30, 30),
         }
 
+    def covers(self, points: Any, parameters: Parameters) -> Any:
+        """Returns which points of the images are covered.
+
+        Args:
+          points: x and y, float32 (B, P, 2), as fractions of the longer side of the
+            image.
+          parameters: Result of `draw` for B images.
+
+        Returns:
+          bool (B, P).
+        """
+        covered = _covered(points[..., 0], points[..., 1], parameters)
+        return ops.logical_and(covered, parameters["degraded"][:, None])
+
     def degrade(self, images: Any, parameters: Parameters) -> Any:
-        p = {
-            name: values[:, None, None]
-            for name, values in parameters.items()
-            if name != "key"
-        }
         height, width = images.shape[1:3]
         longer = max(height, width)
         # Pixel centres, as fractions of the longer side of the image.
-        x = (np.arange(width, dtype=np.float32) + 0.5) / longer - p["x"]
-        y = (np.arange(height, dtype=np.float32)[:, None] + 0.5) / longer - p["y"]
-        cos, sin = ops.cos(p["angle"]), ops.sin(p["angle"])
-        across = ops.abs(x * cos + y * sin) / p["width"]
-        along = ops.abs(y * cos - x * sin) / p["height"]
-        # Both shapes have the area width * height.
-        box = ops.maximum(across, along) < 0.5
-        ellipse = (across**2 + along**2) < np.float32(1 / math.pi)
-        covered = ops.where(p["round"], ellipse, box)[..., None]
+        x = (np.arange(width, dtype=np.float32) + 0.5) / longer
+        y = (np.arange(height, dtype=np.float32) + 0.5) / longer
+        covered = _covered(x[None, None, :], y[None, :, None], parameters)[..., None]
         colour = ops.stack([parameters[c] for c in ("red", "green", "blue")], axis=-1)
         colour = colour + parameters["grey"][:, None]
         noise = draws.normal(parameters["key"], (height, width, 1))
@@ -89,3 +92,19 @@ class Occlusion(Degradation):
             "shift": self.shift,
             "texture": self.texture,
         }
+
+
+def _covered(x: Any, y: Any, parameters: Parameters) -> Any:
+    """Which positions are covered; x and y have the axis B first, or the length 1."""
+    p = {
+        name: ops.reshape(parameters[name], (-1, *[1] * (len(x.shape) - 1)))
+        for name in ("x", "y", "angle", "width", "height", "round")
+    }
+    x, y = x - p["x"], y - p["y"]
+    cos, sin = ops.cos(p["angle"]), ops.sin(p["angle"])
+    across = ops.abs(x * cos + y * sin) / p["width"]
+    along = ops.abs(y * cos - x * sin) / p["height"]
+    # Both shapes have the area width * height.
+    box = ops.maximum(across, along) < 0.5
+    ellipse = (across**2 + along**2) < np.float32(1 / math.pi)
+    return ops.where(p["round"], ellipse, box)

@@ -19,7 +19,23 @@ from ethos_data.heads.pose import Pose, aim
 from ethos_data.heads.render import Rendering, expose, render
 
 MAX_YAW: Final = 62.0
-"""Yaw that heads rarely exceed, in degrees. Beyond it, half of the face is hidden."""
+"""Yaw that heads in the poses of conversation do not exceed, in degrees. Beyond it,
+half of the face is hidden."""
+
+TALKING: Final = "talking"
+"""Poses of people who speak to someone near the camera, as in YouTube Faces."""
+
+ANY: Final = "any"
+"""Every yaw from -95 to 95 and pitch from -60 to 60 degrees in most videos, the poses
+of `TALKING` in the others, and some faces at the edge of the frame."""
+
+TALKING_SHARE: Final = 0.3
+"""Share of the videos with the poses of `TALKING` where any pose is wanted."""
+
+EDGE_SHARE: Final = 0.12
+"""Share of the videos with faces at the edge of the frame where any pose is wanted."""
+
+POSES: Final = (TALKING, ANY)
 
 KEY_INTERVAL: Final = 9
 """Number of frames between two key frames of motion, about a third of a second."""
@@ -80,7 +96,12 @@ class Scene:
 
 
 def sample_scene(
-    figure: Figure, rng: np.random.Generator, *, num_frames: int, size: int
+    figure: Figure,
+    rng: np.random.Generator,
+    *,
+    num_frames: int,
+    size: int,
+    poses: str = TALKING,
 ) -> Scene:
     """Draws the scene of a video.
 
@@ -91,13 +112,16 @@ def sample_scene(
       size: Nominal height of a frame, in pixels. Frames of different videos differ in
         size, so that face sizes vary as in YouTube Faces: they are 0.2 to 1.0 times
         `size`, with a median of 0.44.
+      poses: One of `POSES`.
     """
     median = FACE_SHARE * size
     face_size = float(np.clip(median * rng.lognormal(0, 0.36), 0.2 * size, 1.0 * size))
     height = round(face_size * rng.uniform(1.9, 2.6))
     width = round(height * rng.choice([1.0, rng.uniform(1.0, 1.3)]))
-    poses = _sample_poses(rng, num_frames)
+    sampled = _sample_poses(rng, num_frames, poses)
     center = (0.5 + rng.normal(0, 0.03), 0.5 + rng.normal(0, 0.03))
+    if poses == ANY and rng.random() < EDGE_SHARE:
+        center = (float(rng.choice([0.2, 0.8]) + rng.normal(0, 0.08)), center[1])
     sway = _random_path_2d(rng, num_frames)
     zoom = np.exp(rng.uniform(0, 0.06) * _random_path(rng, num_frames))
     light = expose(
@@ -114,7 +138,7 @@ def sample_scene(
         width=width,
         face_size=face_size * zoom,
         centers=np.array(center) * (width, height) + 0.03 * face_size * sway,
-        poses=poses,
+        poses=sampled,
         expressions=_sample_expressions(figure, rng, num_frames),
         distance=float(rng.choice([45.0, 70.0, 120.0, 250.0])),
         light=light,
@@ -177,16 +201,22 @@ def _background(scene: Scene, t: int) -> np.ndarray:
     )
 
 
-def _sample_poses(rng: np.random.Generator, num_frames: int) -> tuple[Pose, ...]:
+def _sample_poses(
+    rng: np.random.Generator, num_frames: int, kind: str
+) -> tuple[Pose, ...]:
     """Draws the poses of a video. They change smoothly."""
 
     def path() -> np.ndarray:
         return _random_path(rng, num_frames)
 
-    yaw = np.clip(rng.normal(0, 24), -48, 48) + rng.uniform(4, 22) * path()
-    pitch = rng.normal(6, 8) + rng.uniform(1, 8) * path()
+    if kind == ANY and rng.random() > TALKING_SHARE:
+        yaw = np.clip(rng.uniform(-95, 95) + rng.uniform(4, 22) * path(), -95, 95)
+        pitch = np.clip(rng.normal(3, 22) + rng.uniform(1, 8) * path(), -60, 60)
+    else:
+        yaw = np.clip(rng.normal(0, 24), -48, 48) + rng.uniform(4, 22) * path()
+        yaw = MAX_YAW * np.tanh(yaw / MAX_YAW * 1.1) / np.tanh(1.1)
+        pitch = rng.normal(6, 8) + rng.uniform(1, 8) * path()
     roll = rng.normal(0, 6) + rng.uniform(1, 8) * path()
-    yaw = MAX_YAW * np.tanh(yaw / MAX_YAW * 1.1) / np.tanh(1.1)
     torso = yaw.mean() * rng.uniform(0, 0.7) + 0.25 * (yaw - yaw.mean())
     return tuple(
         Pose(*(float(angle) for angle in angles))

@@ -51,6 +51,12 @@ class Options:
         "Nominal height of a frame, in pixels; the median face size is 0.44 of it",
         minimum=48,
     )
+    poses: str = options.option(
+        "talking",
+        "Poses of the heads: of people who talk to someone near the camera, or any "
+        "pose up to a yaw of 95 and a pitch of 60 degrees",
+        choices=("talking", "any"),
+    )
     seed: int = options.option(0, "Random seed", minimum=0)
     head_model: str | None = options.option(
         None,
@@ -76,6 +82,7 @@ def synthesize(
     videos_per_person: int = 2,
     frames_per_video: int = 24,
     size: int = 200,
+    poses: str = "talking",
     seed: int = 0,
     head_model: str | os.PathLike[str] | None = None,
     num_workers: int | None = None,
@@ -94,6 +101,7 @@ def synthesize(
       frames_per_video: Number of frames of each video.
       size: Nominal height of a frame, in pixels. Frames of different videos differ in
         size. Face sizes are 0.2 to 1.0 times `size`, with a median of 0.44.
+      poses: "talking" or "any"; see `ethos_data.heads.scene`.
       seed: Random seed.
       head_model: Path of a morphable head (see `ethos_data.heads.head_file`). None uses
         the built-in head.
@@ -113,6 +121,7 @@ def synthesize(
         videos_per_person=videos_per_person,
         frames_per_video=frames_per_video,
         size=size,
+        poses=poses,
         seed=seed,
         head_model=None if head_model is None else os.fspath(head_model),
         num_workers=num_workers,
@@ -215,6 +224,7 @@ def _render_video(settings: Options, person: int, video: int) -> None:
         video=video,
         num_frames=settings.frames_per_video,
         size=settings.size,
+        poses=settings.poses,
     )
 
 

@@ -9,6 +9,7 @@ The layout is that of YouTube Faces with Facial Keypoints, with an array `depth`
 | `landmarks3D` float32 (68, 3, T) | landmarks, in source pixels |
 | `boundingBox` float32 (4, 2, T) | corners of the face box, in source pixels |
 | `depth` float32 (H, W, T) | depth, in source pixels; NaN outside of the head |
+| `visible` bool (68, T) | whether nothing hides the landmark |
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 from ethos_data import topology
 from ethos_data.heads.figure import Figure, sample_figure
 from ethos_data.heads.model import HeadModel
-from ethos_data.heads.scene import render_frames, sample_scene
+from ethos_data.heads.scene import TALKING, render_frames, sample_scene
 from ethos_data.storage import files
 
 DEPTH_STEP: Final = 1 / 64
@@ -56,7 +57,15 @@ class Person:
         return _figure(self)
 
 
-def write(path: str, person: Person, video: int, *, num_frames: int, size: int) -> None:
+def write(
+    path: str,
+    person: Person,
+    video: int,
+    *,
+    num_frames: int,
+    size: int,
+    poses: str = TALKING,
+) -> None:
     """Renders a video and writes its file.
 
     Args:
@@ -65,23 +74,27 @@ def write(path: str, person: Person, video: int, *, num_frames: int, size: int) 
       video: Number of the video among the person's videos. It is part of the seed.
       num_frames: Number of frames.
       size: Nominal height of a frame, in pixels (see `scene.sample_scene`).
+      poses: One of `scene.POSES`.
     """
     figure = person.figure()
     rng = np.random.default_rng((person.seed, person.number, video))
-    scene = sample_scene(figure, rng, num_frames=num_frames, size=size)
+    scene = sample_scene(figure, rng, num_frames=num_frames, size=size, poses=poses)
     images = np.empty((scene.height, scene.width, 3, num_frames), np.uint8)
     depth = np.empty((scene.height, scene.width, num_frames), np.float32)
     landmarks = np.empty((68, 3, num_frames), np.float32)
+    visible = np.empty((68, num_frames), bool)
     for t, frame in enumerate(render_frames(figure, scene)):
         images[..., t] = frame.image
         depth[..., t] = np.round(frame.depth / DEPTH_STEP) * DEPTH_STEP
         landmarks[..., t] = frame.landmarks
+        visible[..., t] = frame.visible
     arrays: dict[str, np.ndarray] = {
         "colorImages": images,
         "landmarks2D": landmarks[:, :2],
         "landmarks3D": landmarks,
         "boundingBox": _corners(landmarks),
         "depth": depth,
+        "visible": visible,
     }
     with files.replacing(path) as temporary:
         _write_npz(temporary, arrays)

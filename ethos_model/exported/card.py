@@ -21,6 +21,7 @@ _INPUTS: Final = {
 _OUTPUTS: Final = {
     "landmarks": "float32 [N, 68, 3], iBUG-68, normalised",
     "uncertainty": "float32 [N, 68], one standard deviation of x or y, normalised",
+    "visible": "float32 [N, 68], probability that the image shows the landmark",
     "depth": "float32 [N, D, D, 1], D = depth_size, normalised",
     "restored": "float32 [N, D, D, 1], grey (BT.601) in [0, 1]",
 }

@@ -11,9 +11,12 @@ Example:
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import tempfile
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
 
 FILE: Final = "model.weights.h5"
 """Name of the file in the directory of an exported model."""
+
+_SIGMA: Final = "dense_1"
+_VISIBLE: Final = "dense_2"
+"""Layers of the landmark head in the file, whose weights have the same shapes. Keras
+names layers in a file by their class and their number."""
 
 SMALLEST_HALF: Final = 1024
 """Number of values from which an array is stored as float16: kernels, not biases."""
@@ -80,9 +88,33 @@ def load(model: keras.Model, path: str) -> None:
     if not os.path.exists(path):
         raise EthosError(f"{path}: no such file; ethos-export writes it")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _with_all_layers(path) as complete:
             warnings.simplefilter("ignore")  # about layers that the file lacks
-            model.load_weights(path)
+            model.load_weights(complete)
     except (OSError, ValueError, KeyError, TypeError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise EthosError(f"{path}: not weights of this network: {lines[0]}") from None
+
+
+@contextlib.contextmanager
+def _with_all_layers(path: str) -> Iterator[str]:
+    """Path of a file with the layer of the visibility, which older models lack.
+
+    Its weights are zero, so that the first probability of each landmark is a half.
+    """
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        layers = file["layers"]
+        if _VISIBLE in layers or _SIGMA not in layers:
+            yield path
+            return
+        kernel, bias = (layers[_SIGMA]["vars"][name].shape for name in "01")
+    with tempfile.TemporaryDirectory() as directory:
+        complete = os.path.join(directory, FILE)
+        shutil.copyfile(path, complete)
+        with h5py.File(complete, "r+") as file:
+            group = file["layers"].create_group(_VISIBLE).create_group("vars")
+            group.create_dataset("0", data=np.zeros(kernel, np.float32))
+            group.create_dataset("1", data=np.zeros(bias, np.float32))
+        yield complete

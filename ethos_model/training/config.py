@@ -25,8 +25,6 @@ NO_WEIGHTS: Final = "none"
 IMAGENET: Final = "imagenet"
 """Value of --backbone_weights for the weights that Keras downloads."""
 
-_MAX_PSNR: Final = 100.0  # dB; the value of `metrics.psnr` for equal images
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
@@ -75,25 +73,11 @@ class TrainConfig:
         minimum=0,
         resumable=True,
     )
-    graded_share: float = option(
-        0.0,
-        "Share of the training images whose light and colours are changed before they "
-        "are degraded",
-        minimum=0,
-        maximum=1,
-        flag=False,
-    )
     label_shift: float = option(
         0.0,
         "Offset of the labels of data_dir to the right, in % of the face size. Labels "
-        "of mirrored images get the same offset, and the predictor removes it. "
-        "ethos-evaluate measures it",
-        flag=False,
-    )
-    extra_label_shift: float = option(
-        0.0,
-        "Offset of the labels of extra_data_dir, in % of the face size. These labels "
-        "are moved to the offset label_shift",
+        "of mirrored images and of extra_data_dir, which has no offset, get the same "
+        "offset, and the predictor removes it. ethos-evaluate measures it",
         flag=False,
     )
 
@@ -173,21 +157,8 @@ class TrainConfig:
     restored_weight: float = option(
         0.3, "Weight of the loss of the restored image", minimum=0, flag=False
     )
-    restored_floor: float = option(
-        30.0,
-        "PSNR in dB above which the loss of a restored image decreases only slightly. "
-        "40 suits a network that already restores images",
-        minimum=0,
-        maximum=_MAX_PSNR,
-        flag=False,
-    )
-    spoilt_weight: float = option(
-        0.0,
-        "Weight of the amount by which a restored image is farther from the clean "
-        "image than the input is. 5 suits a network that already restores images; it "
-        "keeps other networks from learning to restore",
-        minimum=0,
-        flag=False,
+    visible_weight: float = option(
+        0.2, "Weight of the loss of the visibility", minimum=0, flag=False
     )
     weight_decay: float = option(
         1e-3, "Decoupled weight decay of the kernels", minimum=0, flag=False

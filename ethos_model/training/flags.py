@@ -17,7 +17,7 @@ GROUPS: Final = ("data", "model", "optimisation", "output")
 
 CONFIGS: Final = {
     "finetune": "starts from the shipped model, with a lower learning rate",
-    "refine": "protects good images, for a network that already restores bad images",
+    "shipped": "trains the shipped model from ImageNet weights; see its model card",
 }
 """Names of the configurations that ETHOS contains, and what they do."""
 

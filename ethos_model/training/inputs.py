@@ -26,6 +26,10 @@ _KEYS: Final = (
 _MEAN_FACE_IMAGES: Final = 256
 _EVALUATION_BATCH: Final = 64
 
+_TURNED: Final = 0.1
+"""Share of the training images that are turned by any angle, up to upside down. The
+others are turned by up to 30 degrees."""
+
 
 def strategy(workers: Cluster | None = None) -> tf.distribute.Strategy:
     """The distribution strategy of a run.
@@ -90,11 +94,10 @@ def be_deterministic() -> None:
 
 
 def training_mix() -> Any:
-    """The degradations of training, as a function that `loop.Trainer` calls."""
+    """The degradations of training; see `loop.Trainer`."""
     from ethos_data import degrade
 
-    mix = degrade.training_mix()
-    return lambda images, face_size, seed: mix(images, face_size=face_size, seed=seed)
+    return degrade.training_mix()
 
 
 def _select(batch: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +138,9 @@ def training_batches(
                 training=True,
                 seed=config.seed,
                 augmentation=augment.Augmentation(
-                    label_shift=label_shift, wanted_shift=config.label_shift
+                    turned=_TURNED,
+                    label_shift=label_shift,
+                    wanted_shift=config.label_shift,
                 ),
                 start_step=start_step * devices,
                 worker=(context.input_pipeline_id, count),
@@ -145,7 +150,7 @@ def training_batches(
 
         ds = load(config.data_dir, each - extra, config.label_shift)
         if extra:
-            other = load(config.extra_data_dir, extra, config.extra_label_shift)
+            other = load(config.extra_data_dir, extra, 0.0)
             both = tf.data.Dataset.zip(ds, other)
             ds = both.map(_joined).prefetch(tf.data.AUTOTUNE)
         return dataset.to_device(ds, None if replicas == 1 else "")

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ethos_data import degrade
+from ethos_data import degrade, visibility
 from ethos_data.grey import LUMA
 from ethos_model import network
 from ethos_model.metrics import SIGMA_RATIO
@@ -26,6 +26,7 @@ from ethos_model.training.config import TrainConfig
 METRICS: Final = (
     "loss",
     "landmarks_loss",
+    "visible_loss",
     "depth_loss",
     "restored_loss",
     "landmarks_mae",
@@ -37,6 +38,14 @@ METRICS: Final = (
 """Figures of a step and of an evaluation; see `losses.errors` for the units."""
 
 _WITHIN_ONE_SIGMA: Final = math.erf(math.sqrt(0.5))  # 68.3 % of a normal variable
+
+_GRADED: Final = 0.5
+"""Share of the training images whose light and colours are changed before they are
+degraded."""
+
+_PROTECTED: Final = (0.4, 0.6)
+"""Shares of a run between which the protection of good images rises to its full value.
+A run that starts from a trained network protects them from the first step."""
 
 _STREAMS: Final = {"train": 1, "validation": 2, "grading": 3}
 """Part of the seed that separates the random streams."""
@@ -74,7 +83,7 @@ class Trainer:
         self.config = config
         self.strategy = strategy
         self._degradation = degradation
-        self._grading = degrade.Grading(share=config.graded_share)
+        self._grading = degrade.Grading(share=_GRADED)
         with strategy.scope():
             # Initial weights replace the backbone's, so those are not downloaded.
             backbone = None if config.initial_weights else config.backbone_weights
@@ -141,7 +150,22 @@ class Trainer:
           sees, (N, S, S, 3).
         """
         batch = self._graded(batch, step)
-        return batch, self.degrade(batch, "train", step)
+        return self._covered(batch, step), self.degrade(batch, "train", step)
+
+    def _covered(self, batch: dict[str, Any], step: Any) -> dict[str, Any]:
+        """The batch with the landmarks that the degradation covers marked as hidden.
+
+        Labels without a statement about visibility stay as they are.
+        """
+        if not isinstance(self._degradation, degrade.Mixture):
+            return batch
+        covered = self._degradation.covered(
+            batch["landmarks"][..., :2], batch["face_size"], self._seed("train", step)
+        )
+        seen = tf.equal(batch["visible"], visibility.VISIBLE)
+        hidden = tf.cast(visibility.HIDDEN, batch["visible"].dtype)
+        visible = tf.where(covered & seen, hidden, batch["visible"])
+        return {**batch, "visible": visible}
 
     def _graded(self, batch: dict[str, Any], step: Any) -> dict[str, Any]:
         """The batch with other light and colours in some images.
@@ -149,7 +173,7 @@ class Trainer:
         The restored image is compared with the changed image. Without this a network
         learns to brighten every dark image, even if the scene itself is dark.
         """
-        if self._degradation is None or not self.config.graded_share:
+        if self._degradation is None:
             return batch
         seed = self._seed("grading", step)
         return {**batch, "image": self._grading(batch["image"], seed=seed)}
@@ -216,7 +240,7 @@ class Trainer:
         batch, images = self.shown(batch, step)
         with tf.GradientTape() as tape:
             outputs = self.model(images, training=True)
-            per_image = self._per_image(batch, outputs, images)
+            per_image = self._per_image(batch, outputs, images, self._protection(step))
             loss = tf.reduce_sum(per_image["loss"]) / config.batch_size
             scaled = optimizer.scale_loss(loss) if config.mixed_precision else loss
         variables = self.model.trainable_variables
@@ -238,8 +262,21 @@ class Trainer:
         # apply_gradients adds the gradients of the replicas.
         return [gradient / count for gradient in clipped]
 
+    def _protection(self, step: tf.Tensor) -> Any:
+        """How much good images are protected; see `losses.restored_loss`."""
+        config = self.config
+        if config.initial_weights:
+            return 1.0
+        done = tf.cast(step, tf.float32) / (config.epochs * config.steps_per_epoch)
+        first, last = _PROTECTED
+        return tf.clip_by_value((done - first) / (last - first), 0.0, 1.0)
+
     def _per_image(
-        self, batch: dict[str, Any], outputs: dict[str, Any], images: Any
+        self,
+        batch: dict[str, Any],
+        outputs: dict[str, Any],
+        images: Any,
+        protection: Any = 1.0,
     ) -> dict[str, Any]:
         """METRICS of each image, (N,)."""
         config = self.config
@@ -250,18 +287,20 @@ class Trainer:
             outputs["uncertainty"],
             losses.labelled(batch),
         )
+        visible = losses.visible_loss(batch["visible"], outputs["visible"])
         depth = losses.depth_loss(batch["depth"], outputs["depth"], batch["depth_mask"])
         restored = losses.restored_loss(
             _grey(batch["image"]),
             outputs["restored"],
             _grey(images),
-            floor=config.restored_floor,
-            spoilt_weight=config.spoilt_weight,
+            protection=protection,
         )
         weighted = config.depth_weight * depth + config.restored_weight * restored
+        weighted += config.visible_weight * visible
         return {
             "loss": landmarks + weighted,
             "landmarks_loss": landmarks,
+            "visible_loss": visible,
             "depth_loss": depth,
             "restored_loss": restored,
             **losses.errors(batch, outputs),

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from keras import ops
 
+from ethos_data.visibility import HIDDEN, VISIBLE
 from ethos_model.metrics import SSIM_CONSTANTS
 
 Z_SIGMA: Final = 2.0
@@ -24,6 +25,14 @@ _WING_CURVE: Final = 0.01  # window sides
 _POINT_SCALE: Final = 0.02  # window sides; gives plain errors the size of a likelihood
 _DEPTH_SCALE: Final = 0.05  # window sides; a typical error of the depth map
 _RESTORED_SCALE: Final = 0.1  # of the grey range
+
+_FLOORS: Final = (30.0, 40.0)
+"""PSNR in dB above which the loss of a restored image decreases only slightly, without
+and with protection of good images."""
+
+_SPOILT_WEIGHT: Final = 5.0
+"""Weight of the amount by which a restored image is farther from the clean image than
+the input is, with protection."""
 
 _SPOILT_FLOOR: Final = 1e-5
 """Mean squared error of 50 dB. Smaller differences between images are not visible."""
@@ -110,6 +119,25 @@ def _likelihood(kind: str, error: Any, sigma: Any, weight: Any) -> Any:
     return ops.mean(weight * ops.concatenate([plane, z], axis=-1), axis=(1, 2))
 
 
+def visible_loss(codes: Any, predicted: Any) -> Any:
+    """Binary cross-entropy of the visibility of the landmarks.
+
+    Args:
+      codes: (N, 68), values of `ethos_data.visibility`. Landmarks that are neither
+        `VISIBLE` nor `HIDDEN` have no loss.
+      predicted: Probability that the landmark is visible, (N, 68).
+
+    Returns:
+      The mean over the landmarks of each image, (N,), in nats. 0 without labels.
+    """
+    codes = ops.cast(codes, "int32")
+    seen = ops.cast(ops.equal(codes, VISIBLE), "float32")
+    hidden = ops.cast(ops.equal(codes, HIDDEN), "float32")
+    likelihood = ops.where(seen > 0, predicted, 1 - predicted)
+    loss = -ops.log(ops.clip(likelihood, 1e-6, 1.0))
+    return ops.mean((seen + hidden) * loss, axis=-1)
+
+
 def depth_loss(true: Any, predicted: Any, mask: Any) -> Any:
     """Huber loss of the depth inside the mask.
 
@@ -135,8 +163,7 @@ def restored_loss(
     predicted: Any,
     given: Any,
     *,
-    floor: float,
-    spoilt_weight: float,
+    protection: Any,
 ) -> Any:
     """Loss of the restored image.
 
@@ -154,8 +181,10 @@ def restored_loss(
       true: Clean grey image, (N, D, D, 1) in [0, 1].
       predicted: Restored grey image, (N, D, D, 1) in [0, 1].
       given: Grey image of the input, (N, D, D, 1) in [0, 1].
-      floor: PSNR in dB above which the second term decreases only slightly.
-      spoilt_weight: Weight of the fourth term.
+      protection: From 0, for a network that learns to restore, to 1, for one that has
+        learned it and must not spoil good images: scalar. It determines the weight of
+        the fourth term, which keeps other networks from learning to restore, and the
+        PSNR above which the second term decreases only slightly.
 
     Returns:
       The loss of each image, (N,).
@@ -168,15 +197,16 @@ def restored_loss(
     )
     square = ops.mean(ops.square(error), axis=(1, 2, 3))
     # Increases by 1 for each 10 dB below the floor.
-    nearness = ops.log(square * 10 ** (floor / 10) + 1) / math.log(10)
+    low, high = _FLOORS
+    scale = ops.exp((low + (high - low) * protection) * (math.log(10) / 10))
+    nearness = ops.log(square * scale + 1) / math.log(10)
     unlike = 1 - ssim(true, predicted)
     loss = absolute / _RESTORED_SCALE + nearness + unlike
-    if not spoilt_weight:
-        return loss
     before = ops.mean(ops.square(given - true), axis=(1, 2, 3))
     spoilt = ops.log((square + _SPOILT_FLOOR) / (before + _SPOILT_FLOOR)) / math.log(10)
     unlike_before = 1 - ssim(true, given)
-    return loss + spoilt_weight * (ops.relu(spoilt) + ops.relu(unlike - unlike_before))
+    worse = ops.relu(spoilt) + ops.relu(unlike - unlike_before)
+    return loss + _SPOILT_WEIGHT * protection * worse
 
 
 def ssim(true: Any, predicted: Any) -> Any:

@@ -46,7 +46,8 @@ class OverlayOptions:
     """What to draw over a frame.
 
     Attributes:
-      points: Whether to draw the 68 landmarks.
+      points: Whether to draw the 68 landmarks. Those that the frame does not show are
+        drawn as circles.
       edges: Whether to draw lines between neighbouring landmarks.
       uncertainty: How to draw the uncertainty, one of `UNCERTAINTY`: "color" colours
         the landmarks from blue (sure) through yellow to vermillion (unsure), "size"
@@ -185,7 +186,8 @@ def _draw_points(
         colors = uncertainty_colors(face.uncertainty / size)
     if mark:
         colors = MARKS[mark]
-    draw_landmarks(canvas, landmarks, points=colors, radius=radius)
+    hidden = None if face.visible is None else face.visible < 0.5
+    draw_landmarks(canvas, landmarks, points=colors, radius=radius, hollow=hidden)
 
 
 def _draw_sigma(

@@ -28,7 +28,7 @@ from ethos_data.corpora.source import full_path
 from ethos_data.corpora.video import CorpusError, Video
 from ethos_data.errors import EthosError, reason_of
 from ethos_data.storage import files, tfrecord
-from ethos_data.visibility import VISIBLE
+from ethos_data.visibility import UNSTATED
 from pipelines.conversion.frame_records import make_records, yaw
 from pipelines.conversion.options import ConversionOptions
 from pipelines.conversion.plan import Member, Shard
@@ -280,7 +280,7 @@ def _with_visible(video: Video) -> Video:
     if video.visible is not None:
         return video
     count = len(video.landmarks)
-    visible = np.full((count, topology.NUM_LANDMARKS), VISIBLE, np.uint8)
+    visible = np.full((count, topology.NUM_LANDMARKS), UNSTATED, np.uint8)
     return dataclasses.replace(video, visible=visible, has_z=np.ones(count, bool))
 
 

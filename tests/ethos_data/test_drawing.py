@@ -35,6 +35,18 @@ def test_a_point_is_centred_on_its_landmark():
     np.testing.assert_allclose(center, (60.3, 110.8), atol=0.15)
 
 
+def test_a_hollow_point_shows_the_picture_in_its_middle():
+    landmarks = np.full((68, 2), (60.0, 110.0))
+    landmarks[1] = (120, 110)
+    hollow = np.arange(68) == 1
+    picture = drawing.draw_landmarks(
+        blank(), landmarks, points=(255, 255, 255), radius=6, hollow=hollow
+    )
+    assert picture[110, 60].all()
+    assert not picture[110, 120].any()
+    assert picture[104, 120].any()  # the circle
+
+
 def test_each_edge_joins_its_two_landmarks(landmarks):
     picture = drawing.draw_landmarks(blank(), landmarks, edges=(255, 255, 255))
     for start, end in EDGES:

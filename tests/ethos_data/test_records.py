@@ -128,7 +128,7 @@ def test_records_of_version_1_0_0_have_complete_labels():
     assert decoded.visible is None
     assert decoded.has_z
     tensors = records.parse_tensors(tf.constant(serialized))
-    assert (tensors["visible"].numpy() == visibility.VISIBLE).all()
+    assert (tensors["visible"].numpy() == visibility.UNSTATED).all()
     assert bool(tensors["has_z"])
 
 

@@ -14,7 +14,7 @@ import pytest
 from ethos_data import crop
 from ethos_data.errors import EthosError
 from ethos_data.topology import face_box
-from ethos_model import export, predict
+from ethos_model import export, predict, upright
 from ethos_model.exported import saved_model
 from ethos_model.training import checkpoint
 from tests.ethos_model.conftest import EXPORTED_SIZE
@@ -96,7 +96,9 @@ def test_refuses_other_files_than_the_card_of_an_evaluation(
 
 
 @pytest.mark.parametrize("backend", ["litert", "tensorflow"])
-def test_predictor_returns_source_pixels(exported, model, backend):
+def test_predictor_returns_source_pixels(exported, model, backend, monkeypatch):
+    # The landmarks of an untrained network are turned by any angle.
+    monkeypatch.setattr(upright, "LIMIT", 360)
     frame = np.random.default_rng(13).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     boxes = [(30.0, 20.0, 70.0, 75.0), np.array([-10, 5, 40, 50])]
     faces = predict.FacePredictor(exported, backend=backend).predict(frame, boxes)
@@ -118,6 +120,7 @@ def test_predictor_returns_source_pixels(exported, model, backend):
         np.testing.assert_allclose(
             face.restored, expected["restored"][0, ..., 0], atol=0.01
         )
+        np.testing.assert_allclose(face.visible, expected["visible"][0], atol=0.01)
         assert face.landmarks.dtype == face.depth.dtype == np.float32
         assert face_box(face.landmarks).shape == (4,)
 

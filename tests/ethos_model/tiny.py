@@ -103,7 +103,7 @@ def build(
     batch_norm_momentum: float = 0.99,
     sync_batch_norm: bool = False,
 ) -> Any:
-    """Replaces `network.build`: a convolution, batch norm and the four outputs."""
+    """Replaces `network.build`: a convolution, batch norm and the outputs."""
     import keras
     from keras import layers, ops
 
@@ -118,6 +118,7 @@ def build(
     points = layers.Dense(204, name="landmark_points", kernel_initializer="zeros")(flat)
     points = layers.Reshape((68, 3), dtype="float32")(points)
     sigma = layers.Dense(68, activation="sigmoid", dtype="float32", name="sigma")(flat)
+    seen = layers.Dense(68, activation="sigmoid", dtype="float32", name="seen")(flat)
     maps = ops.depth_to_space(layers.Conv2D(32, 1, name="maps")(x), 4)
     maps = ops.cast(maps, "float32")
     return keras.Model(
@@ -125,6 +126,7 @@ def build(
         {
             "landmarks": layers.Rescaling(0.05, dtype="float32")(points),
             "uncertainty": 0.01 + sigma,
+            "visible": seen,
             "depth": maps[..., :1],
             "restored": ops.sigmoid(maps[..., 1:]),
         },

@@ -25,6 +25,9 @@ from gui.viewer.session import Loaded, Setup
 SKIN = (230, 170, 60)
 """RGB of drawn faces. Nothing else in the test videos has a similar colour."""
 
+VISIBLE = np.where(np.arange(68) < 5, 0.1, 0.9).astype(np.float32)
+"""Stated visibility of the landmarks: the first five are probably hidden."""
+
 
 def template() -> np.ndarray:
     """A frontal face in a box from (0, 0) to (1, 1), float64 (68, 3)."""
@@ -131,6 +134,7 @@ class FakePredictor:
             (bowl * window.size).astype(np.float32),
             np.tile(np.linspace(0, 1, self.side, dtype=np.float32), (self.side, 1)),
             window,
+            VISIBLE,
         )
 
 

@@ -11,17 +11,23 @@ from ethos_model.footage.tables.columns import COLUMNS, LANDMARK_COLUMNS, NAMES,
 
 
 def landmark_values(row: Row) -> np.ndarray:
-    """Returns float32 (68, 4): x, y, z and sigma of each landmark, in source pixels."""
+    """Returns float32 (68, 5), the values of `LANDMARK_COLUMNS` of each landmark.
+
+    The visibility is NaN if the model does not predict it.
+    """
     face = row.face.face
-    return np.column_stack([face.landmarks, face.uncertainty]).astype(np.float32)
+    unknown = np.full(NUM_LANDMARKS, np.nan)
+    visibility = unknown if face.visible is None else face.visible
+    values = [face.landmarks, face.uncertainty, visibility]
+    return np.column_stack(values).astype(np.float32)
 
 
 def arrays(rows: Sequence[Row]) -> dict[str, np.ndarray]:
     """Converts rows to arrays.
 
     Returns:
-      For each of `COLUMNS` an array (N,); "landmarks", float32 (N, 68, 3); and "sigma",
-      float32 (N, 68).
+      For each of `COLUMNS` an array (N,); "landmarks", float32 (N, 68, 3); "sigma" and
+      "visibility", float32 (N, 68).
     """
     result = {
         column.name: np.array([column.value(row) for row in rows], column.dtype)
@@ -30,13 +36,14 @@ def arrays(rows: Sequence[Row]) -> dict[str, np.ndarray]:
     values = np.zeros((len(rows), NUM_LANDMARKS, len(LANDMARK_COLUMNS)), np.float32)
     for index, row in enumerate(rows):
         values[index] = landmark_values(row)
-    return {**result, "landmarks": values[..., :3], "sigma": values[..., 3]}
+    result["landmarks"] = values[..., :3]
+    return {**result, "sigma": values[..., 3], "visibility": values[..., 4]}
 
 
 def flat_arrays(rows: Sequence[Row]) -> dict[str, np.ndarray]:
     """Converts rows to one array (N,) for each of `NAMES`."""
     columns = arrays(rows)
-    sigma = columns.pop("sigma")[..., None]
-    values = np.concatenate([columns.pop("landmarks"), sigma], axis=-1)
+    others = [columns.pop(name)[..., None] for name in ("sigma", "visibility")]
+    values = np.concatenate([columns.pop("landmarks"), *others], axis=-1)
     flat = values.reshape(len(rows), NUM_LANDMARKS * len(LANDMARK_COLUMNS)).T
     return {**columns, **dict(zip(NAMES[len(columns) :], flat, strict=True))}

@@ -238,8 +238,15 @@ LANDMARK_COLUMNS: Final = (
         "Uncertainty of the landmark: one standard deviation of x or of y. 68 % of the "
         "errors are smaller.",
     ),
+    LandmarkColumn(
+        "visibility",
+        "Probability that the frame shows the landmark, 0 to 1. Empty if the model "
+        "does not predict it.",
+        unit="",
+    ),
 )
-"""The columns with one value per landmark. `x0`, `y0`, `z0` and `sigma0` come first."""
+"""The columns with one value per landmark. `x0`, `y0`, `z0`, `sigma0` and
+`visibility0` come first."""
 
 LANDMARK_DECIMALS: Final = 3
 

@@ -36,15 +36,20 @@ def write_csv(path: str, recording: Recording) -> None:
         writer.writerow(NAMES)
         for row in recording.rows:
             values = [_text(column, column.value(row)) for column in COLUMNS]
-            landmarks = landmark_values(row).ravel()
-            writer.writerow(values + [f"{v:.{LANDMARK_DECIMALS}f}" for v in landmarks])
+            for value in landmark_values(row).ravel():
+                values.append(_rounded(value, LANDMARK_DECIMALS))
+            writer.writerow(values)
 
 
 def _text(column: Column, value: Any) -> str:
     """Formats a value for CSV. A value that is not a number becomes an empty field."""
     if column.decimals is None:
         return str(int(value))
-    return f"{value:.{column.decimals}f}" if np.isfinite(value) else ""
+    return _rounded(value, column.decimals)
+
+
+def _rounded(value: float, decimals: int) -> str:
+    return f"{value:.{decimals}f}" if np.isfinite(value) else ""
 
 
 def _json_face(row: Row, is_complete: bool) -> dict[str, Any]:
@@ -55,10 +60,12 @@ def _json_face(row: Row, is_complete: bool) -> dict[str, Any]:
         for column in COLUMNS
         if column.name not in ("frame", "time_s") and (is_complete or not column.at_end)
     }
+    states_visibility = row.face.face.visible is not None
     return {
         **values,
         "landmarks": landmarks[:, :3].tolist(),
         "sigma": landmarks[:, 3].tolist(),
+        "visibility": landmarks[:, 4].tolist() if states_visibility else None,
     }
 
 

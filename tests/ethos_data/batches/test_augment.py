@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,27 @@ def test_without_augmentation_the_window_is_the_predictors():
             window.to_normalized(landmarks),
             atol=1e-6,
         )
+
+
+def test_the_window_of_a_turned_image_is_the_predictors():
+    """The window around the box of the turned landmarks, in numpy."""
+    landmarks, windows = batch(40)
+    only_turned = augment.Augmentation(
+        rotation=10, turned=0.5, scale=(1, 1), shift=0, mirror=0
+    )
+    placement = augment.place(landmarks, windows, augmentation=only_turned, seed=3)
+    angles = np.degrees(placement.angle)
+    assert 5 < (np.abs(angles) > 10).sum() < 35
+    assert np.abs(angles).max() > 120
+    moved = placement.move(landmarks)
+    for before, after, angle in zip(landmarks, moved, placement.angle, strict=True):
+        turn = np.exp(-1j * angle)  # of the image, so that the window is upright
+        points = (before[:, 0] + 1j * before[:, 1]) * turn
+        x, y = points.real, points.imag
+        side = crop.NETWORK_CONTEXT * max(np.ptp(x), np.ptp(y))
+        middle = (x.min() + x.max()) / 2, (y.min() + y.max()) / 2
+        expected = (np.stack([x, y], -1) - middle) / side + 0.5
+        np.testing.assert_allclose(after[:, :2], expected, atol=1e-5)
 
 
 def test_z_is_scaled_like_x_and_y():
@@ -125,7 +148,9 @@ def test_the_placement_depends_on_seed_and_index_only():
 def test_the_movements_are_uniformly_distributed_and_independent():
     landmarks, windows = (np.repeat(array, 4000, axis=0) for array in batch(1))
     placed = augment.place(landmarks, windows, augmentation=STRONG, seed=0)
-    unmoved = augment.place(landmarks[:1], windows[:1])
+    only_turned = dataclasses.replace(STRONG, scale=(1, 1), shift=0)
+    unmoved = augment.place(landmarks, windows, augmentation=only_turned, seed=0)
+    np.testing.assert_array_equal(unmoved.angle, placed.angle)
     scale = placed.side / unmoved.side
     assert scale.min() >= 0.8 - 1e-9
     assert scale.max() <= 1.3 + 1e-9
@@ -137,11 +162,14 @@ def test_the_movements_are_uniformly_distributed_and_independent():
         share = np.histogram(values, 10, (low, high))[0] / 4000
         np.testing.assert_allclose(share, 0.1, atol=0.025)
     assert placed.mirrored.mean() == pytest.approx(0.5, abs=0.03)
-    correlations = np.corrcoef([placed.side, placed.angle, *placed.center.T])
+    moved = (placed.center - unmoved.center).T
+    correlations = np.corrcoef([scale, placed.angle, *moved])
     assert np.abs(correlations - np.eye(4)).max() < 0.06
 
 
-@pytest.mark.parametrize("options", [{"scale": (1.2, 0.8)}, {"mirror": 2}])
+@pytest.mark.parametrize(
+    "options", [{"scale": (1.2, 0.8)}, {"mirror": 2}, {"turned": -0.1}]
+)
 def test_rejects_invalid_limits(options):
     with pytest.raises(ValueError, match="Received"):
         augment.Augmentation(**options)

@@ -192,6 +192,23 @@ def test_jpeg_equals_pillow(quality, size):
 # --- occlusion ---
 
 
+def test_occlusion_knows_which_points_it_covers():
+    """The points at the centres of all pixels, compared with the changed pixels."""
+    layer = degrade.Occlusion((0.05, 0.3), texture=0, share=0.7)
+    images = np.zeros((12, 24, 24, 3), np.float32)
+    parameters = layer.draw(12, seed=5)
+    at = (np.arange(24, dtype=np.float32) + 0.5) / 24
+    x, y = np.meshgrid(at, at)
+    points = np.broadcast_to(np.stack([x, y], -1).reshape(-1, 2), (12, 576, 2))
+    changed = np.asarray(layer.apply(images, parameters)).any(axis=-1)
+    covers = np.asarray(layer.covers(points, parameters))
+    np.testing.assert_array_equal(covers, changed.reshape(12, 576))
+    assert 0 < covers.any(axis=1).sum() < 12
+    mixture = degrade.Mixture([degrade.Jpeg(10, share=0.0), layer], jit_compile=False)
+    changed = np.asarray(mixture(images, seed=8)).any(axis=-1).reshape(12, 576)
+    np.testing.assert_array_equal(mixture.covered(points, None, 8), changed)
+
+
 def test_occlusion_covers_the_stated_area_only():
     images = np.zeros((64, 128, 128, 3), np.float32)
     layer = degrade.Occlusion(0.1, shift=0.1, texture=0)

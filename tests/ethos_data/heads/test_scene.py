@@ -7,7 +7,7 @@ import pytest
 
 from ethos_data.heads.figure import Figure, sample_figure
 from ethos_data.heads.model import HeadModel
-from ethos_data.heads.scene import MAX_YAW, sample_scene
+from ethos_data.heads.scene import ANY, MAX_YAW, sample_scene
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,23 @@ def test_yaw_exceeds_45_degrees_but_not_75(person: Figure) -> None:
     assert min(yaws) < -45
     assert np.median(np.abs(yaws)) < 30
     assert np.abs(yaws).max() <= 75
+
+
+def test_any_pose_contains_profiles_and_faces_at_the_edge(person: Figure) -> None:
+    scenes = [
+        sample_scene(
+            person, np.random.default_rng(seed), num_frames=1, size=100, poses=ANY
+        )
+        for seed in range(200)
+    ]
+    yaw, pitch = np.abs([(s.poses[0].yaw, s.poses[0].pitch) for s in scenes]).T
+    assert yaw.max() <= 95
+    assert pitch.max() <= 60
+    counts, _ = np.histogram(yaw, np.arange(0, 91, 15))
+    assert counts.min() > 12
+    assert (pitch > 30).mean() > 0.05
+    at = np.array([s.centers[0, 0] / s.width for s in scenes])
+    assert 0.04 < (np.abs(at - 0.5) > 0.17).mean() < 0.25
 
 
 def test_face_sizes_vary_as_in_youtube_faces(person: Figure) -> None:

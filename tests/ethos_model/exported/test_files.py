@@ -25,7 +25,7 @@ def test_the_signature_is_that_of_the_contract(exported, model, images):
     outputs = signature(image=tf.constant(images))
     half = changed(model, batch_norm.fold, saved_model.round_weights)
     rounded, expected = half(images, training=False), model(images, training=False)
-    assert set(outputs) == {"landmarks", "uncertainty", "depth", "restored"}
+    assert set(outputs) == set(network.OUTPUTS)
     for name, value in outputs.items():
         np.testing.assert_allclose(value, rounded[name], atol=5e-6)
         # float16 has 11 significant bits.

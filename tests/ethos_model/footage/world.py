@@ -59,6 +59,7 @@ def face_of(person: int, box: np.ndarray, sigma: float) -> Face:
         np.zeros((SIDE, SIDE), np.float32),
         restored,
         window_around(box, NETWORK_CONTEXT),
+        fakes.VISIBLE,
     )
 
 

@@ -86,7 +86,7 @@ def test_finetune_starts_from_the_shipped_model():
 
 
 def test_names_the_configurations_if_there_is_none_of_that_name():
-    with pytest.raises(EthosError, match=r"fast: no such file, .*finetune, refine"):
+    with pytest.raises(EthosError, match=r"fast: no such file, .*finetune, shipped"):
         parse(*PLACES, "--config", "fast")
 
 
@@ -110,7 +110,7 @@ def test_names_an_invalid_configuration_file(tmp_path, text):
         *(("batch_size", 0), ("image_size", 111), ("image_size", 16), ("epochs", 0)),
         *(("learning_rate", -1.0), ("ema_decay", 1.0), ("batch_norm_momentum", 1.0)),
         *(("picture_epochs", 0), ("seed", -1), ("seed", 2**32), ("alpha", 0.0)),
-        *(("restored_floor", 4000.0), ("learning_rate", float("nan"))),
+        *(("visible_weight", -1.0), ("learning_rate", float("nan"))),
         *(("validation_images", -1), ("connect_timeout", 0.0), ("landmark_loss", "l1")),
     ],
 )
@@ -147,6 +147,6 @@ def test_differences_name_the_settings_that_must_not_change():
 
 def test_help_lists_the_settings_of_files_and_of_resumed_runs():
     text = " ".join(train.parser().format_help().split())
-    assert "only a configuration file can set: graded_share, label_shift" in text
+    assert "only a configuration file can set: label_shift, depth_weight" in text
     assert "only these settings may change: data_dir, extra_data_dir" in text
     assert " epochs, " in text[text.index("only these settings") :]

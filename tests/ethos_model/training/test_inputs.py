@@ -29,7 +29,6 @@ def test_a_share_of_every_batch_comes_from_the_extra_data(data_dir, tmp_path):
         extra_data_dir=extra,
         extra_share=0.25,
         label_shift=4.0,
-        extra_label_shift=-1.0,
         workdir=str(tmp_path),
         **tiny.FLAGS,
     )
@@ -41,12 +40,14 @@ def test_a_share_of_every_batch_comes_from_the_extra_data(data_dir, tmp_path):
             directory,
             "train",
             batch_size=size,
-            augmentation=augment.Augmentation(label_shift=own, wanted_shift=4.0),
+            augmentation=augment.Augmentation(
+                turned=0.1, label_shift=own, wanted_shift=4.0
+            ),
             **options,
         )
         for directory, size, own in (
             (data_dir, config.batch_size - count, 4.0),
-            (extra, count, -1.0),
+            (extra, count, 0.0),
         )
     ]
     mixed = inputs.training_batches(config, inputs.strategy())

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from ethos_data import degrade
+from ethos_data.visibility import HIDDEN, UNSTATED, VISIBLE
 from ethos_model.training import inputs, loop
 from ethos_model.training.config import TrainConfig
 from tests.ethos_model import tiny
@@ -27,15 +32,13 @@ def test_sigma_ratio_sigmas_contain_two_thirds_of_the_errors(data_dir, tmp_path)
 
 
 def test_restored_is_compared_with_the_image_in_its_changed_light(data_dir, tmp_path):
-    config = TrainConfig(
-        data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS, graded_share=0.4
-    )
+    config = TrainConfig(data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS)
     trainer = loop.Trainer(config, inputs.strategy(), tiny.darken())
     batch = inputs.validation_batches(config)[0]
     batch = {key: np.repeat(value[:1], 64, axis=0) for key, value in batch.items()}
     graded = trainer._graded(batch, 5)
     changed = (np.asarray(graded["image"]) != batch["image"]).any(axis=(1, 2, 3))
-    assert 12 < changed.sum() < 40  # of 64, with a share of 0.4
+    assert 18 < changed.sum() < 46  # of 64, with a share of 0.5
     again = np.asarray(trainer._graded(batch, 5)["image"])
     np.testing.assert_array_equal(again, graded["image"])
     assert (again != np.asarray(trainer._graded(batch, 6)["image"])).any()
@@ -47,6 +50,46 @@ def test_restored_is_compared_with_the_image_in_its_changed_light(data_dir, tmp_
     np.testing.assert_allclose(loss, 0, atol=1e-4)
     other = trainer._per_image(batch, outputs, graded["image"])["restored_loss"]
     assert (other.numpy()[changed] > 0.1).all()
+
+
+def test_covered_landmarks_are_hidden(data_dir, tmp_path):
+    """Landmarks whose pixels an occlusion changes, unless nothing is stated."""
+    config = TrainConfig(data_dir=data_dir, workdir=str(tmp_path), **tiny.FLAGS)
+    cover = degrade.Mixture(
+        [degrade.Occlusion(0.2, texture=0, share=1.0)], jit_compile=False
+    )
+    trainer = loop.Trainer(config, inputs.strategy(), cover)
+    batch = dict(inputs.validation_batches(config)[0])
+    count = len(batch["image"])
+    codes = np.tile(np.uint8([VISIBLE, HIDDEN, UNSTATED, VISIBLE]), 17)
+    batch |= {"visible": tf.constant(np.tile(codes, (count, 1)))}
+    batch |= {"image": tf.zeros_like(batch["image"])}
+    shown, images = trainer.shown(batch, 3)
+    # Grading leaves black black, so that only the cover is bright.
+    places = np.asarray(batch["landmarks"])[..., :2] * config.image_size
+    pixels = np.clip(places.astype(int), 0, config.image_size - 1)
+    rows = np.arange(count)[:, None]
+    covered = np.asarray(images)[rows, pixels[..., 1], pixels[..., 0]].sum(axis=-1) > 60
+    expected = np.where(covered & (codes == VISIBLE), HIDDEN, codes)
+    differs = (np.asarray(shown["visible"]) != expected).mean()
+    assert 0.05 < covered.mean() < 0.6
+    assert differs < 0.05  # landmarks at the edge of the cover
+
+
+def test_protection_of_good_images_rises_once(data_dir, tmp_path):
+    config = TrainConfig(
+        data_dir=data_dir,
+        workdir=str(tmp_path),
+        **{**tiny.FLAGS, "epochs": 10, "steps_per_epoch": 10},
+    )
+    trainer = loop.Trainer(config, inputs.strategy(), None)
+    rise = [
+        float(trainer._protection(tf.constant(step))) for step in (0, 40, 50, 60, 99)
+    ]
+    np.testing.assert_allclose(rise, [0, 0, 0.5, 1, 1], atol=1e-6)
+    trained = dataclasses.replace(config, initial_weights="pretrained")
+    trainer = loop.Trainer(trained, inputs.strategy(), None)
+    assert float(trainer._protection(tf.constant(0))) == 1
 
 
 def test_average_follows_weights_and_debiased_statistics(data_dir, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from ethos_data import visibility
 from ethos_model import metrics
 from ethos_model.training import losses
 
@@ -106,7 +107,19 @@ def test_depth_loss_uses_only_pixels_inside_the_mask():
     )
 
 
-restored_loss = functools.partial(losses.restored_loss, floor=30.0, spoilt_weight=0.0)
+@pytest.mark.parametrize("code", [visibility.UNLABELLED, visibility.UNSTATED])
+def test_visibility_has_no_loss_where_it_is_not_stated(code):
+    """Cross-entropy in numpy over the landmarks whose visibility is stated."""
+    codes = np.tile(np.uint8([visibility.VISIBLE, visibility.HIDDEN, code, code]), 17)
+    predicted = rng.uniform(0.02, 0.98, (2, 68)).astype(np.float32)
+    seen, hidden = codes == visibility.VISIBLE, codes == visibility.HIDDEN
+    expected = -np.log(predicted[:, seen]).sum(axis=1)
+    expected -= np.log(1 - predicted[:, hidden]).sum(axis=1)
+    loss = losses.visible_loss(np.tile(codes, (2, 1)), predicted)
+    np.testing.assert_allclose(loss, expected / 68, rtol=1e-5)
+
+
+restored_loss = functools.partial(losses.restored_loss, protection=0.0)
 
 
 def test_restored_prefers_a_sharp_face_to_a_blurred_one():
@@ -124,18 +137,18 @@ def test_restored_prefers_a_sharp_face_to_a_blurred_one():
 
 
 def test_restored_loss_is_the_sum_of_its_terms():
-    """The terms in numpy, with a floor of 40 dB."""
+    """The terms in numpy, with a floor of 30 dB."""
     true = rng.uniform(0.2, 0.8, (2, 16, 16, 1)).astype(np.float32)
     for spread in (0.02, 0.3):
         predicted = true + rng.normal(0, spread, true.shape).astype(np.float32)
         error = (predicted - true).astype(np.float64)
         psnr = metrics.psnr(predicted[..., 0], true[..., 0])
-        nearness = np.log10(10 ** (4 - psnr / 10) + 1)
+        nearness = np.log10(10 ** (3 - psnr / 10) + 1)
         terms = (error, np.diff(error, axis=1), np.diff(error, axis=2))
         absolute = sum(np.abs(term).mean((1, 2, 3)) for term in terms)
         structure = 1 - np.asarray(losses.ssim(true, predicted))
         np.testing.assert_allclose(
-            restored_loss(true, predicted, true + 1, floor=40.0),
+            restored_loss(true, predicted, true + 1),
             absolute / 0.1 + nearness + structure,
             rtol=1e-3,
         )
@@ -146,7 +159,7 @@ def test_a_restored_image_that_is_worse_than_the_input_costs_more():
     true = rng.uniform(0.2, 0.8, (2, 16, 16, 1)).astype(np.float32)
     noise = rng.normal(0, 0.1, true.shape).astype(np.float32)
     predicted = true + noise
-    loss = functools.partial(restored_loss, spoilt_weight=4.0)
+    loss = functools.partial(restored_loss, protection=0.8)
     improved = loss(true, predicted, true + 2 * noise)
     np.testing.assert_allclose(loss(true, predicted, predicted), improved, rtol=1e-5)
     added = loss(true, predicted, true + noise / 2) - improved

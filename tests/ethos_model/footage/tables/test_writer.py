@@ -110,11 +110,15 @@ def test_pandas_reads_every_format(paths, faces, suffix):
     for (_, row), face in zip(
         table.iterrows(), (faces[0][0], faces[2][0]), strict=True
     ):
-        expected = np.column_stack([face.face.landmarks, face.face.uncertainty])
+        predicted = face.face
+        expected = np.column_stack(
+            [predicted.landmarks, predicted.uncertainty, predicted.visible]
+        )
         if "landmarks" in table:
-            stored = np.column_stack([np.stack(row["landmarks"]), row["sigma"]])
+            others = [row["sigma"], row["visibility"]]
+            stored = np.column_stack([np.stack(row["landmarks"]), *others])
         else:
-            stored = row[list(columns.NAMES[-68 * 4 :])].to_numpy(float).reshape(68, 4)
+            stored = row[list(columns.NAMES[-68 * 5 :])].to_numpy(float).reshape(68, 5)
         np.testing.assert_allclose(stored, expected, atol=6e-4)
 
 
