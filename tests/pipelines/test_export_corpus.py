@@ -80,9 +80,9 @@ def test_export_and_import_give_equal_landmarks(converted, name, tmp_path, capsy
         np.testing.assert_allclose(points, expected, atol=ROUNDING + 2e-5)
         if part.visible is not None and name != "pts":
             codes = face.visible
-                if name == "coco":  # has no value for UNSTATED
-                    codes = np.minimum(codes, visibility.VISIBLE)
-                np.testing.assert_array_equal(part.visible[row], codes)
+            if name == "coco":  # has no value for UNSTATED
+                codes = np.minimum(codes, visibility.VISIBLE)
+            np.testing.assert_array_equal(part.visible[row], codes)
 
 
 def test_an_exported_corpus_can_be_converted(converted, tmp_path):
