@@ -164,12 +164,16 @@ class FaceFinder:
         image = searched_image(frame_rgb, region)
         if min(image.shape[:2]) < _MIN_IMAGE_SIDE:
             return []
-        boxes, scores = self.detector.detect(image)
-        complete = ~_is_cut(boxes, image.shape, region, frame_rgb.shape)
+        turned = np.rot90(image, region.turns) if region.turns else image
+        boxes, scores = self.detector.detect(turned)
+        seen = turned_back(boxes, region.turns, image.shape)
+        complete = ~_is_cut(seen, image.shape, region, frame_rgb.shape)
+        # The map to the face box holds for upright faces.
+        boxes = self.detector.box_map.to_face_box(boxes)
+        boxes = turned_back(boxes, region.turns, image.shape)
         # Pixel centres are at integers in the image and in the frame.
         corner = np.array([region.left, region.top] * 2, np.float64)
         boxes = (boxes + 0.5) / region.scale - 0.5 + corner
-        boxes = self.detector.box_map.to_face_box(boxes)
         return [
             Detection(box, float(score))
             for box, score in zip(boxes[complete], scores[complete], strict=True)
@@ -216,6 +220,29 @@ def max_uncertainty(score: float) -> float:
       Median uncertainty of the landmarks, divided by the face size.
     """
     return 0.03 + 0.06 * score
+
+
+def turned_back(boxes: np.ndarray, turns: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Converts boxes in a turned image to the image.
+
+    Args:
+      boxes: float64 (N, 4), x0, y0, x1, y1 in pixels of the turned image.
+      turns: Number of quarter turns to the left that were applied to the image, as in
+        `np.rot90`.
+      shape: Shape of the image before it was turned.
+
+    Returns:
+      float64 (N, 4), x0, y0, x1, y1 in pixels of the image.
+    """
+    x0, y0, x1, y1 = boxes.T
+    bottom, right = shape[0] - 1, shape[1] - 1
+    sides = (
+        (x0, y0, x1, y1),
+        (right - y1, x0, right - y0, x1),
+        (right - x1, bottom - y1, right - x0, bottom - y0),
+        (y0, bottom - x1, y1, bottom - x0),
+    )[turns]
+    return np.stack(sides, axis=1)
 
 
 def searched_image(frame_rgb: np.ndarray, region: Region) -> np.ndarray:

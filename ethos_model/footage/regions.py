@@ -46,6 +46,8 @@ class Region:
       width: Number of columns.
       height: Number of rows.
       scale: Pixels of the searched image for each pixel of the frame, at most 1.
+      turns: Number of quarter turns to the left that make faces upright which lie on
+        their side or are upside down, 0 to 3; see `upright.quarter_turns`.
     """
 
     left: int
@@ -53,6 +55,7 @@ class Region:
     width: int
     height: int
     scale: float
+    turns: int = 0
 
     def contains(self, box: np.ndarray) -> bool:
         """Returns whether a box (4,) in source pixels is inside the rectangle."""
@@ -78,6 +81,17 @@ def overview(height: int, width: int) -> list[Region]:
     """
     scale = min(1.0, OVERVIEW_SIDE / max(height, width))
     return [Region(0, 0, width, height, scale / part) for part in (1, 2)]
+
+
+def turned(height: int, width: int, turns: int) -> Region:
+    """Plans the search of a whole frame for faces that are not upright.
+
+    Args:
+      height: Height of the frame, in pixels.
+      width: Width of the frame, in pixels.
+      turns: See `Region`.
+    """
+    return dataclasses.replace(overview(height, width)[0], turns=turns)
 
 
 def tiles(height: int, width: int, scale: float) -> list[Region]:
@@ -112,16 +126,23 @@ def _spans(side: int, scale: float) -> list[tuple[int, int]]:
 
 
 def everything(height: int, width: int) -> list[Region]:
-    """Plans a thorough search: the overview and, in a large frame, all tiles."""
+    """Plans a thorough search: overviews and, in a large frame, all tiles.
+
+    Faces that are not upright are searched in overviews only.
+    """
     full = min(1.0, MAX_SIDE / max(height, width))
     regions = overview(height, width)
     if regions[0].scale < full:
         regions += tiles(height, width, full)
-    return regions
+    return regions + [turned(height, width, turns) for turns in (1, 2, 3)]
 
 
 def around(
-    box: np.ndarray, height: int, width: int, context: float = LOCAL_CONTEXT
+    box: np.ndarray,
+    height: int,
+    width: int,
+    context: float = LOCAL_CONTEXT,
+    turns: int = 0,
 ) -> Region | None:
     """Plans the search near a known face, which costs 3 ms.
 
@@ -130,6 +151,7 @@ def around(
       height: Height of the frame, in pixels.
       width: Width of the frame, in pixels.
       context: Side of the region, divided by the face size.
+      turns: See `Region`.
 
     Returns:
       The region, or None if it is outside the frame.
@@ -144,4 +166,5 @@ def around(
         return None
     (left, top), (right, bottom) = low.astype(int), high.astype(int)
     scale = min(1.0, LOCAL_FACE / size)
-    return Region(int(left), int(top), int(right - left), int(bottom - top), scale)
+    sides = (int(right - left), int(bottom - top))
+    return Region(int(left), int(top), *sides, scale, turns)

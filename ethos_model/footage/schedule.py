@@ -14,7 +14,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ethos_model.footage.regions import Region, overview, tiles
+from ethos_model.footage.regions import Region, overview, tiles, turned
 
 FINE_SIDE: Final = 2560
 """Longer side, in pixels, to which a frame is reduced before its tiles are searched. A
@@ -39,6 +39,8 @@ class Intervals:
       idle: Between overviews of a small frame without faces.
       turn: For one turn through all tiles of a large frame.
       unchanged: Between searches of a tile whose content stays the same.
+      turned: Between overviews that also search faces that are not upright, in one of
+        three directions.
     """
 
     calm: float = 1.0
@@ -46,6 +48,7 @@ class Intervals:
     idle: float = 0.1
     turn: float = 1.0
     unchanged: float = 4.0
+    turned: float = 0.5
 
 
 class SearchSchedule:
@@ -68,7 +71,8 @@ class SearchSchedule:
     def reset(self) -> None:
         """Forgets the video. An overview of the next frame is due."""
         self._started: float | None = None
-        self._overview_at = self._half_at = -np.inf
+        self._overview_at = self._half_at = self._turned_at = -np.inf
+        self._turns = 0
         self._tiles_done = 0
         self._is_coarse = False
         self._changed_share = 0.0
@@ -93,6 +97,22 @@ class SearchSchedule:
         height, width = frame_rgb.shape[:2]
         if not height or not width:
             return []
+        upright = self._upright(frame_rgb, timestamp, urgent=urgent, idle=idle)
+        return upright + self._turned(height, width, timestamp)
+
+    def _turned(self, height: int, width: int, timestamp: float) -> list[Region]:
+        """Returns one of three directions, together with an overview."""
+        is_early = timestamp - self._turned_at < self._intervals.turned - 5e-4
+        if is_early or self._overview_at != timestamp:
+            return []
+        self._turned_at = timestamp
+        self._turns = self._turns % 3 + 1
+        return [turned(height, width, self._turns)]
+
+    def _upright(
+        self, frame_rgb: np.ndarray, timestamp: float, *, urgent: bool, idle: bool
+    ) -> list[Region]:
+        height, width = frame_rgb.shape[:2]
         intervals = self._intervals
         views = overview(height, width)
         if views[0].scale == 1:

@@ -12,6 +12,7 @@ from ethos_data.topology import face_box, face_size
 from ethos_model.footage.identity import Template
 from ethos_model.footage.smoothing.live import LandmarkFilter
 from ethos_model.predict import Face
+from ethos_model.upright import quarter_turns
 
 CUT_CHANGE: Final = 0.6
 """Change of a thumbnail, divided by its contrast, that is a cut. In 30 clips, clean and
@@ -77,6 +78,11 @@ class Track:
     def uncertainty(self) -> float:
         """Median uncertainty of the last prediction, divided by the face size."""
         return float(np.median(self.face.uncertainty)) / self.size
+
+    @property
+    def turns(self) -> int:
+        """Quarter turns to the left that make the face upright, 0 to 3."""
+        return quarter_turns(self.face.landmarks)
 
     def accept(self, face: Face, timestamp: float, *, is_alone: bool) -> None:
         """Takes the prediction of the next frame.

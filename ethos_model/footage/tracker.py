@@ -245,10 +245,10 @@ class FaceTracker:
             if timestamp - track.looked < wait - 5e-4:
                 continue
             box = track.expected_box(timestamp) if track in missing else track.box
-            if any(_is_searched(region, box) for region in regions):
+            if any(_is_searched(region, box, track.turns) for region in regions):
                 continue
-            is_moving = track in missing or track in doubted
-            region = around(box, height, width, 5.0 if is_moving else 3.0)
+            context = 5.0 if track in missing or track in doubted else 3.0
+            region = around(box, height, width, context, track.turns)
             if region is not None:
                 regions.append(region)
             track.looked = timestamp
@@ -325,7 +325,7 @@ class FaceTracker:
             return face is not None
         if is_doubted:
             return False
-        if not any(_is_searched(region, track.box) for region in regions):
+        if not any(_is_searched(region, track.box, track.turns) for region in regions):
             return True
         track.missed += 1
         track.looked = timestamp
@@ -388,8 +388,10 @@ class FaceTracker:
         )
 
 
-def _is_searched(region: Region, box: np.ndarray) -> bool:
+def _is_searched(region: Region, box: np.ndarray, turns: int) -> bool:
     """Returns whether a search of a region would find a face with this box."""
     return (
-        region.contains(box) and float(face_size(box)) * region.scale >= SMALLEST_FOUND
+        region.turns == turns
+        and region.contains(box)
+        and float(face_size(box)) * region.scale >= SMALLEST_FOUND
     )

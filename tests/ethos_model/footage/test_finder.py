@@ -4,6 +4,7 @@ import pytest
 
 from ethos_data.topology import iou
 from ethos_model.footage import finder as finders
+from ethos_model.footage import regions
 from ethos_model.footage.detectors import BoxMap
 from ethos_model.footage.finder import FaceFinder
 from ethos_model.footage.reader import open_video
@@ -71,6 +72,33 @@ def test_a_region_reports_boxes_in_pixels_of_the_frame():
     assert finder.detector.shapes == [(150, 150)]
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_face_on_its_side_is_found_in_a_turned_search(turns):
+    """The detector finds faces that are higher than wide, with a box at their top."""
+
+    class UprightDetector(SkinDetector):
+        box_map = BoxMap(dy=0.5, height=2)  # the detector's box is the upper half
+
+        def detect(self, image_rgb):
+            boxes = [
+                (x0, y0, x1, (y0 + y1) / 2)
+                for x0, y0, x1, y1 in fakes.skin_boxes(image_rgb)
+                if y1 - y0 > x1 - x0
+            ]
+            return np.array(boxes, float).reshape(-1, 4), np.full(len(boxes), 0.9)
+
+    upright = np.full((240, 200, 3), (40, 60, 90), np.uint8)
+    fakes.draw_face(upright, (80, 60, 110, 120))
+    frame = np.ascontiguousarray(np.rot90(upright, -turns))
+    finder = FaceFinder(UprightDetector(), second_opinion=False)
+    drawn = np.argwhere((frame == fakes.SKIN).all(axis=-1))
+    (y0, x0), (y1, x1) = drawn.min(axis=0), drawn.max(axis=0)
+    height, width = frame.shape[:2]
+    (face,) = finder.find(frame, [regions.turned(height, width, turns)])
+    np.testing.assert_allclose(face.box, (x0, y0, x1, y1), atol=1.6)
+    assert any(iou(face.box, other.box) > 0.9 for other in finder.find(frame))
+
+
 def test_a_face_cut_by_the_border_of_a_region_is_left_to_its_neighbour():
     frame = frame_with((480, 400, 540, 470))
     finder = FaceFinder(SkinDetector(), second_opinion=False)
@@ -109,7 +137,8 @@ def test_one_face_that_is_seen_at_two_sizes_is_one_detection():
     frame = frame_with((300, 100, 400, 220), height=360, width=640)
     detector = SkinDetector()
     assert len(FaceFinder(detector, second_opinion=False).find(frame)) == 1
-    assert detector.shapes == [(360, 640), (180, 320)]
+    turned = [(640, 360), (360, 640), (640, 360)]
+    assert detector.shapes == [(360, 640), (180, 320), *turned]
 
 
 @pytest.mark.parametrize("search", finders.SEARCHES)

@@ -36,17 +36,20 @@ def test_a_face_on_a_border_is_complete_in_one_tile():
         assert any(region.contains(box) for region in plan)
 
 
-def test_a_small_frame_is_searched_at_two_sizes_only():
+def test_a_small_frame_is_searched_at_two_sizes_and_in_four_directions():
     plan = regions.everything(360, 640)
-    assert [region.scale for region in plan] == [1.0, 0.5]
+    assert [region.scale for region in plan] == [1.0, 0.5, 1.0, 1.0, 1.0]
+    assert [region.turns for region in plan] == [0, 0, 1, 2, 3]
     assert all((r.width, r.height) == (640, 360) for r in plan)
 
 
 def test_a_large_frame_is_searched_as_a_whole_and_in_tiles():
     plan = regions.everything(1080, 1920)
     assert [region.scale for region in plan[:2]] == [1 / 3, 1 / 6]
-    assert covered(plan[2:], 1080, 1920).min() == 1
-    assert all(region.scale == 1 for region in plan[2:])
+    tiles, turned = plan[2:-3], plan[-3:]
+    assert covered(tiles, 1080, 1920).min() == 1
+    assert all(region.scale == 1 and not region.turns for region in tiles)
+    assert [(r.scale, r.turns) for r in turned] == [(1 / 3, k) for k in (1, 2, 3)]
 
 
 def test_huge_frames_are_reduced_before_they_are_divided():
