@@ -74,6 +74,8 @@ class Document:
 
     def __init__(self, faces: Iterable[CorrectedFace] = ()) -> None:
         """Takes the faces of a sidecar file."""
+        # The ends with which each span was filled, by person and numbers of the frames.
+        self._filled: dict[tuple[int, int, int], Span] = {}
         self._done: list[_Step] = []
         self._undone: list[_Step] = []
         self._version = 0
@@ -84,6 +86,8 @@ class Document:
         self._interpolated: Mapping[Key, CorrectedFace] = {
             key: face for key, face in by_key.items() if face.interpolated
         }
+        for span in self.spans():
+            self._filled[_place(span)] = span
 
     @property
     def version(self) -> int:
@@ -245,7 +249,14 @@ class Document:
         )
 
     def is_filled(self, span: Span) -> bool:
-        """Whether all frames of a span have an interpolated face."""
+        """Whether all frames of a span have an interpolated face.
+
+        Faces that were computed from other ends do not count. Those of the sidecar file
+        are taken to be computed from its ends.
+        """
+        own = self._filled.get(_place(span))
+        if own is None or own.first is not span.first or own.last is not span.last:
+            return False
         frames = range(span.first.frame + 1, span.last.frame)
         return all((frame, span.person) in self._interpolated for frame in frames)
 
@@ -273,6 +284,7 @@ class Document:
             if face.frame in inside and face.face == span.person
         }
         self._interpolated = {**kept, **added}
+        self._filled[_place(span)] = span
         self._version += 1
         return True
 
@@ -280,6 +292,10 @@ class Document:
         """Removes all interpolated faces."""
         self._interpolated = {}
         self._version += 1
+
+
+def _place(span: Span) -> tuple[int, int, int]:
+    return span.person, span.first.frame, span.last.frame
 
 
 def corrected_face(

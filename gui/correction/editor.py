@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from ethos_data.topology import NUM_LANDMARKS
+from ethos_data.topology import NUM_LANDMARKS, iou
 from ethos_data.visibility import HIDDEN, VISIBLE
 from gui.correction import editing
 from gui.correction.document import Key, corrected_face
@@ -101,6 +101,12 @@ class Editor:
         for index, face in enumerate(self.faces):
             if number is not None and face.number == number:
                 self.current = index
+
+    def choose_at(self, box: np.ndarray) -> None:
+        """Edits the face that overlaps a box (4,) most, if one does."""
+        overlaps = [float(iou(face.box, box)) for face in self.faces]
+        if overlaps and max(overlaps) > 0:
+            self.current = int(np.argmax(overlaps))
 
     def text(self) -> str:
         """What is selected and where it is from, for the user."""

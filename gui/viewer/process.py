@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import queue
 import signal
 import threading
@@ -64,6 +65,12 @@ class ModelProcess:
                 self._messages.put(self._connection.recv())
         except Exception as error:
             self._messages.put(error)
+
+    def yield_to_others(self) -> None:
+        """Lets other processes go first, if the system supports it."""
+        if hasattr(os, "setpriority") and self._process.pid is not None:
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, 10)
 
     def send(self, message: object) -> None:
         """Sends a message."""

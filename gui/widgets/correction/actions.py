@@ -51,6 +51,7 @@ def actions(mode: CorrectionMode) -> dict[str, Callable[[], None]]:
         "previous_frame": lambda: player.step(-1),
         "next_corrected": lambda: mode.go_to_corrected(1),
         "previous_corrected": lambda: mode.go_to_corrected(-1),
+        "suggest": mode.suggest,
         "fit": mode.fit,
     }
     for name, (dx, dy) in _ARROWS.items():

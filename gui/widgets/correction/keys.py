@@ -65,6 +65,7 @@ KEYS: Final = (
         "Next and previous corrected frame",
     ),
     Shortcut("previous_corrected", ("<Control-Left>",), "", ""),
+    Shortcut("suggest", ("<n>",), "N", "Go to the face that most needs a correction"),
     Shortcut("fit", ("<f>",), "F", "Show the whole face"),
 )
 """The keys in the correction mode. They have precedence over those of the viewer. An

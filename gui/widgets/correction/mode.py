@@ -7,18 +7,20 @@ from typing import Final
 
 import numpy as np
 
-from ethos_data.drawing import Color
+from gui.correction.analysis import Candidate
+from gui.correction.assistant import Assistant
+from gui.correction.background import Background
 from gui.correction.document import Key
 from gui.correction.editor import NO_FACE, Editor
 from gui.correction.session import Corrections
 from gui.correction.shape import mean_face
-from gui.drawing.overlay import MARKS
 from gui.viewer.engine import READY
 from gui.viewer.painter import Painting
 from gui.viewer.player import Player
 from gui.widgets.correction.actions import DEGREES, FACTOR, actions
 from gui.widgets.correction.face_canvas import COLORS, Gestures
 from gui.widgets.correction.keys import KEYS
+from gui.widgets.correction.marks import Marks
 from gui.widgets.correction.panel import CorrectionPanel
 from gui.widgets.correction.saving_errors import SavingErrors
 from gui.widgets.shortcuts import Table
@@ -45,6 +47,7 @@ class CorrectionMode:
         window: Window,
         player: Player,
         corrections: Corrections,
+        assistant: Assistant,
         *,
         get_painting: Callable[[], Painting | None],
         on_change: Callable[[], None],
@@ -56,20 +59,22 @@ class CorrectionMode:
           window: The window. The panel covers its frame panel.
           player: The player.
           corrections: The corrections of the current video.
+          assistant: Interpolates, predicts and analyses in the background.
           get_painting: Returns the pictures on the screen; None before the first.
           on_change: Called when a correction has changed.
           show_notice: Shows a sentence in the status line.
         """
         self.corrections = corrections
         self.editor = Editor(corrections, self._changed)
+        self._assistant = assistant
+        self._background = Background(corrections, assistant)
         self._window, self.player = window, player
         self._get_painting, self._show_notice = get_painting, show_notice
         self._on_change = on_change
         self._is_open = False
         self._painting: Painting | None = None  # that the canvas shows
         self._message = ""
-        self._marked = -1  # version of the document
-        self._marks: list[tuple[Color, list[int]]] = []
+        self._wanted: Candidate | None = None  # the suggestion to show
         gestures = Gestures(
             press=self._press,
             drag=self._drag,
@@ -85,8 +90,10 @@ class CorrectionMode:
             actions(self),
             on_part=lambda number: self.do(lambda: self.editor.select_part(number)),
             on_mirror=lambda wrong: self.do(lambda: self.editor.mirror(wrong)),
+            on_interpolate=self._set_interpolating,
         )
         self._errors = SavingErrors(window.root, corrections, show_notice)
+        self._marks = Marks(window.transport)
         self.restyle()
 
     @property
@@ -149,11 +156,13 @@ class CorrectionMode:
         if state.info is not None and state.video != self.corrections.video:
             self.close()
             self.corrections.open(state.info, state.video)
+            self._background.open(state.info.path)
             self._on_change()
             if self.corrections.problem and not state.info.live:
                 self._show_notice(self.corrections.problem)
         self._errors.update()
-        self._show_marks()
+        self._update_background()
+        self._marks.update(self.corrections.document)
         if not self._is_open:
             return
         if state.playing:
@@ -167,6 +176,44 @@ class CorrectionMode:
             if shown is None or shown.view is not painting.view:
                 self._take(painting)
         self._show_texts()
+
+    def _update_background(self) -> None:
+        """Takes the results of the background work."""
+        saver = self.corrections.saver
+        workers = [self._assistant.worker, *([saver.worker] if saver else [])]
+        for reason in filter(None, [worker.check() for worker in workers]):
+            self._show_notice(f"Work in the background failed ({reason}), starts again")
+        version = self.corrections.document.version
+        for guess in self._background.update():
+            if self._is_open:
+                self.editor.replace(guess.person, guess.points, guess.added)
+        if self.corrections.document.version != version:
+            if not self.editor.dragging:
+                self.editor.refresh()
+            self._changed()
+        found = self._background.suggestion()
+        if isinstance(found, Candidate):
+            self._wanted = found
+            if found.frame == self.editor.frame:
+                self._show_wanted()
+            else:
+                self.player.seek(found.frame)
+        elif found is not None:
+            self._message = found
+
+    def _show_wanted(self) -> None:
+        """Edits the face that was suggested, if it is in the frame."""
+        wanted = self._wanted
+        if wanted is None or wanted.frame != self.editor.frame:
+            return
+        self._wanted = None
+        self.editor.choose_at(wanted.box)
+        self.fit()
+
+    def _set_interpolating(self, interpolating: bool) -> None:
+        self._background.set_interpolating(interpolating)
+        self.editor.refresh()
+        self._changed()
 
     def _take(self, painting: Painting) -> None:
         """Shows another frame, or the same frame with other faces."""
@@ -187,6 +234,7 @@ class CorrectionMode:
         elif before is None and face is not None and not first:
             self.fit()
         self._show_frame()
+        self._show_wanted()
 
     def _show_frame(self) -> None:
         if self._painting is not None:
@@ -254,9 +302,13 @@ class CorrectionMode:
             self._message = ADDING
             return
         self._stop_adding()
-        self.editor.add(mean_face(box))
+        points = mean_face(box)
+        self.editor.add(points)
         self.editor.select_part(0)
         self._show_points()
+        view, face = self.editor.view, self.editor.face
+        if view is not None and face is not None and face.person is not None:
+            self._assistant.guess(view.frame.image, box, face.person, points)
 
     def go_to_face(self, count: int) -> None:
         """Edits the next (+1) or the previous (-1) face of the frame."""
@@ -265,6 +317,12 @@ class CorrectionMode:
             self.fit()
             if len(self.editor.faces) < 2:
                 self._message = "This frame has no other face."
+
+    def suggest(self) -> None:
+        """Goes to the face that most needs a correction, as soon as it is known."""
+        if self._is_open:
+            self._message = ""
+            self._background.ask(self.player.state.frame_count or 1)
 
     def go_to_corrected(self, count: int) -> None:
         """Goes to the next (+1) or the previous (-1) corrected frame."""
@@ -318,6 +376,7 @@ class CorrectionMode:
         face, count = self.editor.face, len(self.editor.faces)
         number = f"{self.editor.current + 1} of {count}" if count else "no face"
         set_text(self.panel.face_label, f"Face {number}")
+        set_text(self.panel.work_label, self._background.text())
         set_text(self.panel.text_label, self._message or self.editor.text())
         hidden = (
             face is not None
@@ -328,18 +387,7 @@ class CorrectionMode:
         if str(self.panel.buttons["visible"].cget("text")) != label:
             self.panel.buttons["visible"].configure(text=label)
 
-    def _show_marks(self) -> None:
-        """Marks the corrected frames below the slider."""
-        document = self.corrections.document
-        if document.version != self._marked:
-            self._marked = document.version
-            self._marks = [
-                (MARKS["interpolated"], document.frames(interpolated=True)),
-                (MARKS["corrected"], document.frames()),
-            ]
-        self._window.transport.show_marks(self._marks)
-
     def release(self) -> None:
         """Releases pictures before the window is destroyed."""
-        self.panel.canvas.clear()
+        self.panel.release()
         self.corrections.close()

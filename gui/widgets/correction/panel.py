@@ -28,6 +28,7 @@ BUTTONS: Final = (
         ("previous_face", "‹"),
         ("next_face", "›"),
         ("add", "Add a face"),
+        ("suggest", "Next (N)"),
         ("leave", "Done"),
     ),
 )
@@ -41,6 +42,9 @@ class CorrectionPanel(ttk.Frame):
       canvas: The enlarged face.
       buttons: Button of each action.
       part: Selection of a part of the face.
+      interpolate: Whether frames between corrections are computed.
+      text_label: What is selected, or a message.
+      work_label: What is done in the background.
       mirror_menu: Menu of the button "Mirror".
       tools: The second row of buttons. Further tools can be packed at its left.
     """
@@ -53,6 +57,7 @@ class CorrectionPanel(ttk.Frame):
         actions: Mapping[str, Callable[[], None]],
         on_part: Callable[[int], None],
         on_mirror: Callable[[str], None],
+        on_interpolate: Callable[[bool], None],
     ) -> None:
         """Creates the widgets.
 
@@ -63,6 +68,7 @@ class CorrectionPanel(ttk.Frame):
           actions: Function of each action of `keys.KEYS`.
           on_part: Called with the number of the part that the user selects.
           on_mirror: Called with the half that is replaced: "right" or "left".
+          on_interpolate: Called with whether frames between corrections are computed.
         """
         super().__init__(master)
         self._gap = round(4 * ratio)
@@ -83,8 +89,20 @@ class CorrectionPanel(ttk.Frame):
                 self._add_button(row, name, label, actions[name])
         self.face_label = ttk.Label(rows[1], style="Muted.TLabel")
         self.face_label.pack(side="left", after=self.buttons["next_face"])
-        self.text_label = ttk.Label(self)
-        self.text_label.pack(side="bottom", fill="x", pady=(self._gap, 0))
+        self.interpolate = tk.BooleanVar(self, True)
+        ttk.Checkbutton(
+            rows[1],
+            text="Interpolate",
+            variable=self.interpolate,
+            command=lambda: on_interpolate(self.interpolate.get()),
+            takefocus=False,
+        ).pack(side="left", padx=(2 * self._gap, self._gap))
+        line = ttk.Frame(self)
+        line.pack(side="bottom", fill="x", pady=(self._gap, 0))
+        self.text_label = ttk.Label(line)
+        self.text_label.pack(side="left")
+        self.work_label = ttk.Label(line, style="Muted.TLabel")
+        self.work_label.pack(side="right")
         self.canvas = FaceCanvas(self, ratio, gestures)
         self.canvas.pack(fill="both", expand=True)
 
@@ -120,6 +138,11 @@ class CorrectionPanel(ttk.Frame):
         text = NO_PART if number is None else EDITED[number].name
         if self.part.get() != text:
             self.part.set(text)
+
+    def release(self) -> None:
+        """Releases pictures and variables before the window is destroyed."""
+        self.canvas.clear()
+        del self.interpolate
 
     def restyle(self, palette: theme.Palette) -> None:
         """Applies a theme."""

@@ -107,6 +107,19 @@ def test_a_late_result_is_dropped_if_an_end_has_changed():
     assert document.fill(document.spans()[0], between(0, 4))
 
 
+def test_a_span_is_computed_again_when_an_end_changes():
+    document = Document([face(0), *between(0, 4), face(4)])
+    assert document.is_filled(document.spans()[0])  # as it was saved
+    document.put(face(4, x=90.0))
+    (span,) = document.spans()
+    assert not document.is_filled(span)
+    assert document.frames(interpolated=True) == [1, 2, 3]  # until they are replaced
+    document.fill(span, between(0, 4))
+    assert document.is_filled(span)
+    document.undo()
+    assert not document.is_filled(document.spans()[0])
+
+
 def test_faces_outside_the_span_are_not_taken():
     document = Document([face(0), face(4), face(0, 2)])
     (span,) = document.spans()

@@ -292,3 +292,49 @@ def test_every_key_has_a_function(mode):
     from gui.widgets.correction.keys import KEYS
 
     assert set(mode.mode.table().actions) == {key.action for key in KEYS}
+
+
+def test_frames_between_two_corrections_are_interpolated(mode):
+    mode.drag(36, 30, -20)
+    mode.drive.viewer.player.seek(6)
+    mode.drive.until(lambda: mode.editor.frame == 6)
+    mode.drag(36, 30, -20)
+    document = mode.mode.corrections.document
+    mode.drive.until(lambda: document.frames(interpolated=True) == [1, 2, 3, 4, 5])
+    saved = mode.saved()
+    assert [face.interpolated for face in saved] == [False, *5 * [True], False]
+    mode.drive.key("<comma>")
+    mode.drive.until(lambda: mode.editor.frame == 5)
+    assert mode.editor.face.origin == "interpolated"
+    mode.drive.key("<Return>")  # the user has checked it
+    assert mode.editor.face.origin == "corrected"
+    mode.mode.panel.interpolate.set(False)
+    mode.mode._set_interpolating(False)
+    assert [face.frame for face in mode.saved()] == [0, 5, 6]
+
+
+def test_n_goes_to_a_face_that_needs_a_correction(mode):
+    mode.drive.key("<Return>")
+    mode.drive.key("<n>")
+    mode.drive.until(lambda: mode.editor.frame not in (-1, 0))
+    first = mode.editor.frame
+    assert mode.editor.face is not None
+    mode.drive.key("<Return>")
+    mode.drive.key("<n>")
+    mode.drive.until(lambda: mode.editor.frame not in (0, first))
+
+
+def test_the_model_predicts_an_added_face(start, two):
+    drive = start(two)
+    drive.ready()
+    drive.until(lambda: len(drive.viewer.painting.view.faces) == 2)
+    mode = Mode(drive)
+    mode.open()
+    drive.key("<a>")
+    corners = mode.canvas.zoom.to_screen(np.array([[22, 33], [97, 117]]))
+    (x0, y0), (x1, y1) = np.round(corners).astype(int).tolist()
+    drive.drag(mode.canvas, (x0, y0), (x1, y1))
+    document = mode.mode.corrections.document
+    drive.until(lambda: abs(document.corrected()[0].points[:, 0].min() - 30) < 1.5)
+    box = document.corrected()[0].points
+    assert np.allclose(box.max(axis=0), (90, 110), atol=1.5)
