@@ -276,9 +276,14 @@ def load_network(folder: str, backend: str = "auto") -> tuple[str, Network]:
         installed = importlib.util.find_spec("ai_edge_litert") is not None
         backend = "litert" if exists and installed else "tensorflow"
     if backend == "litert":
-        run = runner.litert(os.path.join(folder, LITE), SIGNATURE)
+        path = os.path.join(folder, LITE)
         # Face by face, because a new batch size makes the interpreter allocate again.
-        return backend, lambda images: _joined(run(image=i[None]) for i in images)
+        run_each = runner.in_parallel(
+            lambda: runner.litert(path, SIGNATURE),
+            "image",
+            min(runner.processors(), runner.MAX_WORKERS),
+        )
+        return backend, lambda images: _joined(run_each([i[None] for i in images]))
     saved = runner.saved_model(folder, SIGNATURE)
     return backend, lambda images: saved(image=images)
 
