@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, tuple[str, Sequence[str]]]] = {
     "ethos-evaluate": ("ethos_model.evaluate", TRAIN),
     "ethos-export": ("ethos_model.export", TRAIN),
     "ethos-demo": ("pipelines.demo", TRAIN),
+    "ethos-refine": ("pipelines.refine", TRAIN),
 }
 """For each command: its module, and the optional packages that it needs."""
 
@@ -74,3 +75,4 @@ average = _command("ethos-average")
 evaluate = _command("ethos-evaluate")
 export = _command("ethos-export")
 demo = _command("ethos-demo")
+refine = _command("ethos-refine")

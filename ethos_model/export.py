@@ -90,7 +90,7 @@ def export(
     if not os.path.exists(path):
         raise EthosError(f"{path}: no such checkpoint; ethos-train writes it")
     output = os.path.normpath(os.path.expanduser(output))
-    _check_output(output, overwrite)
+    check_output(output, overwrite)
     groups, meta = checkpoint.read(path)
     import_tensorflow()
     import tensorflow as tf
@@ -114,7 +114,7 @@ def export(
     return output
 
 
-def _check_output(output: str, overwrite: bool) -> None:
+def check_output(output: str, overwrite: bool) -> None:
     """Refuses to replace a directory that is not a model.
 
     Raises:

@@ -23,8 +23,14 @@ ALLOWED = {
     "gui": {"ethos_model", "ethos_data"},
 }
 
-# The demo runs the whole workflow, so it may import every package.
-EXEMPT = {"pipelines.demo", "pipelines.showcase"}
+# The demo runs the whole workflow, and a refinement converts, trains and reads video as
+# the viewer does, so these modules may import every package.
+EXEMPT = {
+    "pipelines.demo",
+    "pipelines.showcase",
+    "pipelines.refine",
+    "pipelines.refinement.footage",
+}
 
 HEAVY = {"tensorflow", "keras", "tensorflow_datasets", "apache_beam"}
 

@@ -94,6 +94,18 @@ class Scene:
     def num_frames(self) -> int:
         return len(self.poses)
 
+    def every(self, step: int) -> Scene:
+        """Returns the scene with every `step`-th frame, beginning with the first."""
+        return dataclasses.replace(
+            self,
+            face_size=self.face_size[::step],
+            centers=self.centers[::step],
+            poses=self.poses[::step],
+            expressions=self.expressions[::step],
+            flicker=self.flicker[::step],
+            pan=self.pan[::step],
+        )
+
 
 def sample_scene(
     figure: Figure,

@@ -50,7 +50,7 @@ def save(model: keras.Model, path: str) -> None:
     """
     import h5py
 
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path) or ".") as directory:
         full = os.path.join(directory, FILE)
         model.save_weights(full)
         with (

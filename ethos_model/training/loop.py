@@ -150,22 +150,8 @@ class Trainer:
           sees, (N, S, S, 3).
         """
         batch = self._graded(batch, step)
-        return self._covered(batch, step), self.degrade(batch, "train", step)
-
-    def _covered(self, batch: dict[str, Any], step: Any) -> dict[str, Any]:
-        """The batch with the landmarks that the degradation covers marked as hidden.
-
-        Labels without a statement about visibility stay as they are.
-        """
-        if not isinstance(self._degradation, degrade.Mixture):
-            return batch
-        covered = self._degradation.covered(
-            batch["landmarks"][..., :2], batch["face_size"], self._seed("train", step)
-        )
-        seen = tf.equal(batch["visible"], visibility.VISIBLE)
-        hidden = tf.cast(visibility.HIDDEN, batch["visible"].dtype)
-        visible = tf.where(covered & seen, hidden, batch["visible"])
-        return {**batch, "visible": visible}
+        covered = with_covered(self._degradation, batch, self._seed("train", step))
+        return covered, self.degrade(batch, "train", step)
 
     def _graded(self, batch: dict[str, Any], step: Any) -> dict[str, Any]:
         """The batch with other light and colours in some images.
@@ -290,9 +276,9 @@ class Trainer:
         visible = losses.visible_loss(batch["visible"], outputs["visible"])
         depth = losses.depth_loss(batch["depth"], outputs["depth"], batch["depth_mask"])
         restored = losses.restored_loss(
-            _grey(batch["image"]),
+            grey(batch["image"]),
             outputs["restored"],
-            _grey(images),
+            grey(images),
             protection=protection,
         )
         weighted = config.depth_weight * depth + config.restored_weight * restored
@@ -358,7 +344,28 @@ class Trainer:
         return errors
 
 
-def _grey(images: Any) -> Any:
+def with_covered(degradation: Any, batch: dict[str, Any], seed: Any) -> dict[str, Any]:
+    """Marks the landmarks that a degradation covers as hidden.
+
+    Labels without a statement about visibility stay as they are.
+
+    Args:
+      degradation: See `Degradation`. Only a `degrade.Mixture` covers landmarks.
+      batch: Batch of `dataset.load`.
+      seed: The seed with which the images are degraded.
+
+    Returns:
+      The batch with another `visible`.
+    """
+    if not isinstance(degradation, degrade.Mixture):
+        return batch
+    covered = degradation.covered(batch["landmarks"][..., :2], batch["face_size"], seed)
+    seen = tf.equal(batch["visible"], visibility.VISIBLE)
+    hidden = tf.cast(visibility.HIDDEN, batch["visible"].dtype)
+    return {**batch, "visible": tf.where(covered & seen, hidden, batch["visible"])}
+
+
+def grey(images: Any) -> Any:
     """Converts RGB, uint8 or float32 (N, S, S, 3) in [0, 255], to grey values (N, S, S,
     1) in [0, 1]."""
     scaled = tf.cast(images, tf.float32) / 255

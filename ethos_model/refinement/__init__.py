@@ -1,0 +1,1 @@
+"""Continued training of an exported model on a few corrected faces."""

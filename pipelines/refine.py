@@ -1,0 +1,435 @@
+"""Trains the model further on faces that were corrected in the viewer.
+
+    ethos-refine clip.mp4 --output better
+    ethos-view other.mp4 --model better
+
+The corrections of a video are in clip.corrections.csv next to it. A folder can contain
+videos with corrections, or images with corrections.csv. Four corrected frames are the
+minimum; 20 faces usually halve the error on footage of a new kind.
+
+A fifth of the corrected frames is held out and measures the error. Rendered heads in
+each step keep the model from forgetting other faces. The new model is written only if
+its error on the held-out corrections is lower, and its error on rendered heads at most
+2 % higher. Otherwise nothing is written, and the exit status is 1. Ctrl-C stops at any
+time and leaves nothing behind.
+
+--progress json writes one JSON object per line to stdout, for other programs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ethos_data import next_step, options
+from ethos_data.errors import INTERRUPTED, EthosError, cli
+from ethos_data.quiet import import_tensorflow
+from ethos_data.records import Record
+from ethos_data.storage import files
+from ethos_model import export, predict
+from ethos_model.refinement import start
+from ethos_model.refinement.recipe import Recipe
+from ethos_model.training.stopping import Stopper, Terminated
+from pipelines.refinement import events, footage, heads, split
+
+if TYPE_CHECKING:
+    from ethos_model.refinement.batches import Batch
+    from ethos_model.refinement.tuner import Tuner
+
+MAX_FORGETTING: Final = 1.02
+"""Largest allowed error on rendered heads, relative to the error before."""
+
+_SHARES: Final = (1.0, 0.75, 0.5, 0.25)
+"""Shares of the way from the first to the new weights that are compared (Wortsman et
+al., "Robust fine-tuning of zero-shot models", CVPR 2022)."""
+
+_EVALUATIONS: Final = 4
+"""Number of times that the error is measured during the training."""
+
+_WITHIN_ONE_SIGMA: Final = math.erf(math.sqrt(0.5))  # 68.3 % of a normal variable
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RefineOptions:
+    """What to refine. Each field is a flag; its help text documents it."""
+
+    videos: tuple[str, ...] = options.required(
+        "Videos with corrections, or folders with them",
+        positional=True,
+        metavar="VIDEO",
+    )
+    output: str = options.required(
+        "Directory to write the new model to", metavar="MODEL", local=True
+    )
+    model: str | None = options.option(
+        None,
+        "Directory of the exported model to start from; the model that is part of "
+        "ETHOS if it is not given",
+        metavar="DIR",
+        local=True,
+    )
+    steps: int = options.option(
+        Recipe.steps, "Number of training steps of 16 images", minimum=1
+    )
+    seed: int = options.option(0, "Random seed of the training", minimum=0)
+    overwrite: bool = options.option(False, "Replace an existing model")
+    cache_dir: str = options.option(
+        "",
+        "Directory in which the rendered heads are kept for the next time",
+        metavar="DIR",
+        local=True,
+        default_text="~/.cache/ethos",
+    )
+    progress: str = options.option(
+        "text",
+        "Progress for people, or one JSON object per line",
+        choices=events.FORMATS,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Errors:
+    """Mean errors on held-out faces, NME_box in %.
+
+    Attributes:
+      corrections: On held-out corrections.
+      heads: On held-out rendered heads, against their exact landmarks.
+    """
+
+    corrections: float
+    heads: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Refinement:
+    """The result of a refinement.
+
+    Attributes:
+      before: Errors of the first model.
+      after: Errors of the new model.
+      better: Whether the new model was written.
+      reason: Why it was written or not, in one line.
+    """
+
+    before: Errors
+    after: Errors
+    better: bool
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Faces:
+    """The records of the corrected faces.
+
+    Attributes:
+      training: Corrected and interpolated faces to train with.
+      held_out: Corrected faces to measure with.
+    """
+
+    training: Sequence[Record]
+    held_out: Sequence[Record]
+
+
+def refine(
+    videos: Sequence[str],
+    output: str,
+    *,
+    model: str | None = None,
+    recipe: Recipe | None = None,
+    overwrite: bool = False,
+    cache_dir: str = "",
+    report: events.Report = lambda event: None,
+    stopper: Stopper | None = None,
+) -> Refinement:
+    """Trains a model further on corrected faces, and writes it if it is better.
+
+    Example:
+      result = refine(["clip.mp4"], "better")
+      print(result.before.corrections, result.after.corrections)
+
+    Args:
+      videos: Videos with corrections, or folders with them.
+      output: Directory to write.
+      model: Directory of the exported model to start from; None for the shipped model.
+      recipe: Settings of the training; None for the defaults.
+      overwrite: Whether to replace an existing model.
+      cache_dir: Directory for the rendered heads; "" for the user's cache.
+      report: Receives the progress.
+      stopper: Receives signals while the model is written.
+
+    Raises:
+      EthosError: There are not enough corrections, or a file cannot be read or written.
+      KeyboardInterrupt: SIGINT or SIGTERM arrived. Nothing was written.
+    """
+    recipe = recipe or Recipe()
+    directory, card = start.check(model)
+    output = os.path.normpath(os.path.expanduser(output))
+    export.check_output(output, overwrite)
+    found = footage.find(videos)
+    faces = _read_faces(found, report)
+    rendered = heads.load(
+        cache_dir or heads.default_cache_dir(),
+        lambda done, total: report(events.step("heads", done, total)),
+    )
+    import_tensorflow()
+    tuner, held_out = _prepare(directory, card, recipe, faces, rendered)
+    before = _measure(tuner, held_out)
+    report(events.errors("before", **dataclasses.asdict(before)))
+    _train(tuner, directory, faces, rendered, held_out, report)
+    after = _best(tuner, before, held_out)
+    report(events.errors("after", **dataclasses.asdict(after)))
+    better, reason = _compare(before, after)
+    if better:
+        report(events.step("writing", 0, 1))
+        summary = {
+            "corrected_faces": len(faces.training) + len(faces.held_out),
+            "held_out_faces": len(faces.held_out),
+            "rendered_heads": len(rendered.training),
+            "before": dataclasses.asdict(before),
+            "after": dataclasses.asdict(after),
+        }
+        ratio = _sigma_ratio(tuner, held_out[0], card)
+        _write(tuner, card, output, ratio, summary, stopper or Stopper())
+    report(events.result(better, output if better else "", reason))
+    return Refinement(before, after, better, reason)
+
+
+def _read_faces(found: Sequence[footage.Footage], report: events.Report) -> Faces:
+    """Reads the records of the corrections, for training and held out.
+
+    Raises:
+      EthosError: There are not enough corrections, or a video cannot be read.
+    """
+    uses = split.split([video.faces for video in found])
+    total = sum(map(len, (*uses.training, *uses.interpolated, *uses.held_out)))
+    training: list[Record] = []
+    held_out: list[Record] = []
+    done = between = 0
+    for video, corrected, interpolated, hidden in zip(
+        found, uses.training, uses.interpolated, uses.held_out, strict=True
+    ):
+        keys = {(face.frame, face.face) for face in hidden}
+        used = [*corrected, *interpolated, *hidden]
+        for face, record in footage.read_records(video, used):
+            chosen = held_out if (face.frame, face.face) in keys else training
+            chosen.append(record)
+            done += 1
+            between += face.interpolated
+            report(events.step("faces", done, total))
+    if not training or not held_out:
+        raise EthosError(
+            f"{found[0].path}: too few corrected faces can be used; a face needs at "
+            "least 20 landmarks, most of them inside the image"
+        )
+    own = len(training) - between
+    report(events.faces(own + len(held_out), own, len(held_out), between))
+    return Faces(training, held_out)
+
+
+def _prepare(
+    directory: str,
+    card: dict[str, Any],
+    recipe: Recipe,
+    faces: Faces,
+    rendered: heads.Heads,
+) -> tuple[Tuner, tuple[Batch, Batch]]:
+    """Loads the network, and cuts the windows of the held-out faces and heads."""
+    from ethos_model.refinement import batches, tuner
+
+    size = int(card["image_size"])
+    held_out = tuple(
+        batches.evaluation_batch(batches.decoded(records), size)
+        for records in (faces.held_out, rendered.held_out)
+    )
+    network = start.load(directory, card)
+    shift = float(card.get("label_shift", 0))
+    return tuner.Tuner(network, recipe, label_shift=shift), (held_out[0], held_out[1])
+
+
+def _measure(tuner: Tuner, held_out: tuple[Batch, Batch]) -> Errors:
+    return Errors(*(float(tuner.errors(batch).mean()) for batch in held_out))
+
+
+def _train(
+    tuner: Tuner,
+    directory: str,
+    faces: Faces,
+    rendered: heads.Heads,
+    held_out: tuple[Batch, Batch],
+    report: events.Report,
+) -> None:
+    """Takes all steps."""
+    from ethos_model.refinement import batches, teacher
+
+    predictor = predict.FacePredictor(directory)
+    corrected = batches.decoded(faces.training)
+    labelled = batches.decoded(teacher.relabelled(rendered.training, predictor))
+    steps = tuner.recipe.steps
+    report(events.step("training", 0, steps))
+    for step in range(1, steps + 1):
+        loss = tuner.train(corrected, labelled)
+        if not math.isfinite(loss):
+            raise EthosError(f"the training has diverged at step {step}")
+        report(events.step("training", step, steps))
+        if step % max(1, steps // _EVALUATIONS) == 0 and step < steps:
+            now = _with_weights(
+                tuner, tuner.averaged_weights(), lambda: _measure(tuner, held_out)
+            )
+            report(events.errors("now", **dataclasses.asdict(now)))
+
+
+def _with_weights(
+    tuner: Tuner, weights: list[np.ndarray], measure: Callable[[], Errors]
+) -> Errors:
+    """Measures with other weights, and restores the weights of the training."""
+    current = tuner.weights()
+    tuner.set_weights(weights)
+    errors = measure()
+    tuner.set_weights(current)
+    return errors
+
+
+def _best(tuner: Tuner, before: Errors, held_out: tuple[Batch, Batch]) -> Errors:
+    """Sets the best weights between the first and the new weights.
+
+    Of the weights with which the error on rendered heads is low enough, these are the
+    ones with the lowest error on corrections. If there are none, the new weights.
+    """
+    first, last = tuner.first_weights(), tuner.averaged_weights()
+
+    def between(share: float) -> list[np.ndarray]:
+        pairs = zip(first, last, strict=True)
+        return [old + np.float32(share) * (new - old) for old, new in pairs]
+
+    measured: list[tuple[bool, float, float, Errors]] = []
+    for share in _SHARES:
+        tuner.set_weights(between(share))
+        errors = _measure(tuner, held_out)
+        forgets = errors.heads > MAX_FORGETTING * before.heads
+        measured.append((forgets, errors.corrections, -share, errors))
+    *_, share, errors = min(measured, key=lambda row: row[:3])
+    tuner.set_weights(between(-share))
+    return errors
+
+
+def _compare(before: Errors, after: Errors) -> tuple[bool, str]:
+    """Whether the new model is better, and why, in one line."""
+    corrections = (
+        f"error on held-out corrections {before.corrections:.2f} % before, "
+        f"{after.corrections:.2f} % after"
+    )
+    if after.heads > MAX_FORGETTING * before.heads:
+        increase = 100 * (after.heads / before.heads - 1)
+        return False, f"the error on rendered heads rises by {increase:.1f} %"
+    return after.corrections < before.corrections, corrections
+
+
+def _sigma_ratio(tuner: Tuner, batch: Batch, card: dict[str, Any]) -> float:
+    """Number of the network's standard deviations that contain 68.3 % of the errors.
+
+    It is measured on the held-out corrections, and is at most twice and at least half
+    of the first model's number, because there may be few of them.
+    """
+    outputs = tuner.predict(batch["image"])
+    error = np.abs(outputs["landmarks"] - batch["landmarks"])[..., :2]
+    ratios = (error / outputs["uncertainty"][..., None])[batch["visible"] > 0]
+    usual = float(card.get("uncertainty_factor", 1.0))
+    measured = float(np.quantile(ratios, _WITHIN_ONE_SIGMA))
+    return float(np.clip(measured, usual / 2, usual * 2))
+
+
+class _Writing:
+    """A model that is being written; see `stopping.Stoppable`."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+
+    def patience(self) -> float:
+        """Seconds until the process is ended."""
+        return 2.0
+
+    def rescue(self) -> str:
+        """Removes everything that was written."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+        return "stopped; nothing was written"
+
+
+def _write(
+    tuner: Tuner,
+    card: dict[str, Any],
+    output: str,
+    ratio: float,
+    summary: dict[str, Any],
+    stopper: Stopper,
+) -> None:
+    """Writes the model with the current weights."""
+    from ethos_model.refinement import writing
+
+    parent = os.path.dirname(os.path.abspath(output))
+    os.makedirs(parent, exist_ok=True)
+    name = os.path.basename(output)
+    directory = tempfile.mkdtemp(prefix=f"{name}{files.TEMPORARY}", dir=parent)
+    try:
+        with stopper.deferred(_Writing(directory)):
+            written = writing.write(
+                directory,
+                tuner.model,
+                card,
+                tuner.recipe,
+                name=name,
+                sigma_ratio=ratio,
+                summary=summary,
+            )
+        if stopper.requested:
+            stopper.raise_requested()
+        with files.replacing(output) as temporary:
+            os.rename(written, temporary)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
+    result = options.make_parser("ethos-refine", __doc__)
+    options.add_flags(result, RefineOptions)
+    return result
+
+
+@cli
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command. The exit status is 1 if the new model is not better."""
+    chosen = options.from_flags(RefineOptions, parser().parse_args(argv))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with Stopper(force=True) as stopper:
+            result = refine(
+                chosen.videos,
+                chosen.output,
+                model=chosen.model,
+                recipe=Recipe(steps=chosen.steps, seed=chosen.seed),
+                overwrite=chosen.overwrite,
+                cache_dir=chosen.cache_dir,
+                report=events.reporter(chosen.progress),
+                stopper=stopper,
+            )
+    except KeyboardInterrupt as error:
+        is_terminated = isinstance(error, Terminated)
+        print("terminated" if is_terminated else "interrupted", file=sys.stderr)
+        return 128 + signal.SIGTERM if is_terminated else INTERRUPTED
+    if result.better and chosen.progress == "text":
+        print(next_step.line("ethos-view", chosen.videos[0], model=chosen.output))
+    return 0 if result.better else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

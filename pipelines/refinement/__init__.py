@@ -1,0 +1,1 @@
+"""The parts of ethos-refine: corrected faces, rendered heads, split and progress."""
