@@ -8,6 +8,7 @@ from typing import Final
 from ethos_data.options import option
 from ethos_model.footage.fusion.network import FusionNetwork
 from ethos_model.footage.hiding.cover import KINDS
+from ethos_model.footage.measures import outline
 from ethos_model.footage.tables.writer import CSV_FORMATS
 from gui.drawing import compose
 from gui.drawing.overlay import DEFAULT, DRAWN, MEASURED, UNCERTAINTY, OverlayOptions
@@ -79,6 +80,13 @@ class AnnotateOptions:
     )
     stills_every: float = option(
         1.0, "Time between two stills, in seconds", group="output", minimum=0
+    )
+    outline: str = option(
+        outline.ANATOMICAL,
+        "Landmarks 0 to 16: fixed points of the head, or the visible outline of the "
+        "cheek as in 2D data sets",
+        group="output",
+        choices=outline.OUTLINES,
     )
     csv_format: str = option(
         "ethos",

@@ -45,6 +45,7 @@ from gui.stages import (
     tracked,
     with_fusion,
     with_measures,
+    with_outlines,
 )
 
 Refine = Callable[[Iterable[FrameFaces]], Iterator[FrameFaces]]
@@ -149,6 +150,7 @@ def annotate(
             annotated = with_fusion(
                 annotated, people, portraits, restore=options.restore
             )
+        annotated = with_outlines(annotated, options.outline)
         items = stack.enter_context(Stage(annotated))
         if plan is None:
             drawn = _drawn(items, options, source, outputs)

@@ -21,6 +21,7 @@ from ethos_model.footage import reader
 from ethos_model.footage.finder import Finder
 from ethos_model.footage.fusion.blending import blend
 from ethos_model.footage.fusion.people import FusedPeople, Portraits
+from ethos_model.footage.measures.outline import ANATOMICAL, with_outline
 from ethos_model.footage.reader import Frame, Source
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.tracks import (
@@ -220,6 +221,18 @@ def with_measures(items: Iterable[Item]) -> Iterator[Item]:
     for item in items:
         faces = tuple(measured(item.frame.image, face) for face in item.faces)
         yield dataclasses.replace(item, faces=faces)
+
+
+def with_outlines(items: Iterable[Item], outline: str) -> Iterator[Item]:
+    """Yields items whose faces have one of `measures.outline.OUTLINES`."""
+    for item in items:
+        if outline != ANATOMICAL:
+            faces = tuple(
+                dataclasses.replace(face, face=with_outline(face.face, outline))
+                for face in item.faces
+            )
+            item = dataclasses.replace(item, faces=faces)
+        yield item
 
 
 def with_fusion(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ethos_model.footage.finder import Detection, FaceFinder
     from ethos_model.footage.following import FollowedFrame, follow, to_dataframe
     from ethos_model.footage.fusion.face_fusion import FaceFusion, FusedFace
+    from ethos_model.footage.measures.outline import with_outline
     from ethos_model.footage.reader import open_video
     from ethos_model.footage.smoothing.offline import smooth_track
     from ethos_model.footage.tracker import FaceTracker
@@ -36,6 +37,7 @@ __all__ = [
     "open_video",
     "smooth_track",
     "to_dataframe",
+    "with_outline",
 ]
 
 _MODULES = {
@@ -50,6 +52,7 @@ _MODULES = {
     "open_video": "reader",
     "smooth_track": "smoothing.offline",
     "to_dataframe": "following",
+    "with_outline": "measures.outline",
 }
 
 

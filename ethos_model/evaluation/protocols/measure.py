@@ -13,7 +13,12 @@ from ethos_data import topology
 from ethos_data.corpora.source import Listing
 from ethos_data.corpora.video import CorpusError, Video
 from ethos_data.visibility import UNLABELLED
-from ethos_model.evaluation.protocols.protocol import Item, Protocol
+from ethos_model.evaluation.protocols.protocol import (
+    VISIBLE_CONTOUR,
+    Item,
+    Protocol,
+)
+from ethos_model.footage.measures.outline import with_outline
 from ethos_model.predict import Predictor
 
 LABELS: Final = "labels"
@@ -229,6 +234,8 @@ def _errors(
     if face_box is None:
         return float("inf"), float("inf")
     (face,) = predictor.predict(frame, [face_box])
+    if protocol.outline.startswith(VISIBLE_CONTOUR):
+        face = with_outline(face)
     return normalised_errors(
         face.landmarks, true, divides_by_all=protocol.divides_by_all
     )
