@@ -20,16 +20,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
 import os
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ethos_data import next_step, options
 from ethos_data.errors import INTERRUPTED, EthosError, cli
@@ -37,26 +34,13 @@ from ethos_data.quiet import import_tensorflow
 from ethos_data.records import Record
 from ethos_data.storage import files
 from ethos_model import export, predict
-from ethos_model.refinement import start
+from ethos_model.refinement import batches, course, start, teacher
 from ethos_model.refinement.recipe import Recipe
 from ethos_model.training.stopping import Stopper, Terminated
 from pipelines.refinement import events, footage, heads, split
 
 if TYPE_CHECKING:
-    from ethos_model.refinement.batches import Batch
     from ethos_model.refinement.tuner import Tuner
-
-MAX_FORGETTING: Final = 1.02
-"""Largest allowed error on rendered heads, relative to the error before."""
-
-_SHARES: Final = (1.0, 0.75, 0.5, 0.25)
-"""Shares of the way from the first to the new weights that are compared (Wortsman et
-al., "Robust fine-tuning of zero-shot models", CVPR 2022)."""
-
-_EVALUATIONS: Final = 4
-"""Number of times that the error is measured during the training."""
-
-_WITHIN_ONE_SIGMA: Final = math.erf(math.sqrt(0.5))  # 68.3 % of a normal variable
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,19 +82,6 @@ class RefineOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class Errors:
-    """Mean errors on held-out faces, NME_box in %.
-
-    Attributes:
-      corrections: On held-out corrections.
-      heads: On held-out rendered heads, against their exact landmarks.
-    """
-
-    corrections: float
-    heads: float
-
-
-@dataclasses.dataclass(frozen=True)
 class Refinement:
     """The result of a refinement.
 
@@ -121,8 +92,8 @@ class Refinement:
       reason: Why it was written or not, in one line.
     """
 
-    before: Errors
-    after: Errors
+    before: course.Errors
+    after: course.Errors
     better: bool
     reason: str
 
@@ -183,12 +154,22 @@ def refine(
     )
     import_tensorflow()
     tuner, held_out = _prepare(directory, card, recipe, faces, rendered)
-    before = _measure(tuner, held_out)
+    before = course.measure(tuner, held_out)
     report(events.errors("before", **dataclasses.asdict(before)))
-    _train(tuner, directory, faces, rendered, held_out, report)
-    after = _best(tuner, before, held_out)
+    relabelled = teacher.relabelled(rendered.training, predict.FacePredictor(directory))
+    course.train(
+        tuner,
+        faces.training,
+        relabelled,
+        held_out,
+        progress=lambda done, total: report(events.step("training", done, total)),
+        evaluated=lambda errors: report(
+            events.errors("now", **dataclasses.asdict(errors))
+        ),
+    )
+    after = course.choose_best(tuner, before, held_out)
     report(events.errors("after", **dataclasses.asdict(after)))
-    better, reason = _compare(before, after)
+    better, reason = course.compare(before, after)
     if better:
         report(events.step("writing", 0, 1))
         summary = {
@@ -198,7 +179,7 @@ def refine(
             "before": dataclasses.asdict(before),
             "after": dataclasses.asdict(after),
         }
-        ratio = _sigma_ratio(tuner, held_out[0], card)
+        ratio = course.sigma_ratio(tuner, held_out[0], card)
         _write(tuner, card, output, ratio, summary, stopper or Stopper())
     report(events.result(better, output if better else "", reason))
     return Refinement(before, after, better, reason)
@@ -242,9 +223,9 @@ def _prepare(
     recipe: Recipe,
     faces: Faces,
     rendered: heads.Heads,
-) -> tuple[Tuner, tuple[Batch, Batch]]:
+) -> tuple[Tuner, course.HeldOut]:
     """Loads the network, and cuts the windows of the held-out faces and heads."""
-    from ethos_model.refinement import batches, tuner
+    from ethos_model.refinement import tuner
 
     size = int(card["image_size"])
     held_out = tuple(
@@ -254,98 +235,6 @@ def _prepare(
     network = start.load(directory, card)
     shift = float(card.get("label_shift", 0))
     return tuner.Tuner(network, recipe, label_shift=shift), (held_out[0], held_out[1])
-
-
-def _measure(tuner: Tuner, held_out: tuple[Batch, Batch]) -> Errors:
-    return Errors(*(float(tuner.errors(batch).mean()) for batch in held_out))
-
-
-def _train(
-    tuner: Tuner,
-    directory: str,
-    faces: Faces,
-    rendered: heads.Heads,
-    held_out: tuple[Batch, Batch],
-    report: events.Report,
-) -> None:
-    """Takes all steps."""
-    from ethos_model.refinement import batches, teacher
-
-    predictor = predict.FacePredictor(directory)
-    corrected = batches.decoded(faces.training)
-    labelled = batches.decoded(teacher.relabelled(rendered.training, predictor))
-    steps = tuner.recipe.steps
-    report(events.step("training", 0, steps))
-    for step in range(1, steps + 1):
-        loss = tuner.train(corrected, labelled)
-        if not math.isfinite(loss):
-            raise EthosError(f"the training has diverged at step {step}")
-        report(events.step("training", step, steps))
-        if step % max(1, steps // _EVALUATIONS) == 0 and step < steps:
-            now = _with_weights(
-                tuner, tuner.averaged_weights(), lambda: _measure(tuner, held_out)
-            )
-            report(events.errors("now", **dataclasses.asdict(now)))
-
-
-def _with_weights(
-    tuner: Tuner, weights: list[np.ndarray], measure: Callable[[], Errors]
-) -> Errors:
-    """Measures with other weights, and restores the weights of the training."""
-    current = tuner.weights()
-    tuner.set_weights(weights)
-    errors = measure()
-    tuner.set_weights(current)
-    return errors
-
-
-def _best(tuner: Tuner, before: Errors, held_out: tuple[Batch, Batch]) -> Errors:
-    """Sets the best weights between the first and the new weights.
-
-    Of the weights with which the error on rendered heads is low enough, these are the
-    ones with the lowest error on corrections. If there are none, the new weights.
-    """
-    first, last = tuner.first_weights(), tuner.averaged_weights()
-
-    def between(share: float) -> list[np.ndarray]:
-        pairs = zip(first, last, strict=True)
-        return [old + np.float32(share) * (new - old) for old, new in pairs]
-
-    measured: list[tuple[bool, float, float, Errors]] = []
-    for share in _SHARES:
-        tuner.set_weights(between(share))
-        errors = _measure(tuner, held_out)
-        forgets = errors.heads > MAX_FORGETTING * before.heads
-        measured.append((forgets, errors.corrections, -share, errors))
-    *_, share, errors = min(measured, key=lambda row: row[:3])
-    tuner.set_weights(between(-share))
-    return errors
-
-
-def _compare(before: Errors, after: Errors) -> tuple[bool, str]:
-    """Whether the new model is better, and why, in one line."""
-    corrections = (
-        f"error on held-out corrections {before.corrections:.2f} % before, "
-        f"{after.corrections:.2f} % after"
-    )
-    if after.heads > MAX_FORGETTING * before.heads:
-        increase = 100 * (after.heads / before.heads - 1)
-        return False, f"the error on rendered heads rises by {increase:.1f} %"
-    return after.corrections < before.corrections, corrections
-
-
-def _sigma_ratio(tuner: Tuner, batch: Batch, card: dict[str, Any]) -> float:
-    """Number of the network's standard deviations that contain 68.3 % of the errors.
-
-    It is measured on the held-out corrections, and is at most twice and at least half
-    of the first model's number, because there may be few of them.
-    """
-    outputs = tuner.predict(batch["image"])
-    error = np.abs(outputs["landmarks"] - batch["landmarks"])[..., :2]
-    ratios = (error / outputs["uncertainty"][..., None])[batch["visible"] > 0]
-    usual = float(card.get("uncertainty_factor", 1.0))
-    measured = float(np.quantile(ratios, _WITHIN_ONE_SIGMA))
-    return float(np.clip(measured, usual / 2, usual * 2))
 
 
 class _Writing:

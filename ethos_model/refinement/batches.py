@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ethos_data import depth_codec, records
+from ethos_data import depth_codec, records, topology
 from ethos_data.batches import augment, examples
 from ethos_data.batches.examples import Examples
 from ethos_data.visibility import UNSTATED
@@ -138,6 +138,10 @@ def errors(batch: Batch, landmarks: Any) -> np.ndarray:
     true = batch["landmarks"].astype(np.float64)
     distance = np.linalg.norm((landmarks - true)[..., :2], axis=-1)
     known = batch["visible"] > 0
-    extent = np.ptp(true[..., :2], axis=1)
     mean = (distance * known).sum(axis=1) / known.sum(axis=1).clip(1)
-    return 100 * mean / np.sqrt(extent.prod(axis=1))
+    return 100 * mean / face_sizes(true)
+
+
+def face_sizes(landmarks: np.ndarray) -> np.ndarray:
+    """Returns sqrt(w * h) of the boxes of landmarks (N, 68, 3), in their unit, (N,)."""
+    return topology.face_size(topology.face_box(landmarks))

@@ -26,7 +26,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ethos_model.footage.osc import OscSender
-from gui.correction.assistant import Assistant
 from gui.correction.session import Corrections
 from gui.drawing.surface import Rotation
 from gui.sample import SAMPLE
@@ -38,8 +37,7 @@ from gui.viewer.player import Player
 from gui.viewer.plotter import Plotter
 from gui.viewer.session import Factory, Setup, load
 from gui.widgets import choices, dialogs, shortcuts, theme
-from gui.widgets.correction import keys
-from gui.widgets.correction.mode import CorrectionMode
+from gui.widgets.correction import keys, parts
 from gui.widgets.display import Display
 from gui.widgets.people_window import PeopleWindow
 from gui.widgets.save_menu import SaveMenu
@@ -60,6 +58,7 @@ class Controller:
       history: What was found of each person so far.
       plotter: The thread that draws the plot.
       correction: The correction mode.
+      training: The training on corrections.
       window: The widgets.
       root: The Tk window.
       sidebar: Check boxes and sliders.
@@ -100,7 +99,6 @@ class Controller:
         self._chosen: int | None = None
         self._closed = self._stopping = False
         self._people: PeopleWindow | None = None
-
         self._sender = OscSender(send) if send is not None else None
         corrections = Corrections()
         self.painter = Painter(corrections.apply)
@@ -121,16 +119,17 @@ class Controller:
             self.window, self.player, self.engine, self.painter, self.plotter
         )
         self.root.report_callback_exception = self._display.report
-        assistant = Assistant(lambda: self.engine.state.setup, factory)
-        self.correction = CorrectionMode(
+        correcting = parts.build(
             self.window,
             self.player,
+            self.engine,
+            self._display,
             corrections,
-            assistant,
-            get_painting=lambda: self.painting,
+            factory,
             on_change=self.painter.refresh,
-            show_notice=self._display.notice.show,
+            load_model=self.load_model,
         )
+        self.correction, self.training = correcting.mode, correcting.training
         self.sidebar, self.transport = self.window.sidebar, self.window.transport
         self.save_menu = SaveMenu(
             self.root,
@@ -145,7 +144,8 @@ class Controller:
         self.root.deiconify()
         self.transport.set_loop(self.settings.loop)
         self.transport.set_speed(self.settings.speed)
-        self._parts = (self.player, self.engine, self.painter, self.plotter, assistant)
+        drawing = (self.painter, self.plotter)
+        self._parts = (self.player, self.engine, *drawing, correcting.assistant)
         for part in reversed(self._parts):
             part.start()
         self.changed()
@@ -211,6 +211,7 @@ class Controller:
         self.root.after_cancel(self._after)
         self.root.withdraw()
         self.save_menu.close()
+        self.training.close()
         for part in self._parts:
             part.close()
         self.correction.release()

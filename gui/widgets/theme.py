@@ -231,6 +231,15 @@ def _style_sliders(style: ttk.Style, p: Palette, px: Pixels) -> None:
         gripcount=0,
     )
     style.map("Horizontal.TScale", background=[("active", p.text)])
+    style.configure(
+        "Horizontal.TProgressbar",
+        background=p.accent,
+        troughcolor=p.panel,
+        bordercolor=p.border,
+        lightcolor=p.accent,
+        darkcolor=p.accent,
+        thickness=px(8),
+    )
     style.configure("Sash", sashthickness=px(7), gripcount=0)
 
 
