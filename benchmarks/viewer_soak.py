@@ -91,7 +91,7 @@ def act(viewer: Controller, videos: Sequence[str], rng: random.Random) -> None:
         lambda: rng.choice(list(sidebar.sliders.values())).set(rng.uniform(0, 3)),
         sidebar.reset,
         sidebar.next_uncertainty,
-        lambda: viewer.rotate(rng.uniform(-30, 30), rng.uniform(-9, 9)),
+        lambda: viewer.window.surface.rotate(rng.uniform(-30, 30), rng.uniform(-9, 9)),
         viewer.switch_theme,
         lambda: viewer.open(rng.choice(videos)),
         lambda: viewer.root.geometry(f"{width}x760"),

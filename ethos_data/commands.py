@@ -30,6 +30,7 @@ TRAIN: Final = (
 
 COMMANDS: Final[dict[str, tuple[str, Sequence[str]]]] = {
     "ethos-view": ("gui.app", LIGHT),
+    "ethos-label": ("gui.label", LIGHT),
     "ethos-annotate": ("gui.annotate", LIGHT),
     "ethos-synthesize": ("ethos_data.heads.synthesize", TRAIN),
     "ethos-convert": ("pipelines.convert", TRAIN),
@@ -64,6 +65,7 @@ def _command(name: str) -> Callable[[], int]:
 
 
 view = _command("ethos-view")
+label = _command("ethos-label")
 annotate = _command("ethos-annotate")
 synthesize = _command("ethos-synthesize")
 convert = _command("ethos-convert")

@@ -16,6 +16,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from ethos_data import options
 from ethos_data.errors import EthosError, cli
@@ -84,6 +85,24 @@ def check(chosen: ViewOptions) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     chosen = options.from_flags(ViewOptions, parser().parse_args(argv))
     check(chosen)
+    run(
+        video=chosen.video,
+        model_dir=chosen.model,
+        detector=chosen.detector,
+        send=chosen.send,
+    )
+    return 0
+
+
+def run(**arguments: Any) -> None:
+    """Shows the window until it is closed.
+
+    Args:
+      **arguments: Arguments of `Controller`.
+
+    Raises:
+      EthosError: There is no Tk or no display.
+    """
     # Not at module level: the model's process imports this module too.
     try:
         import tkinter as tk
@@ -94,12 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from gui.widgets.controller import Controller
 
     try:
-        viewer = Controller(
-            video=chosen.video,
-            model_dir=chosen.model,
-            detector=chosen.detector,
-            send=chosen.send,
-        )
+        viewer = Controller(**arguments)
     except tk.TclError as error:
         raise EthosError(f"no window can be opened ({error})") from None
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows does not know the last
@@ -107,7 +121,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if number is not None:
             signal.signal(number, lambda *_: viewer.stop())
     viewer.run()
-    return 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 
 from ethos_data.topology import NUM_LANDMARKS
-from ethos_data.visibility import VISIBLE
+from ethos_data.visibility import HIDDEN, VISIBLE
+from ethos_model.predict import Face
 from gui.correction.document import Document
 from gui.correction.matching import box_of, match
 from gui.correction.overlay import PREDICTED, origin
@@ -60,10 +61,17 @@ def faces_of(view: View, document: Document) -> list[EditedFace]:
     for number in tracked.keys() - set(matches.values()):
         landmarks = np.asarray(tracked[number].face.landmarks, np.float64)
         if np.isfinite(landmarks).all():
-            visible = np.full(NUM_LANDMARKS, VISIBLE, np.uint8)
+            visible = _visible(tracked[number].face)
             xy, z = landmarks[:, :2], landmarks[:, 2]
             faces.append(EditedFace(xy, visible, z, PREDICTED, None, number))
     return sorted(faces, key=lambda face: float(face.box[0]))
+
+
+def _visible(face: Face) -> np.ndarray:
+    """What the model says about the visibility of the landmarks, uint8 (68,)."""
+    if face.visible is None:
+        return np.full(NUM_LANDMARKS, VISIBLE, np.uint8)
+    return np.where(np.asarray(face.visible) < 0.5, HIDDEN, VISIBLE).astype(np.uint8)
 
 
 def unlike(face: EditedFace, other: EditedFace) -> tuple[bool, bool, float]:

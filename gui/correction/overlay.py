@@ -11,6 +11,7 @@ import numpy as np
 from ethos_data import crop
 from ethos_data.corpora.corrections import CorrectedFace
 from ethos_data.topology import EYES
+from ethos_data.visibility import VISIBLE
 from ethos_model.footage.tracks import TrackedFace, measured, with_landmarks
 from ethos_model.predict import Face
 from gui.correction.matching import box_of
@@ -73,6 +74,7 @@ def _replaced(
     certain = dataclasses.replace(
         with_landmarks(tracked.face, landmarks),
         uncertainty=np.zeros(68, np.float32),
+        visible=(face.visible == VISIBLE).astype(np.float32),
     )
     result = dataclasses.replace(tracked, face=certain, unsure=False, measures=None)
     return measured(image, result)

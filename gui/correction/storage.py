@@ -15,6 +15,7 @@ from typing import Final
 from ethos_data.corpora import corrections
 from ethos_data.corpora.corrections import CorrectedFace
 from ethos_data.errors import EthosError, one_line
+from ethos_data.storage import files
 from ethos_model.footage.sources.images import images_in
 from gui.viewer.worker import Worker
 
@@ -59,6 +60,8 @@ def read(video: str, path: str = "") -> Stored:
     images: tuple[str, ...] = ()
     if os.path.isdir(video):
         images = tuple(os.path.basename(image) for image in images_in(video))
+    if os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        files.remove_leftovers(path)  # of a viewer that was killed while it saved
     if not os.path.exists(path):
         return Stored(path, images=images)
     faces = corrections.read(path)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any, Final
+from typing import Any
 
-from gui.drawing.surface import Rotation
 from gui.viewer.engine import NO_MODEL, READY, Engine, EngineSettings
 from gui.viewer.live_fusion import Subject
 from gui.viewer.painter import FUSED, Painting, PaintOptions
@@ -15,19 +14,13 @@ from gui.viewer.session import Setup
 from gui.viewer.settings import Settings
 from gui.widgets.window import Window
 
-MAX_PITCH: Final = 85.0
-"""Largest rotation of the surface about the horizontal axis, in degrees."""
 
-
-def paint_options(
-    window: Window, chosen: int | None, rotation: Rotation
-) -> PaintOptions:
+def paint_options(window: Window, chosen: int | None) -> PaintOptions:
     """What the painter draws.
 
     Args:
       window: The widgets.
       chosen: Number of the person in the tiles; None for the largest face.
-      rotation: Rotation of the surface.
     """
     return PaintOptions(
         source_size=window.source_panel.extent,
@@ -35,7 +28,7 @@ def paint_options(
         kinds=window.kinds,
         overlay=window.sidebar.overlay,
         chosen=chosen,
-        rotation=rotation,
+        rotation=window.surface.rotation,
         texture=window.sidebar.values["texture"],
         divider=window.portrait.divider,
         sigma=window.sidebar.values["sigma"],
@@ -64,12 +57,6 @@ def face_at(painting: Painting | None, x: float, y: float) -> int | None:
         if x0 <= x <= x1 and y0 <= y <= y1:
             number = face.id
     return number
-
-
-def turned(rotation: Rotation, yaw: float, pitch: float) -> Rotation:
-    """A rotation of the surface that is rotated further, in degrees."""
-    pitch = min(MAX_PITCH, max(-MAX_PITCH, rotation.pitch + pitch))
-    return Rotation((rotation.yaw + yaw + 180) % 360 - 180, pitch)
 
 
 def engine_settings(window: Window, chosen: int | None) -> EngineSettings:

@@ -27,7 +27,6 @@ from typing import Final
 
 from ethos_model.footage.osc import OscSender
 from gui.correction.session import Corrections
-from gui.drawing.surface import Rotation
 from gui.sample import SAMPLE
 from gui.viewer import saving, settings
 from gui.viewer.engine import READY, Engine, View
@@ -77,6 +76,7 @@ class Controller:
         annotate_command: Sequence[str] = saving.ANNOTATE,
         paused: bool = False,
         send: str | None = None,
+        labelling: bool = False,
     ) -> None:
         """Opens the window. Only the main thread may call it.
 
@@ -90,14 +90,15 @@ class Controller:
           annotate_command: Command that runs ethos-annotate.
           paused: Whether the video waits until the user plays it.
           send: Address that receives the faces as OSC bundles; None for none.
+          labelling: Whether to start in the correction mode, for unrelated images.
         """
         if settings_path is None:
             settings_path = settings.default_path()
         self._settings_path = settings_path
         self.settings = settings.read(settings_path)
-        self._rotation = Rotation()
         self._chosen: int | None = None
         self._closed = self._stopping = False
+        self._labelling = labelling
         self._people: PeopleWindow | None = None
         self._sender = OscSender(send) if send is not None else None
         corrections = Corrections()
@@ -111,8 +112,6 @@ class Controller:
             self.settings,
             self.player,
             on_change=self.changed,
-            on_rotate=self.rotate,
-            on_reset_rotation=self._reset_rotation,
         )
         self.root = self.window.root
         self._display = Display(
@@ -150,7 +149,9 @@ class Controller:
             part.start()
         self.changed()
         if video is not None or os.path.exists(SAMPLE):
-            self.open(video or SAMPLE, play=not paused)
+            self.open(video or SAMPLE, play=not (paused or labelling))
+        if labelling:
+            self.correction.open_soon()
         self._after = self.root.after(POLL_MS, self._poll)
 
     def _show(self, view: View) -> None:
@@ -304,11 +305,7 @@ class Controller:
 
     def show_shortcuts(self) -> None:
         """Opens the list of shortcuts."""
-        columns = {
-            "Viewer": shortcuts.lines(shortcuts.SHORTCUTS),
-            "Correction mode": [*shortcuts.lines(keys.KEYS), *keys.MOUSE],
-        }
-        shortcuts.show(self.root, self.window.ratio, columns)
+        shortcuts.show(self.root, self.window.ratio, keys.help_columns())
 
     def show_people(self) -> None:
         """Opens the window with the people of the video, or brings it to the front."""
@@ -338,15 +335,6 @@ class Controller:
         self.player.seek(person.frame)
         self.changed()
 
-    def rotate(self, yaw: float, pitch: float) -> None:
-        """Rotates the surface further, in degrees."""
-        self._rotation = choices.turned(self._rotation, yaw, pitch)
-        self.changed()
-
-    def _reset_rotation(self) -> None:
-        self._rotation = Rotation()
-        self.changed()
-
     def _choose_next_face(self) -> None:
         self._choose(choices.next_face(self.painting))
 
@@ -368,9 +356,12 @@ class Controller:
         window = self.window
         window.show_plot(self.sidebar.values["plot"])
         window.lay_out_tiles()
-        options = choices.paint_options(window, self._chosen, self._rotation)
+        options = choices.paint_options(window, self._chosen)
         self.painter.set_options(options)
-        self.engine.set_settings(choices.engine_settings(window, self._chosen))
+        settings = choices.engine_settings(window, self._chosen)
+        if self._labelling:  # the faces of two images are not smoothed
+            settings = dataclasses.replace(settings, smoothing=False)
+        self.engine.set_settings(settings)
 
     def _poll(self) -> None:
         if self._stopping:

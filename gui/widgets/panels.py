@@ -9,8 +9,13 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, ImageTk
 
+from gui.drawing.surface import Rotation
+
 DEGREES_PER_WIDTH: Final = 180.0
 """Rotation of a surface, in degrees, when the mouse crosses the whole panel."""
+
+MAX_PITCH: Final = 85.0
+"""Largest rotation of a surface about the horizontal axis, in degrees."""
 
 
 class PicturePanel(tk.Canvas):
@@ -87,29 +92,41 @@ class DividedPanel(PicturePanel):
 
 
 class RotatablePanel(PicturePanel):
-    """A panel whose picture is rotated by dragging the mouse."""
+    """A panel whose picture is rotated by dragging the mouse.
+
+    Attributes:
+      rotation: The rotation. A double click resets it.
+    """
 
     def __init__(
-        self,
-        master: tk.Misc,
-        on_rotate: Callable[[float, float], None],
-        on_reset: Callable[[], None],
-        **options: Any,
+        self, master: tk.Misc, on_change: Callable[[], None], **options: Any
     ) -> None:
         """Creates the panel.
 
         Args:
           master: Parent widget.
-          on_rotate: Called with yaw and pitch since the last call, in degrees.
-          on_reset: Called after a double click.
+          on_change: Called when the rotation has changed.
           **options: Options of the canvas.
         """
         super().__init__(master, cursor="fleur", **options)
+        self.rotation = Rotation()
         self._from = (0, 0)
-        self._on_rotate = on_rotate
+        self._on_change = on_change
         self.bind("<ButtonPress-1>", self._press)
         self.bind("<B1-Motion>", self._drag)
-        self.bind("<Double-Button-1>", lambda _: on_reset())
+        self.bind("<Double-Button-1>", lambda _: self.reset())
+
+    def rotate(self, yaw: float, pitch: float) -> None:
+        """Rotates the surface further, in degrees."""
+        pitch = min(MAX_PITCH, max(-MAX_PITCH, self.rotation.pitch + pitch))
+        yaw = (self.rotation.yaw + yaw + 180) % 360 - 180
+        self.rotation = Rotation(yaw, pitch)
+        self._on_change()
+
+    def reset(self) -> None:
+        """Shows the surface in the default view."""
+        self.rotation = Rotation()
+        self._on_change()
 
     def _press(self, event: tk.Event) -> None:
         self._from = (event.x, event.y)
@@ -118,4 +135,4 @@ class RotatablePanel(PicturePanel):
         x, y = self._from
         self._from = (event.x, event.y)
         degrees = DEGREES_PER_WIDTH / max(1, self.winfo_width())
-        self._on_rotate((event.x - x) * degrees, (y - event.y) * degrees)
+        self.rotate((event.x - x) * degrees, (y - event.y) * degrees)

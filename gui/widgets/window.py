@@ -63,6 +63,7 @@ class Window:
       source_panel: The frame with its landmarks.
       tiles: Panel of each kind of reconstruction.
       portrait: The panel with the face from many frames, which is one of them.
+      surface: The panel with the rotatable surface, which is one of them as well.
       save_portrait: The button above it.
       tile_size: Width and height of the reconstructions, in screen pixels; 0 if they
         are not shown.
@@ -76,8 +77,6 @@ class Window:
         player: Player,
         *,
         on_change: Callable[[], None],
-        on_rotate: Callable[[float, float], None],
-        on_reset_rotation: Callable[[], None],
     ) -> None:
         """Creates the widgets. The window is not visible yet.
 
@@ -85,8 +84,6 @@ class Window:
           settings: Stored choices of the user.
           player: The player that the play bar controls.
           on_change: Called when the user changes a choice or the size of a panel.
-          on_rotate: Called with yaw and pitch, in degrees, when the surface is dragged.
-          on_reset_rotation: Called when the surface is double-clicked.
         """
         self.root = tk.Tk(className="Ethos")
         self.root.withdraw()
@@ -106,7 +103,7 @@ class Window:
         body = self._row(1, (px(10), 0, px(2), 0), sticky="nsew")
         body.columnconfigure(0, weight=1)
         body.rowconfigure(0, weight=1)
-        self._add_panels(body, on_change, on_rotate, on_reset_rotation)
+        self._add_panels(body, on_change)
         self._column = Scrolled(self.root)
         self._column.grid(row=1, column=1, rowspan=3, sticky="ns", padx=px(10))
         self.sidebar = Sidebar(self._column.inside, settings, self.ratio, on_change)
@@ -171,8 +168,6 @@ class Window:
         self,
         body: ttk.Frame,
         on_change: Callable[[], None],
-        on_rotate: Callable[[float, float], None],
-        on_reset_rotation: Callable[[], None],
     ) -> None:
         panes = ttk.PanedWindow(body, orient="horizontal")
         panes.grid(row=0, column=0, sticky="nsew")
@@ -181,12 +176,13 @@ class Window:
         panes.add(self.source_panel, weight=4)
         panes.add(self.tiles_frame, weight=1)
         self.portrait = DividedPanel(self.tiles_frame, on_change)
+        self.surface = RotatablePanel(self.tiles_frame, on_change)
         self.save_portrait = ttk.Button(
             self.tiles_frame, style="Caption.TButton", takefocus=False
         )
         self.tiles: dict[str, PicturePanel] = {
             FUSED: self.portrait,
-            "surface": RotatablePanel(self.tiles_frame, on_rotate, on_reset_rotation),
+            "surface": self.surface,
         }
         self._captions: dict[str, ttk.Label] = {}
         for kind, caption in CAPTIONS.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gui.correction.groups import EDITED
-from gui.widgets.shortcuts import Shortcut
+from gui.widgets.shortcuts import SHORTCUTS, Lines, Shortcut, lines
 
 _PARTS: Final = ", ".join(group.name.lower() for group in EDITED)
 
@@ -81,3 +81,11 @@ MOUSE: Final = (
     ("Ctrl+wheel", "Scale the part"),
 )
 """What the mouse does in the correction mode."""
+
+
+def help_columns() -> dict[str, Lines]:
+    """The lines of the help window, by the heading of their column."""
+    return {
+        "Viewer": lines(SHORTCUTS),
+        "Correction mode": [*lines(KEYS), *MOUSE],
+    }

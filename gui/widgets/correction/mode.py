@@ -7,9 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from gui.correction.analysis import Candidate
 from gui.correction.assistant import Assistant
-from gui.correction.background import Background
 from gui.correction.document import Key
 from gui.correction.editor import NO_FACE, Editor
 from gui.correction.session import Corrections
@@ -19,6 +17,7 @@ from gui.viewer.painter import Painting
 from gui.viewer.player import Player
 from gui.widgets.correction.actions import DEGREES, FACTOR, actions
 from gui.widgets.correction.face_canvas import COLORS, Gestures
+from gui.widgets.correction.help import Help
 from gui.widgets.correction.keys import KEYS
 from gui.widgets.correction.marks import Marks
 from gui.widgets.correction.panel import CorrectionPanel
@@ -38,6 +37,7 @@ class CorrectionMode:
     Attributes:
       corrections: The corrections of the current video.
       player: The player.
+      show_notice: Shows a sentence in the status line.
       editor: The faces of the frame, and what is selected.
       panel: The widgets.
     """
@@ -65,16 +65,14 @@ class CorrectionMode:
           show_notice: Shows a sentence in the status line.
         """
         self.corrections = corrections
-        self.editor = Editor(corrections, self._changed)
-        self._assistant = assistant
-        self._background = Background(corrections, assistant)
+        self.editor = Editor(corrections, self.changed)
         self._window, self.player = window, player
-        self._get_painting, self._show_notice = get_painting, show_notice
+        self._get_painting, self.show_notice = get_painting, show_notice
         self._on_change = on_change
-        self._is_open = False
+        self._is_open = self._opens_soon = False
+        self._help = Help(self, assistant)
         self._painting: Painting | None = None  # that the canvas shows
         self._message = ""
-        self._wanted: Candidate | None = None  # the suggestion to show
         gestures = Gestures(
             press=self._press,
             drag=self._drag,
@@ -90,7 +88,7 @@ class CorrectionMode:
             actions(self),
             on_part=lambda number: self.do(lambda: self.editor.select_part(number)),
             on_mirror=lambda wrong: self.do(lambda: self.editor.mirror(wrong)),
-            on_interpolate=self._set_interpolating,
+            on_interpolate=self._help.set_interpolating,
         )
         self._errors = SavingErrors(window.root, corrections, show_notice)
         self._marks = Marks(window.transport)
@@ -118,10 +116,10 @@ class CorrectionMode:
         """Pauses the video and shows the handles. The status line says why not."""
         painting = self._get_painting()
         if self.corrections.problem:
-            self._show_notice(self.corrections.problem)
+            self.show_notice(self.corrections.problem)
             return
         if painting is None or painting.view.video != self.corrections.video:
-            self._show_notice("Wait for the first frame.")
+            self.show_notice("Wait for the first frame.")
             return
         self.player.play(False)
         self._is_open = True
@@ -133,6 +131,10 @@ class CorrectionMode:
         self.fit()
         if not self.editor.faces and painting.view.phase == READY:
             self._message = NO_FACE
+
+    def open_soon(self) -> None:
+        """Opens the mode as soon as the first frame is processed."""
+        self._opens_soon = True
 
     def close(self) -> None:
         """Shows the whole frame again. Nothing has to be saved."""
@@ -156,19 +158,23 @@ class CorrectionMode:
         if state.info is not None and state.video != self.corrections.video:
             self.close()
             self.corrections.open(state.info, state.video)
-            self._background.open(state.info.path)
+            self._help.open(state.info.path)
             self._on_change()
             if self.corrections.problem and not state.info.live:
-                self._show_notice(self.corrections.problem)
+                self.show_notice(self.corrections.problem)
         self._errors.update()
-        self._update_background()
+        self._help.update()
         self._marks.update(self.corrections.document)
+        painting = self._get_painting()
+        if self._opens_soon and painting is not None and painting.view.phase == READY:
+            self._opens_soon = painting.view.video != self.corrections.video
+            if not self._opens_soon:
+                self.open()
         if not self._is_open:
             return
         if state.playing:
             self.close()
             return
-        painting = self._get_painting()
         if painting is None or self.panel.canvas.busy:
             return
         if painting.view.video == self.corrections.video:
@@ -176,44 +182,6 @@ class CorrectionMode:
             if shown is None or shown.view is not painting.view:
                 self._take(painting)
         self._show_texts()
-
-    def _update_background(self) -> None:
-        """Takes the results of the background work."""
-        saver = self.corrections.saver
-        workers = [self._assistant.worker, *([saver.worker] if saver else [])]
-        for reason in filter(None, [worker.check() for worker in workers]):
-            self._show_notice(f"Work in the background failed ({reason}), starts again")
-        version = self.corrections.document.version
-        for guess in self._background.update():
-            if self._is_open:
-                self.editor.replace(guess.person, guess.points, guess.added)
-        if self.corrections.document.version != version:
-            if not self.editor.dragging:
-                self.editor.refresh()
-            self._changed()
-        found = self._background.suggestion()
-        if isinstance(found, Candidate):
-            self._wanted = found
-            if found.frame == self.editor.frame:
-                self._show_wanted()
-            else:
-                self.player.seek(found.frame)
-        elif found is not None:
-            self._message = found
-
-    def _show_wanted(self) -> None:
-        """Edits the face that was suggested, if it is in the frame."""
-        wanted = self._wanted
-        if wanted is None or wanted.frame != self.editor.frame:
-            return
-        self._wanted = None
-        self.editor.choose_at(wanted.box)
-        self.fit()
-
-    def _set_interpolating(self, interpolating: bool) -> None:
-        self._background.set_interpolating(interpolating)
-        self.editor.refresh()
-        self._changed()
 
     def _take(self, painting: Painting) -> None:
         """Shows another frame, or the same frame with other faces."""
@@ -227,14 +195,16 @@ class CorrectionMode:
             self._message = ""
         face = self.editor.face
         canvas = self.panel.canvas
-        if is_new and not first and before is not None and face is not None:
+        if is_new and not first and self.corrections.unrelated:
+            self.fit()
+        elif is_new and not first and before is not None and face is not None:
             # The view follows the face. Its enlargement stays.
             way = (face.box[:2] + face.box[2:] - before.box[:2] - before.box[2:]) / 2
             canvas.set_zoom(canvas.zoom.moved(*(-canvas.zoom.scale * way)))
         elif before is None and face is not None and not first:
             self.fit()
         self._show_frame()
-        self._show_wanted()
+        self._help.show_suggestion()
 
     def _show_frame(self) -> None:
         if self._painting is not None:
@@ -250,7 +220,12 @@ class CorrectionMode:
         self._message = change() or ""
         self._show_points()
 
-    def _changed(self) -> None:
+    def say(self, text: str) -> None:
+        """Shows a sentence below the face; "" for what is selected."""
+        self._message = text
+
+    def changed(self) -> None:
+        """Shows a change of the corrections."""
         self._on_change()
         self._show_points()
 
@@ -306,9 +281,7 @@ class CorrectionMode:
         self.editor.add(points)
         self.editor.select_part(0)
         self._show_points()
-        view, face = self.editor.view, self.editor.face
-        if view is not None and face is not None and face.person is not None:
-            self._assistant.guess(view.frame.image, box, face.person, points)
+        self._help.guess(box, points)
 
     def go_to_face(self, count: int) -> None:
         """Edits the next (+1) or the previous (-1) face of the frame."""
@@ -321,8 +294,8 @@ class CorrectionMode:
     def suggest(self) -> None:
         """Goes to the face that most needs a correction, as soon as it is known."""
         if self._is_open:
-            self._message = ""
-            self._background.ask(self.player.state.frame_count or 1)
+            self.say("")
+            self._help.suggest()
 
     def go_to_corrected(self, count: int) -> None:
         """Goes to the next (+1) or the previous (-1) corrected frame."""
@@ -376,7 +349,7 @@ class CorrectionMode:
         face, count = self.editor.face, len(self.editor.faces)
         number = f"{self.editor.current + 1} of {count}" if count else "no face"
         set_text(self.panel.face_label, f"Face {number}")
-        set_text(self.panel.work_label, self._background.text())
+        set_text(self.panel.work_label, self._help.text())
         set_text(self.panel.text_label, self._message or self.editor.text())
         hidden = (
             face is not None

@@ -86,6 +86,12 @@ def test_a_damaged_file_is_not_replaced(tmp_path):
         storage.read(str(tmp_path / "clip.mp4"))
 
 
+def test_unfinished_files_of_a_killed_viewer_are_removed(tmp_path):
+    (tmp_path / "clip.corrections.tmp-0123456789ab.csv").write_text("half")
+    storage.read(str(tmp_path / "clip.mp4"))
+    assert os.listdir(tmp_path) == []
+
+
 def test_images_are_found_by_name_when_others_were_added(tmp_path):
     write_images(tmp_path, ["b.png", "d.png"])
     faces = [face(0, image="b.png"), face(1, image="d.png")]

@@ -1,46 +1,16 @@
 """The correction mode on a (virtual) display, with synthetic mouse and keys."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
 
 from ethos_data.corpora import corrections
+from gui.widgets.correction.keys import KEYS
 from tests.gui import fakes
+from tests.gui.widgets.correction.steps import Mode
 from tests.waiting import wait_until
-
-
-class Mode:
-    """Drives the correction mode of a viewer."""
-
-    def __init__(self, drive):
-        self.drive = drive
-        self.mode = drive.viewer.correction
-        self.editor = self.mode.editor
-        self.canvas = self.mode.panel.canvas
-
-    def open(self):
-        self.drive.key("<c>")
-        assert self.mode.is_open
-        self.drive.until(lambda: min(self.canvas.extent) > 100)
-        self.drive.until(lambda: self.editor.face is not None)
-        self.drive.key("<f>")
-
-    def place(self, landmark):
-        """Place of a handle in the canvas, in whole pixels."""
-        place = self.canvas.zoom.to_screen(self.editor.face.points[landmark])
-        return tuple(round(float(v)) for v in place)
-
-    def drag(self, landmark, dx, dy):
-        """Drags a handle. Returns the way in source pixels."""
-        x, y = self.place(landmark)
-        self.drive.drag(self.canvas, (x, y), (x + dx, y + dy))
-        return np.array([dx, dy]) / self.canvas.zoom.scale
-
-    def saved(self):
-        """The content of the file, after everything is saved."""
-        document = self.mode.corrections
-        self.drive.until(lambda: document.saver.saved)
-        return corrections.read(document.path)
 
 
 @pytest.fixture
@@ -82,8 +52,7 @@ def test_a_dragged_handle_is_saved_at_once(mode):
 
 
 def test_arrow_keys_move_by_a_tenth_and_with_shift_by_a_pixel(mode):
-    x, y = mode.place(30)
-    mode.drive.drag(mode.canvas, (x, y), (x, y))  # a click
+    mode.click(30)
     assert mode.editor.selected == (30,)
     before = mode.editor.face.points[30].copy()
     for key in ("<Right>", "<Right>", "<Up>", "<Shift-Down>"):
@@ -232,8 +201,6 @@ def test_corrections_are_found_again_whatever_the_numbers(start, clip):
     (saved,) = mode.saved()
     drive.viewer.close()
     # Another program numbered the person 7.
-    import dataclasses
-
     corrections.write(path, [dataclasses.replace(saved, face=7)])
     drive = start(clip, paused=True)
     drive.ready()
@@ -289,8 +256,6 @@ def test_another_video_closes_the_mode(mode, tmp_path):
 
 
 def test_every_key_has_a_function(mode):
-    from gui.widgets.correction.keys import KEYS
-
     assert set(mode.mode.table().actions) == {key.action for key in KEYS}
 
 
@@ -309,7 +274,7 @@ def test_frames_between_two_corrections_are_interpolated(mode):
     mode.drive.key("<Return>")  # the user has checked it
     assert mode.editor.face.origin == "corrected"
     mode.mode.panel.interpolate.set(False)
-    mode.mode._set_interpolating(False)
+    mode.mode._help.set_interpolating(False)
     assert [face.frame for face in mode.saved()] == [0, 5, 6]
 
 
