@@ -95,7 +95,7 @@ def test_images_are_labelled_one_after_the_other(start, folder):
     listing = Listing(folder)
     assert formats.detect(listing) == "csv"
     sources = formats.find_sources(listing, "csv", None)
-    assert sorted(source.path for source in sources) == ["a.png", "c.png"]
+    assert sorted(source.pixels for source in sources) == ["a.png", "c.png"]
 
 
 def test_images_that_are_added_later_do_not_move_labels(start, folder):
