@@ -8,6 +8,7 @@ The output directory contains
                         `image`, uint8 [N, S, S, 3], to landmarks, uncertainty,
                         visible, depth and restored
     model.tflite        the same network for LiteRT, which the viewer uses
+    model.onnx          the same network for onnxruntime, with --onnx
     model.weights.h5    the trainable weights, for ethos-train --initial_weights
     ethos_model.json    sizes, units, frames of reference, training data and metrics
 
@@ -29,7 +30,7 @@ from ethos_data import dataset_files, next_step, options
 from ethos_data.errors import EthosError, cli
 from ethos_data.quiet import import_tensorflow
 from ethos_data.storage import files
-from ethos_model.predict import CARD, LITE
+from ethos_model.predict import CARD, LITE, ONNX
 from ethos_model.training import checkpoint
 
 
@@ -55,6 +56,9 @@ class Options:
         local=True,
     )
     litert: bool = options.option(True, "Also write model.tflite")
+    onnx: bool = options.option(
+        False, "Also write model.onnx; needs pip install 'ethos-faces[onnx]'"
+    )
     overwrite: bool = options.option(False, "Replace an existing model")
 
 
@@ -66,6 +70,7 @@ def export(
     name: str = "ethos",
     metrics: dict[str, Any] | None = None,
     litert: bool = True,
+    onnx: bool = False,
     overwrite: bool = False,
 ) -> str:
     """Exports the averaged weights of a run's best epoch.
@@ -77,6 +82,7 @@ def export(
       name: Name of the model.
       metrics: Results for the card, as in card.json of ethos-evaluate.
       litert: Whether to write model.tflite.
+      onnx: Whether to write model.onnx.
       overwrite: Whether to replace an existing model.
 
     Returns:
@@ -84,7 +90,7 @@ def export(
 
     Raises:
       EthosError: There is no checkpoint, the output exists or cannot be written, or
-        LiteRT computes other values than the SavedModel.
+        LiteRT or ONNX computes other values than the SavedModel.
     """
     path = checkpoint_path or os.path.join(workdir, checkpoint.BEST)
     if not os.path.exists(path):
@@ -95,7 +101,7 @@ def export(
     import_tensorflow()
     import tensorflow as tf
 
-    from ethos_model.exported import card, saved_model, tflite, weights
+    from ethos_model.exported import card, onnx_file, saved_model, tflite, weights
 
     model = _network(path, groups.get("average", {}), meta["config"])
     try:
@@ -105,6 +111,8 @@ def export(
             saved_model.write(directory, model, card.uncertainty_factor(meta))
             if litert:
                 tflite.write(directory)
+            if onnx:
+                onnx_file.write(directory)
             content = card.make(name, meta, metrics)
             with open(os.path.join(directory, CARD), "w", encoding="utf-8") as file:
                 file.write(json.dumps(content, indent=2) + "\n")
@@ -161,9 +169,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         name=flags.name,
         metrics=_read_metrics(flags.metrics) if flags.metrics else None,
         litert=flags.litert,
+        onnx=flags.onnx,
         overwrite=flags.overwrite,
     )
-    for name in ("saved_model.pb", LITE, "model.weights.h5", CARD):
+    for name in ("saved_model.pb", LITE, ONNX, "model.weights.h5", CARD):
         path = os.path.join(output, name)
         if os.path.exists(path):
             print(f"wrote {path} ({os.path.getsize(path) / 1e6:.1f} MB)")

@@ -1,4 +1,4 @@
-"""Runs exported networks with LiteRT or TensorFlow, as functions of numpy arrays."""
+"""Runs exported networks as functions of numpy arrays: LiteRT, ONNX, TensorFlow."""
 
 from __future__ import annotations
 
@@ -98,6 +98,43 @@ def litert(path: str, signature: str) -> Run:
     def run(**inputs: np.ndarray) -> dict[str, np.ndarray]:
         with lock:
             return run_signature(**inputs)
+
+    return run
+
+
+def onnx(path: str) -> Run:
+    """Loads an ONNX file. The function may be called from several threads.
+
+    Args:
+      path: The file.
+
+    Raises:
+      EthosError: onnxruntime is missing, or the file is missing or damaged.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise EthosError(
+            "the ONNX backend needs the package: pip install 'ethos-faces[onnx]'"
+        ) from None
+    if not os.path.exists(path):
+        raise EthosError(
+            f"{path}: no such file; ethos-export --onnx or python -m "
+            "ethos_model.exported.onnx_file writes it"
+        )
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+    try:
+        session = onnxruntime.InferenceSession(
+            path, settings, providers=["CPUExecutionProvider"]
+        )
+    # onnxruntime raises a class of its own for each kind of damage.
+    except Exception as error:
+        raise EthosError(f"{path}: not an ONNX model: {_first_line(error)}") from None
+    names = [output.name for output in session.get_outputs()]
+
+    def run(**inputs: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(names, session.run(names, inputs), strict=True))
 
     return run
 

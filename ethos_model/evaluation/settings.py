@@ -69,7 +69,7 @@ class EvaluateOptions:
     )
     backend: str = options.option(
         "tensorflow",
-        "File of the model to evaluate: the SavedModel or model.tflite",
+        "File of the model to evaluate: model.tflite, model.onnx or the SavedModel",
         group="model",
         choices=[name for name in predict.BACKENDS if name != "auto"],
     )

@@ -1,1 +1,1 @@
-"""The files of an exported model: SavedModel, LiteRT, trainable weights and card."""
+"""The files of an exported model: SavedModel, LiteRT, ONNX, weights and card."""

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ethos_data.errors import EthosError
 from ethos_data.quiet import quiet_libraries
-from ethos_model.predict import LITE, SIGNATURE, load_network
+from ethos_model.predict import FILES, LITE, SIGNATURE, load_network
 
 TOLERANCE: Final = dict.fromkeys(
     ("landmarks", "uncertainty", "visible", "depth", "restored"), 1e-3
@@ -41,22 +41,30 @@ def write(directory: str) -> None:
     check_agreement(directory)
 
 
-def check_agreement(directory: str) -> None:
-    """Compares the outputs of the LiteRT file and the SavedModel on two images.
+def check_agreement(
+    directory: str, backend: str = "litert", without: str = "--no-litert"
+) -> None:
+    """Compares the outputs of another file and the SavedModel on two images.
+
+    Args:
+      directory: Directory of an exported model.
+      backend: The file to compare: "litert" or "onnx".
+      without: Flag of ethos-export that leaves out the file.
 
     Raises:
       EthosError: An output differs by more than `TOLERANCE`.
     """
     _, saved = load_network(directory, "tensorflow")
-    _, lite = load_network(directory, "litert")
+    _, other = load_network(directory, backend)
     for image in _test_images(_input_size(directory)):
-        expected, actual = saved(image), lite(image)
-        for name, limit in TOLERANCE.items():
+        expected, actual = saved(image), other(image)
+        for name in sorted(expected):  # old models do not predict `visible`
+            limit = TOLERANCE[name]
             difference = float(np.abs(expected[name] - actual[name]).max())
             if not difference <= limit:
                 raise EthosError(
-                    f"{LITE}: {name} differs from the SavedModel by {difference:.2g} "
-                    f"(limit {limit:g}); --no-litert exports without {LITE}"
+                    f"{FILES[backend]}: {name} differs from the SavedModel by "
+                    f"{difference:.2g} (limit {limit:g}); {without} exports without it"
                 )
 
 

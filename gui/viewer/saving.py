@@ -126,6 +126,8 @@ def annotate_flags(
     flags = [video, kind, path, "--detector", setup.detector, "--overwrite"]
     if setup.model_dir:
         flags += ["--model", setup.model_dir]
+    if setup.backend != "auto":
+        flags += ["--backend", setup.backend]
     flags += ["--beside", *(k for k in kinds if k in compose.RECONSTRUCTIONS)]
     flags += ["--draw", *overlay.drawn]
     flags += ["--uncertainty", overlay.uncertainty]

