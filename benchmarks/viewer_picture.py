@@ -9,6 +9,7 @@
 | viewer_degraded.png | light theme, degraded video |
 | viewer_people.png | dark theme, two people with head pose, eyes and plot |
 | people.png | the window with the people |
+| viewer_correction.png | the correction mode, with an interpolated part |
 
 All show rendered heads: the sample video, or two people of it side by side.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -37,6 +39,9 @@ from gui.widgets.controller import Controller
 
 TIMEOUT_SECONDS = 120.0
 """Time after which a viewer that shows no face counts as failed."""
+
+CORRECTED = (10, 30)
+"""Frames that are corrected for the picture of the correction mode."""
 
 FRAMES_BEFORE = 23
 """Number of frames before the picture that contribute to the face from many frames."""
@@ -146,6 +151,40 @@ def take(
         viewer.close()
 
 
+def take_correction(path: str) -> None:
+    """Corrects two frames of a rendered video, and takes a picture of the second.
+
+    The right eyebrow is selected and the right eye is marked as hidden.
+
+    Args:
+      path: PNG file to write.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        video = shutil.copy(sample.SAMPLE, os.path.join(directory, "clip.mp4"))
+        settings_path = os.path.join(directory, "viewer.json")
+        settings.write(settings_path, settings.Settings())
+        viewer = Controller(video=video, settings_path=settings_path, paused=True)
+        mode = viewer.correction
+        mode.open_soon()
+        wait_until(viewer, lambda: mode.is_open and mode.editor.faces)
+        document = mode.corrections.document
+        for frame in CORRECTED:
+            viewer.player.seek(frame)
+            wait_until(viewer, lambda frame=frame: mode.editor.frame == frame)
+            wait_until(viewer, lambda: mode.editor.faces)
+            mode.editor.select_part(0)
+            mode.editor.nudge(0.4, 0.2)
+        wait_until(viewer, lambda: document.frames(interpolated=True))
+        mode.editor.select_part(5)
+        mode.editor.toggle_visible()
+        mode.editor.select_part(2)
+        mode.editor.turn(2.0)
+        mode.fit()
+        wait(viewer, 3.0)
+        grab(path, viewer.root)
+        viewer.close()
+
+
 def parser() -> argparse.ArgumentParser:
     """The flags of the command."""
     result = options.make_parser("python -m benchmarks.viewer_picture", __doc__)
@@ -165,6 +204,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         low_resolution=4.0,
         darkness=0.7,
     )
+    take_correction(os.path.join(chosen.directory, "viewer_correction.png"))
     with tempfile.TemporaryDirectory() as directory:
         pair = os.path.join(directory, "two_people.mp4")
         write_pair(pair)

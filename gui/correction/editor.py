@@ -13,12 +13,13 @@ from typing import Final
 
 import numpy as np
 
-from ethos_data.topology import NUM_LANDMARKS, iou
+from ethos_data.topology import NUM_LANDMARKS, face_box, iou
 from ethos_data.visibility import HIDDEN, VISIBLE
 from gui.correction import editing
 from gui.correction.document import Key, corrected_face
 from gui.correction.edited_face import EditedFace, faces_of, unlike
 from gui.correction.groups import EDITED, group_of, landmark_name
+from gui.correction.matching import SAME_FACE
 from gui.correction.overlay import PREDICTED
 from gui.correction.session import Corrections
 from gui.viewer.engine import View
@@ -269,9 +270,17 @@ class Editor:
     def add(self, points: np.ndarray) -> None:
         """Adds a face that the tracker did not find, and edits it.
 
+        A face that is at this place already gets the new landmarks.
+
         Args:
           points: (68, 2), in source pixels.
         """
+        overlaps = [float(iou(face.box, face_box(points))) for face in self.faces]
+        if overlaps and max(overlaps) >= SAME_FACE:
+            self.current = int(np.argmax(overlaps))
+            face = self.faces[self.current]
+            self._commit(dataclasses.replace(face, points=points))
+            return
         visible = np.full(NUM_LANDMARKS, VISIBLE, np.uint8)
         person = self._corrections.people.new_person(self.frame)
         face = EditedFace(points, visible, None, PREDICTED, person, None)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from ethos_data.drawing import Color
-from ethos_data.topology import EDGES
+from ethos_data.topology import EDGES, face_box, face_size
 from gui.correction.zoom import Zoom
 from gui.drawing import palette
 from gui.drawing.overlay import MARKS
@@ -19,8 +19,12 @@ from gui.widgets.panels import PicturePanel
 REACH: Final = 9.0
 """Distance at which the mouse takes a handle, in reference pixels."""
 
-RADIUS: Final = 3.5
-"""Radius of a handle, in reference pixels. A selected handle is larger."""
+RADIUS: Final = (2.0, 4.5)
+"""Smallest and largest radius of a handle, in reference pixels. A selected handle is
+larger."""
+
+SHARE: Final = 0.011
+"""Radius of a handle over the face size on the screen, between these limits."""
 
 SHIFT: Final = 0x0001
 CONTROL: Final = 0x0004
@@ -178,11 +182,13 @@ class FaceCanvas(PicturePanel):
             if shown:
                 self.coords(item, *places[start], *places[end])
         chosen, tint = set(selected), hex_color(color)
+        size = float(face_size(face_box(places[finite]))) if finite.any() else 0.0
+        usual = float(np.clip(SHARE * size / self._ratio, *RADIUS)) * self._ratio
         for number, item in enumerate(self._handles):
             if not finite[number]:
                 self.itemconfigure(item, state="hidden")
                 continue
-            radius = self._ratio * RADIUS * (1.5 if number in chosen else 1.0)
+            radius = usual * (1.5 if number in chosen else 1.0)
             x, y = places[number]
             self.coords(item, x - radius, y - radius, x + radius, y + radius)
             line = hex_color(palette.WHITE) if number in chosen else tint
@@ -201,7 +207,7 @@ class FaceCanvas(PicturePanel):
             state="normal" if label and first is not None else "hidden",
         )
         if first is not None:
-            offset = 1.8 * RADIUS * self._ratio
+            offset = 1.8 * usual
             x, y = places[first]
             self.coords(self._label, x + offset, y - offset)
 

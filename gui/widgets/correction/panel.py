@@ -25,11 +25,11 @@ BUTTONS: Final = (
         ("delete", "Remove"),
     ),
     (
+        ("leave", "Done"),  # first, so that it is cut off last
         ("previous_face", "‹"),
         ("next_face", "›"),
         ("add", "Add a face"),
         ("suggest", "Next (N)"),
-        ("leave", "Done"),
     ),
 )
 """Actions of the buttons and their labels, by row."""
@@ -113,7 +113,7 @@ class CorrectionPanel(ttk.Frame):
         button = self.buttons[name] = ttk.Button(
             row, text=label, command=command, style=style, takefocus=False
         )
-        button.configure(width=max(2, len(label)))  # not the width of the theme
+        button.configure(width=max(2, len(label) + 1))  # not the width of the theme
         side: str = "right" if name == "leave" else "left"
         button.pack(side=side, padx=(0, self._gap))  # type: ignore[arg-type]
 

@@ -94,3 +94,13 @@ def test_a_face_outside_the_frame_draws_nothing(face, shift):
     far = changed(face, landmarks=face.face.landmarks + np.float32(shift))
     assert not draw(far, points=True, edges=True, uncertainty="size").any()
     draw(far, boxes=True)  # the number stays at the border of the picture
+
+
+@pytest.mark.parametrize("mark", ["corrected", "interpolated"])
+def test_corrected_landmarks_have_a_colour_of_their_own(face, mark):
+    canvas = np.zeros((320, 480, 3), np.uint8)
+    options = overlay.OverlayOptions(edges=False, boxes=False)
+    overlay.draw_faces(canvas, [face], options, scale=2.0, marks={face.id: mark})
+    x, y = np.rint((face.face.landmarks[30, :2] + 0.5) * 2 - 0.5).astype(int)
+    assert tuple(canvas[y, x].tolist()) == overlay.MARKS[mark]
+    assert len(set(overlay.MARKS.values()) | {palette.SKY_BLUE}) == 3

@@ -11,6 +11,8 @@ from gui import sample
 from gui.viewer.live_fusion import Subject
 from gui.viewer.session import (
     Failed,
+    Locate,
+    Located,
     Ready,
     Reply,
     Request,
@@ -196,3 +198,15 @@ def test_the_process_answers_until_the_connection_is_closed(tmp_path):
     ours.close()
     process.join(timeout=30)
     assert process.exitcode == 0
+
+
+def test_landmarks_of_known_boxes_are_predicted_again_in_better_boxes():
+    session = Session(fakes.load(Setup()))
+    box = np.array([50.0, 30.0, 125.0, 115.0])
+    rough = session.locate(Locate(picture(60), [box]))
+    assert rough.error == ""
+    (face,) = session.locate(Locate(picture(60), [box], passes=2)).faces
+    own = face.window.left + face.window.size / 2
+    assert own == pytest.approx(60 + 25, abs=1)  # the window of the second pass
+    broken = session.locate(Locate(picture(60), [np.zeros(4)]))
+    assert isinstance(broken, Located)

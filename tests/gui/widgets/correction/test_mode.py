@@ -109,15 +109,15 @@ def test_dragging_beside_the_handles_moves_the_view(mode):
 
 
 def test_hidden_landmarks_are_hollow(mode):
-    mode.drive.key("<Tab>")
-    handle = mode.canvas._handles[0]
+    mode.click(30)
+    handle = mode.canvas._handles[30]
     assert mode.canvas.itemcget(handle, "fill")
     mode.drive.key("<v>")
     assert mode.canvas.itemcget(handle, "fill") == ""
-    assert mode.saved()[0].visible[0] == 1
+    assert mode.saved()[0].visible[30] == 1
     mode.drive.until(lambda: mode.mode.panel.buttons["visible"].cget("text") == "Show")
     mode.drive.key("<v>")
-    assert mode.saved()[0].visible[0] == 2
+    assert mode.saved()[0].visible[30] == 2
 
 
 def test_the_mirror_menu_replaces_a_half(mode):
