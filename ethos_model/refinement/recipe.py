@@ -19,8 +19,9 @@ class Recipe:
       heads_share: Share of the images of a step that are rendered heads.
       learning_rate: Highest learning rate of AdamW. It decays to zero along a cosine.
       warmup_share: Share of the steps in which the learning rate rises from zero.
-      anchor: Strength of the pull towards the first weights, per step and learning
-        rate (L2-SP; Li et al., ICML 2018).
+      heads_weight: Weight of a rendered head in the loss, in corrected faces. A loss
+        that is small compared with the uncertainty of the network has a small gradient.
+        With the weight, the network repeats the landmarks of the first model exactly.
       depth_weight: Weight of the depth loss.
       restored_weight: Weight of the loss of the restored image.
       visible_weight: Weight of the loss of the visibility.
@@ -33,7 +34,7 @@ class Recipe:
     heads_share: float = 0.375
     learning_rate: float = 3e-4
     warmup_share: float = 0.1
-    anchor: float = 0.0
+    heads_weight: float = 4.0
     depth_weight: float = 1.0
     restored_weight: float = 0.5
     visible_weight: float = 0.2

@@ -3,6 +3,8 @@
 A correction helps most if the face is one of many that the model finds difficult and
 that do not resemble a corrected face. Each face has a need for correction: its
 uncertainty, increased if its landmarks contradict those of the frames before and after.
+The need is limited, because a face on which the model fails completely is often unlike
+all others, and a few such faces must not hide the rest.
 A correction covers the faces that resemble the corrected face in shape, pose and time.
 The faces are chosen one after the other. Each time it is the face with the largest
 product of its own need and of the sum of needs that its correction would cover and that
@@ -29,15 +31,18 @@ MAX_COVERED: Final = 500
 """Number of faces whose need is summed. Of more faces, some at equal distances
 represent the others."""
 
-_SHAPE_SCALE: Final = 0.05
+_MAX_NEED: Final = 1.3
+"""Largest need, in medians of all faces. The square root of the need is used."""
+
+_SHAPE_SCALE: Final = 0.1
 """Distance of shapes, in face sizes, at which a correction covers 61 % of a need. A
-head that turns by 10 degrees moves its landmarks by about this distance."""
+head that turns by 20 degrees moves its landmarks by about this distance."""
 
-_TIME_SCALE: Final = 12.0
-"""Number of frames between two frames of one person at which the frames share 37 % of
-what a correction of one of them teaches about light and expression."""
+_TIME_SCALE: Final = 100.0
+"""Number of frames between two frames of one person at which a correction of one of
+them covers 37 % of the need of the other, even if their shapes differ."""
 
-_OTHER_PERSON: Final = 0.5
+_OTHER_PERSON: Final = 0.2
 """Share of a need that a correction of another person with the same shape covers."""
 
 _OTHER_TIME: Final = 0.8
@@ -84,13 +89,14 @@ def most_useful(
     sigma = np.asarray(uncertainty, np.float64) / size[:, None]
     frames, people = np.asarray(frames), np.asarray(people)
     need = sigma.mean(axis=1) * (1 + _contradiction(shapes, sigma, frames, people))
-    need = np.where(corrected, 0.0, need)
+    limited = np.sqrt((need / max(float(np.median(need)), 1e-9)).clip(0, _MAX_NEED))
+    limited = np.where(corrected, 0.0, limited)
     in_time = candidates[np.lexsort((frames[candidates], people[candidates]))]
     groups = np.array_split(in_time, min(MAX_CANDIDATES, len(in_time)))
     chosen = np.array([group[np.argmax(need[group])] for group in groups])
     places = np.linspace(0, len(chosen) - 1, min(MAX_COVERED, len(chosen)))
     covered = chosen[places.astype(int)]
-    order = _greedy(shapes, frames, people, need, chosen, covered, corrected)
+    order = _greedy(shapes, frames, people, limited, chosen, covered, corrected)
     rest = np.setdiff1d(candidates, order)
     rest = rest[np.argsort(-need[rest], kind="stable")]
     return np.concatenate([order, rest]).astype(np.int64)
@@ -169,9 +175,11 @@ def _greedy(
         squares = _squared_distances(shapes[rows], shapes[covered])
         share = np.exp(-0.5 / _SHAPE_SCALE**2 * squares)
         apart = np.abs(frames[rows][:, None] - frames[covered]).astype(np.float32)
-        time = _OTHER_TIME + (1 - _OTHER_TIME) * np.exp(-apart / _TIME_SCALE)
+        # The shape of a corrected face may differ much from the wrong predictions in
+        # the frames next to it. The time does not.
+        own = np.maximum(_OTHER_TIME * share, np.exp(-apart / _TIME_SCALE))
         same = people[rows][:, None] == people[covered]
-        return share * np.where(same, time, np.float32(_OTHER_PERSON))
+        return np.where(same, own, np.float32(_OTHER_PERSON) * share)
 
     done = np.flatnonzero(corrected)
     satisfied = similar(done).max(axis=0, initial=0.0)

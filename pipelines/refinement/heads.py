@@ -80,14 +80,21 @@ def load(cache_dir: str, progress: Progress) -> Heads:
         files.opened(path) as file,
     ):
         stored = [records.decode(content) for content in tfrecord.read(file)]
-    if len(stored) != PEOPLE * FRAMES:
+    if not stored:
         encoded = [records.encode(record) for record in _render(progress)]
         with contextlib.suppress(OSError):
             files.write(path, map(tfrecord.frame, encoded))
         # The images are those of the file, in the first run as well.
         stored = [records.decode(content) for content in encoded]
-    count = (PEOPLE - HELD_OUT_PEOPLE) * FRAMES
-    return Heads(stored[:count], stored[count:])
+    people = {_name(person) for person in range(PEOPLE - HELD_OUT_PEOPLE)}
+    return Heads(
+        [record for record in stored if record.person_id in people],
+        [record for record in stored if record.person_id not in people],
+    )
+
+
+def _name(person: int) -> str:
+    return f"head_{person}"
 
 
 def _render(progress: Progress) -> Iterator[records.Record]:
@@ -106,8 +113,8 @@ def _render(progress: Progress) -> Iterator[records.Record]:
         frames = list(render_frames(figure, scene.every(_STEP)))
         video = Video(
             path="",
-            video_id=f"head_{person}",
-            person_id=f"head_{person}",
+            video_id=_name(person),
+            person_id=_name(person),
             frames=np.stack([frame.image for frame in frames]),
             landmarks=np.stack([frame.landmarks for frame in frames]),
             depth=np.stack([frame.depth for frame in frames]),
@@ -119,6 +126,6 @@ def _render(progress: Progress) -> Iterator[records.Record]:
             has_z=np.ones(FRAMES, bool),
         )
         for record in frame_records.make_records(video, ConversionOptions()):
-            assert not isinstance(record, str), record  # a rendered face is complete
-            yield record
+            if not isinstance(record, str):  # some faces leave the frame
+                yield record
         progress(person + 1, PEOPLE)
