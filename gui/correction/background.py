@@ -54,8 +54,12 @@ class Background:
         self._assistant.open(path)
         self._reset()
 
-    def update(self) -> list[Guess]:
+    def update(self, *, correcting: bool) -> list[Guess]:
         """Takes what is finished, and asks for what is missing.
+
+        Args:
+          correcting: Whether the correction mode is open. Otherwise nothing is asked
+            for: who only looks at a video must not change its file.
 
         Returns:
           The predictions for faces that the user has added.
@@ -70,7 +74,8 @@ class Background:
                 guesses.append(result)
             else:
                 self._take(result)
-        self._send_spans()
+        if correcting:
+            self._send_spans()
         return guesses
 
     def _take(self, filled: Filled) -> None:

@@ -109,7 +109,7 @@ class People:
         return found
 
     def person(self, number: int, frame: int, box: np.ndarray) -> int:
-        """The person of a tracked face, who may be new.
+        """The person of a tracked face without a correction, who may be new.
 
         Args:
           number: The tracker's number of the face.
@@ -117,7 +117,10 @@ class People:
           box: Its face box (4,).
         """
         with self._lock:
-            if number not in self._person:
+            # Two faces of a frame are two people, even if the tracker mixed them up.
+            others = {face.face for face in self._document.at(frame)}
+            if self._person.get(number, None) in {None, *others}:
+                self._person.pop(number, None)
                 self._person[number] = self._guess(number, frame, np.asarray(box))
             return self._person[number]
 

@@ -57,6 +57,7 @@ class Settings:
     loop: bool = option(True, "Start again at the end of the video")
     speed: float = option(1.0, "Playback speed", minimum=MIN_SPEED, maximum=MAX_SPEED)
     model: str = option("", "Directory of an exported model; empty for the shipped one")
+    interpolate: bool = option(True, "Compute the frames between two corrected frames")
     folder: str = option("", "Directory of the last video")
 
 

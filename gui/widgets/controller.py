@@ -131,6 +131,7 @@ class Controller:
             load_model=self.load_model,
         )
         self.correction, self.training = correcting.mode, correcting.training
+        self.correction.interpolating = self.settings.interpolate
         self.sidebar, self.transport = self.window.sidebar, self.window.transport
         self.save_menu = SaveMenu(
             self.root,
@@ -210,6 +211,8 @@ class Controller:
             return
         self._closed = True
         stored = choices.to_store(self.settings, self.window, self.player, self.engine)
+        interpolating = self.correction.interpolating
+        stored = dataclasses.replace(stored, interpolate=interpolating)
         settings.write(self._settings_path, stored)
         self.root.after_cancel(self._after)
         self.root.withdraw()

@@ -42,7 +42,7 @@ class Help:
         mode = self._mode
         self._check_threads()
         version = mode.corrections.document.version
-        for guess in self._background.update():
+        for guess in self._background.update(correcting=mode.is_open):
             if mode.is_open:
                 mode.editor.replace(guess.person, guess.points, guess.added)
         if mode.corrections.document.version != version:

@@ -99,6 +99,16 @@ class CorrectionMode:
         """Whether the mode is on."""
         return self._is_open
 
+    @property
+    def interpolating(self) -> bool:
+        """Whether the frames between two corrections are computed."""
+        return self.panel.interpolate.get()
+
+    @interpolating.setter
+    def interpolating(self, interpolating: bool) -> None:
+        self.panel.interpolate.set(interpolating)
+        self._help.set_interpolating(interpolating)
+
     def table(self) -> Table:
         """The keys of the mode, which work while it is open."""
         return Table(KEYS, actions(self), lambda: self._is_open)

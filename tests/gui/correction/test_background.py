@@ -62,7 +62,7 @@ def test_frames_between_corrections_are_filled_and_saved(background, corrections
     document = corrections.document
 
     def done():
-        background.update()
+        background.update(correcting=True)
         return len(document.frames(interpolated=True)) == 7
 
     wait_until(done)
@@ -78,7 +78,7 @@ def test_frames_between_corrections_are_filled_and_saved(background, corrections
     corrections.put(corrected(12, (9.0, 2.0)))
 
     def again():
-        background.update()
+        background.update(correcting=True)
         return document.is_filled(document.spans()[0])
 
     wait_until(again)
@@ -88,18 +88,27 @@ def test_frames_between_corrections_are_filled_and_saved(background, corrections
     assert document.frames(interpolated=True) == []
 
 
+def test_nothing_is_computed_for_who_only_looks(background, corrections, assistant):
+    corrections.put(corrected(4, (3.0, 0.0)))
+    corrections.put(corrected(12, (3.0, 2.0)))
+    for _ in range(3):
+        background.update(correcting=False)
+    assert assistant._spans == []
+    assert assistant.busy == ""
+
+
 def test_a_span_with_missing_frames_is_tried_once(background, corrections, assistant):
     corrections.put(corrected(55, (0.0, 0.0)))
     corrections.put(corrected(90, (0.0, 0.0)))  # behind the end of the video
 
     def done():
-        background.update()
+        background.update(correcting=True)
         return background._failed
 
     wait_until(done)
     assert corrections.document.frames(interpolated=True) == []
     background._seen_version = -1
-    background.update()
+    background.update(correcting=True)
     assert assistant._spans == []
 
 
@@ -107,7 +116,7 @@ def test_the_model_looks_into_a_dragged_box(background, assistant):
     picture = view(boxes=((60, 40, 110, 100),)).image
     assistant.guess(picture, np.array([55.0, 35.0, 118.0, 104.0]), 5, np.zeros((68, 2)))
     guesses = []
-    wait_until(lambda: guesses.extend(background.update()) or guesses)
+    wait_until(lambda: guesses.extend(background.update(correcting=True)) or guesses)
     assert guesses[0].person == 5
     # The drawn box includes its last pixel.
     expected = points_in((60.0, 40.0, 110.0, 100.0))

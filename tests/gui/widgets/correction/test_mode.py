@@ -273,8 +273,7 @@ def test_frames_between_two_corrections_are_interpolated(mode):
     assert mode.editor.face.origin == "interpolated"
     mode.drive.key("<Return>")  # the user has checked it
     assert mode.editor.face.origin == "corrected"
-    mode.mode.panel.interpolate.set(False)
-    mode.mode._help.set_interpolating(False)
+    mode.mode.interpolating = False
     assert [face.frame for face in mode.saved()] == [0, 5, 6]
 
 
