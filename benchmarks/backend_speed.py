@@ -10,6 +10,7 @@ threads of its own, whose times are not known.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import statistics
@@ -115,11 +116,15 @@ def _rows(directory: str, images: np.ndarray, turns: int) -> dict[str, dict]:
     return rows
 
 
+def parser() -> argparse.ArgumentParser:
+    """The parser of the benchmark."""
+    return measure.make_parser("backend_speed", __doc__, Options)
+
+
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the benchmark."""
-    parser = measure.make_parser("backend_speed", __doc__, Options)
-    chosen = options.from_flags(Options, parser.parse_args(argv))
+    chosen = options.from_flags(Options, parser().parse_args(argv))
     directory = predict.find(chosen.model_dir)
     size = int(predict.read_card(directory)["image_size"])
     rng = np.random.default_rng(0)

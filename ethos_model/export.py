@@ -12,7 +12,8 @@ The output directory contains
     model.weights.h5    the trainable weights, for ethos-train --initial_weights
     ethos_model.json    sizes, units, frames of reference, training data and metrics
 
-All weights are stored as float16. Using the model requires no training code.
+All weights are stored as float16, with --int8 those of model.tflite as int8. Using the
+model requires no training code.
 """
 
 from __future__ import annotations
@@ -56,6 +57,11 @@ class Options:
         local=True,
     )
     litert: bool = options.option(True, "Also write model.tflite")
+    int8: bool = options.option(
+        False,
+        "Store the weights of model.tflite as int8: half the size, about a sixth "
+        "faster, nearly the same error",
+    )
     onnx: bool = options.option(
         False, "Also write model.onnx; needs pip install 'ethos-faces[onnx]'"
     )
@@ -70,6 +76,7 @@ def export(
     name: str = "ethos",
     metrics: dict[str, Any] | None = None,
     litert: bool = True,
+    int8: bool = False,
     onnx: bool = False,
     overwrite: bool = False,
 ) -> str:
@@ -82,6 +89,7 @@ def export(
       name: Name of the model.
       metrics: Results for the card, as in card.json of ethos-evaluate.
       litert: Whether to write model.tflite.
+      int8: Whether to store the weights of model.tflite as int8.
       onnx: Whether to write model.onnx.
       overwrite: Whether to replace an existing model.
 
@@ -110,7 +118,7 @@ def export(
             weights.save(model, os.path.join(directory, weights.FILE))
             saved_model.write(directory, model, card.uncertainty_factor(meta))
             if litert:
-                tflite.write(directory)
+                tflite.write(directory, int8=int8)
             if onnx:
                 onnx_file.write(directory)
             content = card.make(name, meta, metrics)
@@ -169,6 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         name=flags.name,
         metrics=_read_metrics(flags.metrics) if flags.metrics else None,
         litert=flags.litert,
+        int8=flags.int8,
         onnx=flags.onnx,
         overwrite=flags.overwrite,
     )

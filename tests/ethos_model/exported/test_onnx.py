@@ -10,6 +10,7 @@ import pytest
 
 from ethos_data.errors import EthosError
 from ethos_model import predict, runner
+from tests.ethos_model.exported import small
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("tf2onnx")
@@ -20,30 +21,8 @@ from ethos_model.exported import onnx_file
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory):
     """The directory of a small model with `model.onnx`."""
-    import tensorflow as tf
-
     directory = tmp_path_factory.mktemp("model")
-    size = 32
-    rng = np.random.default_rng(0)
-    kernel = rng.normal(0, 1e-3, (size * size * 3, 204)).astype(np.float16)
-    module = tf.Module()
-
-    @tf.function(
-        input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8, name="image")]
-    )
-    def serve(image):
-        values = tf.cast(image, tf.float32) / 255
-        flat = tf.reshape(values, (-1, size * size * 3))
-        points = flat @ tf.constant(kernel.astype(np.float32))
-        return {
-            "landmarks": tf.reshape(points, (-1, 68, 3)),
-            "uncertainty": tf.nn.sigmoid(points[:, :68]),
-            "depth": values[..., :1] * 0.5,
-            "restored": tf.reduce_mean(values, axis=3, keepdims=True),
-        }
-
-    module.serve = serve
-    tf.saved_model.save(module, str(directory), signatures={"serving_default": serve})
+    small.write(directory)
     onnx_file.write(str(directory))
     return str(directory)
 
