@@ -26,8 +26,8 @@ from ethos_data.heads.parts import FACE
 from ethos_data.storage import files
 from ethos_model.footage.measures import head, outline
 
-LENGTH: Final = 7.0
-"""Length of a line, in cm. The middle of the cheek is about 6 cm from the outline."""
+LENGTH: Final = 4.5
+"""Length of a line, in cm. It ends on the front of the cheek, before nose and mouth."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
