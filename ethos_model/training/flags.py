@@ -17,7 +17,7 @@ GROUPS: Final = ("data", "model", "optimisation", "output")
 
 CONFIGS: Final = {
     "finetune": "starts from the shipped model, with a lower learning rate",
-    "shipped": "trains the shipped model from ImageNet weights; see its model card",
+    "shipped": "settings of the shipped model, for a second data set of rendered heads",
 }
 """Names of the configurations that ETHOS contains, and what they do."""
 
