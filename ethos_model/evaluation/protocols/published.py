@@ -148,9 +148,6 @@ PUBLISHED: Final = (
         "aflw2000",
         _3DDFA,
         {
-            "yaw 0-30": {NME_BOX: 2.63},
-            "yaw 30-60": {NME_BOX: 3.42},
-            "yaw 60-90": {NME_BOX: 4.48},
             "balanced mean": {NME_BOX: 3.51},
         },
     ),
