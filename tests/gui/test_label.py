@@ -77,6 +77,7 @@ def test_images_are_labelled_one_after_the_other(start, folder):
     drive.key("<period>")
     drive.until(lambda: mode.editor.frame == 2 and mode.editor.face is not None)
     drive.key("<Return>")
+    drive.until(lambda: mode.panel.work_label.cget("text") == "c.png")
     # The whole face is shown in each image, whatever the size.
     box = mode.panel.canvas.zoom.to_screen(mode.editor.face.points)
     width, height = mode.panel.canvas.extent

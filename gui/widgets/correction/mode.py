@@ -359,7 +359,8 @@ class CorrectionMode:
         face, count = self.editor.face, len(self.editor.faces)
         number = f"{self.editor.current + 1} of {count}" if count else "no face"
         set_text(self.panel.face_label, f"Face {number}")
-        set_text(self.panel.work_label, self._help.text())
+        image = self.corrections.stored.image(self.editor.frame)
+        set_text(self.panel.work_label, self._help.text() or image)
         set_text(self.panel.text_label, self._message or self.editor.text())
         hidden = (
             face is not None

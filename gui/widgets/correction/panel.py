@@ -44,7 +44,7 @@ class CorrectionPanel(ttk.Frame):
       part: Selection of a part of the face.
       interpolate: Whether frames between corrections are computed.
       text_label: What is selected, or a message.
-      work_label: What is done in the background.
+      work_label: What is done in the background, or the name of the image.
       mirror_menu: Menu of the button "Mirror".
       tools: The second row of buttons. Further tools can be packed at its left.
     """
