@@ -41,7 +41,7 @@ TEST_PEOPLE: Final = 30
 TEST_FRAMES: Final = 4
 """Numbers of the other people of the unseen kind, and of their frames."""
 
-OTHER_FACES: Final = 150
+OTHER_FACES: Final = 100
 """Maximum number of faces of each other kind."""
 
 _TEST_SEED: Final = 7001
@@ -69,7 +69,7 @@ class Options:
     users: int = options.option(5, "Number of simulated users", minimum=1)
     first_user: int = options.option(0, "Number of the first user", minimum=0)
     minutes: float = options.option(
-        60, "Time after which no further user is measured, in minutes", above=0
+        60, "Time after which no further corrections are measured, in minutes", above=0
     )
     steps: int = options.option(Recipe.steps, "Number of training steps", minimum=1)
     output: str = measure.output_option("refine")
@@ -266,7 +266,7 @@ def run(
     model = corrected_people.unseen_model()
     users = 0
     for user in range(chosen.first_user, chosen.first_user + chosen.users):
-        if users and time.monotonic() - began > 60 * chosen.minutes:
+        if time.monotonic() - began > 60 * chosen.minutes:
             break
         seed = _USER_SEED + user
         film = corrected_people.film(
@@ -275,6 +275,8 @@ def run(
         shots = list(film)
         wanted = corrected_people.suggested(shots, predictor, max(COUNTS))
         for count in COUNTS:
+            if time.monotonic() - began > 60 * chosen.minutes:
+                break
             random = corrected_people.at_random(shots, count, seed)
             for choice, faces in zip(CHOICES, (wanted[:count], random), strict=True):
                 settings = dataclasses.replace(recipe, seed=user)

@@ -69,8 +69,7 @@ def training_batch(
         The labels of the batch get this offset.
 
     Returns:
-      See `examples.sample`: arrays of `recipe.batch_size` images, and `weight` float32
-      (B,), the weight of each image in the loss.
+      See `examples.sample`: arrays of `recipe.batch_size` images.
     """
     parts = []
     for number, (source, count) in enumerate(
@@ -92,10 +91,7 @@ def training_batch(
                 seed=2 * recipe.seed + number,
             )
         )
-    batch = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    is_head = np.arange(recipe.batch_size) >= recipe.batch_size - recipe.heads
-    batch["weight"] = np.where(is_head, recipe.heads_weight, 1.0).astype(np.float32)
-    return batch
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _shuffled(length: int, index: np.ndarray, seed: tuple[int, int]) -> np.ndarray:

@@ -19,9 +19,6 @@ class Recipe:
       heads_share: Share of the images of a step that are rendered heads.
       learning_rate: Highest learning rate of AdamW. It decays to zero along a cosine.
       warmup_share: Share of the steps in which the learning rate rises from zero.
-      heads_weight: Weight of a rendered head in the loss, in corrected faces. A loss
-        that is small compared with the uncertainty of the network has a small gradient.
-        With the weight, the network repeats the landmarks of the first model exactly.
       depth_weight: Weight of the depth loss.
       restored_weight: Weight of the loss of the restored image.
       visible_weight: Weight of the loss of the visibility.
@@ -29,12 +26,11 @@ class Recipe:
       seed: Random seed of order, augmentation and degradation.
     """
 
-    steps: int = 400
+    steps: int = 120
     batch_size: int = 16
     heads_share: float = 0.375
-    learning_rate: float = 3e-4
+    learning_rate: float = 5e-4
     warmup_share: float = 0.1
-    heads_weight: float = 4.0
     depth_weight: float = 1.0
     restored_weight: float = 0.5
     visible_weight: float = 0.2

@@ -14,15 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ethos_data import degrade
 from ethos_model import predict
 from ethos_model.refinement import batches
 from ethos_model.refinement.recipe import SMOOTHNESS, Recipe
 from ethos_model.training import inputs, loop, losses
-
-_GRADED: Final = 0.5
-"""Share of the images whose light and colours are changed before they are degraded, as
-in the training of the shipped model."""
 
 _EVALUATED: Final = 32
 """Number of images that are evaluated at once. Fewer images are padded, so that the
@@ -56,7 +51,6 @@ class Tuner:
         self._optimizer = keras.optimizers.AdamW(0.0, weight_decay=0.0)
         self._optimizer.build(self._variables)
         self._degradation = inputs.training_mix()
-        self._grading = degrade.Grading(share=_GRADED)
         self._compiled = tf.function(self._train_step)
         self._forward = tf.function(lambda images: model(images, training=False))
         self.step = 0
@@ -127,14 +121,12 @@ class Tuner:
 
     def _train_step(self, batch: Any, seed: Any, rate: Any, keep: Any) -> Any:
         """Changes the weights and their average. Returns the loss."""
-        image = self._grading(batch["image"], seed=seed)
-        batch = {**batch, "image": image}
-        images = self._degradation(tf.cast(image, tf.float32), batch["face_size"], seed)
+        clean = tf.cast(batch["image"], tf.float32)
+        images = self._degradation(clean, batch["face_size"], seed)
         batch = loop.with_covered(self._degradation, batch, seed)
-        weight = batch["weight"] / tf.reduce_sum(batch["weight"])
         with tf.GradientTape() as tape:
             outputs = self.model(images, training=False)
-            loss = tf.reduce_sum(weight * self._loss(batch, outputs, images))
+            loss = tf.reduce_mean(self._loss(batch, outputs, images))
         gradients = tape.gradient(loss, self._variables)
         gradients = tf.clip_by_global_norm(gradients, self.recipe.clip_norm)[0]
         self._optimizer.learning_rate.assign(rate)
