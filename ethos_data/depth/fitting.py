@@ -1,20 +1,26 @@
-"""Fits a linear face model to 68 noisy landmarks in 3D.
+"""Fits a linear face model to 68 noisy landmarks in 3D, of one frame or of a video.
 
-The fit estimates scale, rotation, translation, perspective and the coefficients of the
+The fit estimates scale, rotation, translation, camera and the coefficients of the
 linear model, whose prior is a standard normal distribution. It also estimates the noise
 of the landmarks (evidence framework of MacKay, 1992). Exact landmarks are therefore
 reproduced almost exactly, and the noisy landmarks of a network are smoothed towards a
 plausible face.
+
+The frames of a video show one person, so `fit_video` estimates one shape for all of
+them, and pose, camera and expression for each frame.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Final
+from typing import Any, Final
 
+import cv2
 import numpy as np
 
 from ethos_data.depth import posterior
+from ethos_data.depth.shared import search_frames, search_shared
+from ethos_data.depth.smoothing import smooth
 
 FLIP: Final = np.array([1.0, -1.0, 1.0])
 """Converts between the image (y down) and the model's frame (y up, right-handed)."""
@@ -34,9 +40,28 @@ Estimating the perspective reduced the depth error for exact landmarks in a pers
 view from 0.74 to 0.52 % of the face size."""
 _PERSPECTIVE_LIMIT: Final = (0.0, 0.4)
 
+SHEAR: Final = 0.1
+"""Standard deviation of the shear: x / z of a face that the camera does not look at
+directly. Also that of the logarithm of the depth scale.
+
+They describe cameras at a distance of less than a metre. They reduced the depth error
+of single frames of rendered clips from 0.99 to 0.48 % of the face size for exact
+landmarks, and from 1.60 to 1.13 % for noisy landmarks."""
+
+_CAMERA: Final = np.array(
+    [[PERSPECTIVE[0], 0.0, 0.0, 0.0], [PERSPECTIVE[1], SHEAR, SHEAR, SHEAR]]
+)
+
 _STEPS: Final = 3
 """Number of Gauss-Newton steps. More steps changed the error by less than 0.01 % of the
 face size."""
+
+_VIDEO_STEPS: Final = 2
+"""Number of steps for the shape of a video, and then for each frame with this shape."""
+
+SHAPE_FRAMES: Final = 16
+"""Maximum number of frames, evenly spaced, from which the shape of a video is
+estimated. 60 frames reduced the depth error by only 0.03 % of the face size."""
 
 _FIRST_NOISE: Final = 0.015
 """First estimate of the noise: standard deviation in face sizes."""
@@ -55,6 +80,9 @@ class Face:
         viewer.
       translation: (3,), the model's origin in the camera's frame, y up.
       perspective: 1 / distance from the camera to the model's origin.
+      shear: (2,), movement of x and y per z, because the camera does not look directly
+        at the face.
+      depth_scale: Unit of z, divided by that of x and y.
       coefficients: (K,), standard normal over people.
       noise: Estimated standard deviation of x and y of the landmarks, in face sizes. It
         is large if the landmarks do not form a face.
@@ -64,6 +92,8 @@ class Face:
     rotation: np.ndarray
     translation: np.ndarray
     perspective: float
+    shear: np.ndarray
+    depth_scale: float
     coefficients: np.ndarray
     noise: float
 
@@ -83,9 +113,9 @@ class Face:
         x, y, z = (self.scale * self.rotation).astype(shape.dtype) @ shape.T
         enlarged = 1 / (1 - self.perspective * z)
         points = np.empty_like(shape)
-        points[:, 0] = self.translation[0] + enlarged * x
-        points[:, 1] = -self.translation[1] - enlarged * y
-        points[:, 2] = self.translation[2] + z
+        points[:, 0] = self.translation[0] + enlarged * (x + float(self.shear[0]) * z)
+        points[:, 1] = -self.translation[1] - enlarged * (y + float(self.shear[1]) * z)
+        points[:, 2] = self.translation[2] + self.depth_scale * z
         return points
 
 
@@ -108,42 +138,178 @@ def fit(
     """
     observed = np.asarray(landmarks, np.float64) * FLIP
     size, rotation, translation = similarity(mean, observed, np.ones(len(mean)))
-    # Convert to the model's unit and the camera's axes, with rows x, y and z.
-    observed = np.ascontiguousarray((observed - translation).T / size)
-    scale, rotation, shift, perspective, coefficients, noise = posterior.search(
-        observed,
+    state, _ = posterior.search(
+        # Convert to the model's unit and the camera's axes, with rows x, y and z.
+        np.ascontiguousarray((observed - translation).T / size),
         np.ascontiguousarray(mean.T),
         np.ascontiguousarray(basis.transpose(0, 2, 1)),
-        rotation,
-        PERSPECTIVE,
+        np.ones(len(basis)),
+        (1.0, rotation, np.zeros(3), _CAMERA[0], np.zeros(len(basis)), _FIRST_NOISE),
+        _CAMERA,
         _PERSPECTIVE_LIMIT,
-        np.array([1.0, 1.0, 1 / z_noise]),
-        _FIRST_NOISE,
+        _trust(z_noise),
         _LEAST_NOISE,
         _STEPS,
     )
+    return _face(state, float(size), translation)
+
+
+def fit_video(
+    landmarks: np.ndarray,
+    mean: np.ndarray,
+    basis: np.ndarray,
+    frame_share: np.ndarray,
+) -> list[Face]:
+    """Fits a linear shape model to the landmarks of one person in T frames.
+
+    First the shape of the person is estimated from some frames together, then pose,
+    camera and expression of each frame. Rotation, camera and expression are smoothed
+    over time as far as they are noisy. Position and size follow the landmarks of each
+    frame.
+
+    Args:
+      landmarks: (T, 68, 3), finite, in order of time, as in `fit`.
+      mean: float64 (68, 3), as in `fit`.
+      basis: float64 (K, 68, 3), as in `fit`.
+      frame_share: float (K,), share of each coefficient's variance that is due to
+        differences between the frames of a person. Zeros come first.
+
+    Returns:
+      The face in each frame. The coefficients whose share is 0 are equal in all faces.
+
+    Raises:
+      ValueError: In a frame, all landmarks are at the same point.
+    """
+    observed = np.asarray(landmarks, np.float64) * FLIP
+    rows = np.ascontiguousarray(basis.transpose(0, 2, 1))
+    common = _shared_shape(observed, mean, rows, frame_share)
+    moving = frame_share > 0
+    shape = mean + np.tensordot(common, basis, 1)
+    normalized, sizes, rotations, translations = _normalized(observed, shape)
+    scales, rotations, shifts, cameras, expressions, noises, variances = search_frames(
+        normalized,
+        np.ascontiguousarray(shape.T),
+        rows[moving],
+        frame_share[moving].astype(np.float64),
+        rotations,
+        *_settings(),
+    )
+    rotations, cameras, expressions = _smoothed(
+        rotations, cameras, expressions, variances
+    )
+    coefficients = np.tile(common, (len(observed), 1))
+    coefficients[:, moving] += expressions
+    states = zip(scales, rotations, shifts, cameras, coefficients, noises, strict=True)
+    return [
+        _face(state, float(size), translation)
+        for state, size, translation in zip(states, sizes, translations, strict=True)
+    ]
+
+
+def _shared_shape(
+    observed: np.ndarray, mean: np.ndarray, rows: np.ndarray, frame_share: np.ndarray
+) -> np.ndarray:
+    """Estimates the coefficients (K,) of a person from evenly spaced frames."""
+    count = min(len(observed), SHAPE_FRAMES)
+    chosen = observed[np.linspace(0, len(observed) - 1, count).round().astype(int)]
+    normalized, _, rotations, _ = _normalized(chosen, mean)
+    return search_shared(
+        normalized,
+        np.ascontiguousarray(mean.T),
+        rows,
+        np.stack([1 - frame_share, frame_share]).astype(np.float64),
+        rotations,
+        *_settings(),
+    )
+
+
+def _settings() -> tuple[Any, ...]:
+    """The last arguments of `search_shared` and `search_frames`."""
+    noises = (_FIRST_NOISE, _LEAST_NOISE)
+    return _CAMERA, _PERSPECTIVE_LIMIT, _trust(Z_NOISE), noises, _VIDEO_STEPS
+
+
+def _normalized(
+    observed: np.ndarray, shape: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Converts the landmarks of frames to the unit of a shape.
+
+    Args:
+      observed: (T, 68, 3), y up.
+      shape: (68, 3).
+
+    Returns:
+      Rows x, y and z of each frame, (T, 3, 68), on the axes of the camera; the unit
+      (T,), the rotation (T, 3, 3) and the origin (T, 3) of each frame.
+    """
+    sizes, rotations, origins = similarity(shape, observed, np.ones(len(shape)))
+    points = (observed - origins[:, None]) / sizes[:, None, None]
+    rows = np.ascontiguousarray(points.transpose(0, 2, 1))
+    return rows, sizes, np.ascontiguousarray(rotations), origins
+
+
+def _smoothed(
+    rotations: np.ndarray,
+    cameras: np.ndarray,
+    expressions: np.ndarray,
+    variances: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Smooths rotations (T, 3, 3), cameras (T, 4) and expressions (T, K) over time.
+
+    Args:
+      rotations, cameras, expressions, variances: Results of `search_frames`.
+    """
+    left, _, right = np.linalg.svd(rotations.mean(axis=0))
+    middle = left @ right
+    turns = [cv2.Rodrigues(rotation @ middle.T)[0].ravel() for rotation in rotations]
+    series = np.concatenate([np.stack(turns), cameras, expressions], axis=1)
+    first = posterior.ROTATION, posterior.SHIFT, posterior.CAMERA
+    variances = np.concatenate(
+        [variances[:, first[0] : first[1]], variances[:, first[2] :]], axis=1
+    )
+    turns, cameras, expressions = np.split(smooth(series, variances), [3, 7], axis=1)
+    rotations = np.stack([cv2.Rodrigues(turn)[0] @ middle for turn in turns])
+    return rotations, cameras, expressions
+
+
+def _face(state: posterior.State, size: float, translation: np.ndarray) -> Face:
+    """Converts a result to the unit and the origin of the landmarks.
+
+    Args:
+      state: Result of `posterior.search`.
+      size: Unit of the result, in the unit of the landmarks.
+      translation: (3,), origin of the result.
+    """
+    scale, rotation, shift, camera, coefficients, noise = state
     return Face(
         scale=float(size * scale),
         rotation=rotation,
         translation=translation + size * shift,
-        perspective=float(perspective / size),
+        perspective=float(camera[0] / size),
+        shear=camera[1:3],
+        depth_scale=float(np.exp(camera[3])),
         coefficients=coefficients,
         noise=float(noise),
     )
 
 
+def _trust(z_noise: float) -> np.ndarray:
+    """Factors (3,) of the residuals of x, y and z."""
+    return np.array([1.0, 1.0, 1 / z_noise])
+
+
 def similarity(
     source: np.ndarray, target: np.ndarray, weights: np.ndarray
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Computes the least-squares similarity between two point sets (Umeyama, 1991).
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Computes the least-squares similarity between point sets (Umeyama, 1991).
 
     Args:
       source: (N, 3).
-      target: (N, 3).
+      target: (..., N, 3), one or several point sets.
       weights: (N,), not negative.
 
     Returns:
-      scale, rotation (3, 3) and translation (3,), with
+      scale (...), rotation (..., 3, 3) and translation (..., 3), with
       target ~ scale * rotation @ source + translation.
 
     Raises:
@@ -151,12 +317,14 @@ def similarity(
     """
     weights = np.asarray(weights, np.float64) / np.sum(weights)
     source_mean, target_mean = weights @ source, weights @ target
-    a, b = source - source_mean, target - target_mean
-    u, strength, vt = np.linalg.svd((b * weights[:, None]).T @ a)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt)) or 1.0])
+    a, b = source - source_mean, target - target_mean[..., None, :]
+    u, strength, vt = np.linalg.svd(np.swapaxes(b * weights[:, None], -1, -2) @ a)
+    sign = np.ones_like(strength)
+    sign[..., 2] = np.where(np.linalg.det(u @ vt) < 0, -1.0, 1.0)
     spread = weights @ (a**2).sum(axis=1)
-    if not (spread > 0 and strength[0] > 0):
+    if not (spread > 0 and (strength[..., 0] > 0).all()):
         raise ValueError("The landmarks must not all be at the same point.")
-    rotation = (u * sign) @ vt
-    scale = float((strength * sign).sum() / spread)
-    return scale, rotation, target_mean - scale * rotation @ source_mean
+    rotation = (u * sign[..., None, :]) @ vt
+    scale = (strength * sign).sum(axis=-1) / spread
+    moved = scale[..., None] * (rotation @ source_mean)
+    return scale, rotation, target_mean - moved

@@ -2,10 +2,11 @@
 
 The program draws heads with random identities and expressions, aligns them by their
 landmarks, adds their mirror images so that the prior is symmetric, and computes the
-principal components of landmarks and surface grids together. The pose is not learned;
-`Prior.fit` estimates it. The result contains the grids of `depth.template` and nothing
-of the head model's mesh. If a corpus is given, the prior also learns how the landmarks
-of the corpus differ from those of the head model.
+principal components of landmarks and surface grids together. `depth.variation` then
+separates people and expressions. The pose is not learned; `Prior.fit` estimates it.
+The result contains the grids of `depth.template` and nothing of the head model's mesh.
+If a corpus is given, the prior also learns how the landmarks of the corpus differ from
+those of the head model.
 
     python -m ethos_data.depth.learn --head_model ict_facekit_light.npz \
         --corpus_dir CORPUS --output ethos_data/assets/depth_prior.npz
@@ -26,12 +27,14 @@ from ethos_data.corpora import npz_video
 from ethos_data.depth import template
 from ethos_data.depth.fitting import FLIP, similarity
 from ethos_data.depth.prior import Prior
+from ethos_data.depth.variation import (
+    RIGID,
+    RandomHeads,
+    importance,
+    with_frame_shares,
+)
 from ethos_data.errors import EthosError, cli
 from ethos_data.heads.model import HeadModel
-from ethos_data.heads.parts import EYE
-
-_RIGID = np.r_[0:5, 12:17, 27:31, 31:36, 36, 39, 42, 45]
-"""Landmarks that expressions hardly move. They define the frame of a head."""
 
 
 def fit(model: HeadModel, *, num_heads: int, num_components: int, seed: int) -> Prior:
@@ -44,44 +47,37 @@ def fit(model: HeadModel, *, num_heads: int, num_components: int, seed: int) -> 
       seed: Random seed.
     """
     grid = template.build(model)
-    samples = _sample(model, grid, num_heads, seed)
+    heads = RandomHeads(model, grid)
+    samples = _sample(heads, num_heads, seed)
     samples, mean = _align(samples)
     # With mirror images, the mean is symmetric and each component is either symmetric
     # or antisymmetric. The two kinds are computed separately.
     flipped = _flip(samples, grid.mirror)
     mean = (mean + _flip(mean, grid.mirror)) / 2
-    importance = _importance(len(mean))
+    weights = importance(len(mean))
     kinds = [
-        _components((samples + flipped) / 2 - mean, importance, num_components),
-        _components((samples - flipped) / 2, importance, num_components),
+        _components((samples + flipped) / 2 - mean, weights, num_components),
+        _components((samples - flipped) / 2, weights, num_components),
     ]
     variance = np.concatenate([strength for strength, _ in kinds])
     basis = np.concatenate([shapes for _, shapes in kinds])
     largest = np.argsort(-variance, kind="stable")[:num_components]
-    return Prior(
+    prior = Prior(
         mean=mean.astype(np.float32),
         basis=basis[largest].astype(np.float32),
         triangles=grid.triangles,
+        frame_share=np.zeros(len(largest), np.float32),
+    )
+    return with_frame_shares(
+        prior, heads, grid.mirror, num_people=max(num_heads // 10, 2), seed=seed
     )
 
 
-def _sample(
-    model: HeadModel, grid: template.Template, num_heads: int, seed: int
-) -> np.ndarray:
+def _sample(heads: RandomHeads, num_heads: int, seed: int) -> np.ndarray:
     """Returns the points of random heads: float32 (N, 68 + P, 3), in cm."""
-    identity = grid.points.of(model.identity).reshape(model.num_identity, -1)
-    expression = grid.points.of(model.expression)
-    # Looking to the side rotates the eyeball, which does not change its surface.
-    gaze = [name.startswith("eyeLook") for name in model.expression_names]
-    on_eye = (model.parts[grid.points.vertices] == EYE).all(axis=1)
-    expression[np.ix_(gaze, on_eye)] = 0
-    expression = expression.reshape(model.num_expression, -1)
     draws = [np.random.default_rng((seed, i)) for i in range(num_heads)]
-    people = np.stack([model.sample_identity(rng) for rng in draws])
-    moods = np.stack([model.sample_expression(rng) for rng in draws])
-    samples = people @ identity + moods @ expression
-    samples += grid.points.of(model.neutral).ravel()
-    return samples.reshape(num_heads, -1, 3).astype(np.float32)
+    samples = [heads.frame(heads.person(rng), rng) for rng in draws]
+    return np.stack(samples).astype(np.float32)
 
 
 def _align(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,10 +88,10 @@ def _align(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     mean = samples.mean(axis=0)
     weights = np.zeros(topology.NUM_LANDMARKS)
-    weights[_RIGID] = 1
+    weights[RIGID] = 1
     for _ in range(3):
         points = mean[: topology.NUM_LANDMARKS]
-        mean = (mean - points[_RIGID].mean(axis=0)) / topology.face_size(
+        mean = (mean - points[RIGID].mean(axis=0)) / topology.face_size(
             topology.face_box(points)
         )
         target = mean[: topology.NUM_LANDMARKS].astype(np.float64)
@@ -115,32 +111,25 @@ def _flip(points: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     return points[..., mirror, :] * np.array([-1, 1, 1], np.float32)
 
 
-def _importance(count: int) -> np.ndarray:
-    """Weights (68 + P,) that give all landmarks together the weight of the surface."""
-    count -= topology.NUM_LANDMARKS
-    landmarks = np.full(topology.NUM_LANDMARKS, np.sqrt(count / topology.NUM_LANDMARKS))
-    return np.concatenate([landmarks, np.ones(count)]).astype(np.float32)
-
-
 def _components(
-    deviations: np.ndarray, importance: np.ndarray, count: int
+    deviations: np.ndarray, weights: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Computes principal components.
 
     Args:
       deviations: (N, P, 3), deviations from the mean.
-      importance: (P,), weights of the points.
+      weights: (P,), weights of the points.
       count: Maximum number of components.
 
     Returns:
       Variances (k,) and displacements (k, P, 3) per standard deviation.
     """
-    flat = (deviations * importance[:, None]).reshape(len(deviations), -1)
+    flat = (deviations * weights[:, None]).reshape(len(deviations), -1)
     variance, mixing = np.linalg.eigh((flat @ flat.T).astype(np.float64) / len(flat))
     variance, mixing = variance[::-1][:count], mixing[:, ::-1][:, :count]
     # The rows of mixing.T @ flat have the length sqrt(N * variance).
     shapes = (mixing.T.astype(np.float32) @ flat) / np.sqrt(len(flat))
-    return variance, shapes.reshape(len(shapes), -1, 3) / importance[:, None]
+    return variance, shapes.reshape(len(shapes), -1, 3) / weights[:, None]
 
 
 def with_convention(prior: Prior, landmarks: Sequence[np.ndarray]) -> Prior:
@@ -173,7 +162,8 @@ def with_convention(prior: Prior, landmarks: Sequence[np.ndarray]) -> Prior:
     mean[:count] += offset / 2
     component[:count] = offset / 2
     basis = np.concatenate([component[None], prior.basis])
-    return dataclasses.replace(prior, mean=mean, basis=basis)
+    share = np.concatenate([np.zeros(1, np.float32), prior.frame_share])
+    return dataclasses.replace(prior, mean=mean, basis=basis, frame_share=share)
 
 
 def corpus_landmarks(corpus_dir: str, num_videos: int) -> list[np.ndarray]:

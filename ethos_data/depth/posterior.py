@@ -1,9 +1,20 @@
 """The most probable pose and shape: Gauss-Newton steps, compiled with numba.
 
+A point (x, y, z) of the posed and scaled shape is projected to
+
+    e * (x + shear_x * z), e * (y + shear_y * z), depth_scale * z
+
+with e = 1 / (1 - perspective * z). The perspective and the shear together are exact for
+a camera at a finite distance that does not look directly at the face. The depth scale
+is the ratio of the units of z and of x and y.
+
 numba is used because the computation must stay on its own core. On two busy cores, the
 BLAS threads behind numpy's products and inverses of these 90 x 204 matrices took 30 ms
 of processor time per face instead of 1 ms. All steps are in one compiled function,
 because the calls between separate functions took as long as the computation.
+
+numba's cache does not notice that a called function in another file changed. After a
+change in this file, delete the cache of `depth.shared` in `__pycache__`.
 """
 
 from __future__ import annotations
@@ -14,103 +25,123 @@ import numpy as np
 
 from ethos_data.compilation import compiled
 
-NUM_POSE: Final = 8
+NUM_POSE: Final = 11
 """Number of unknowns before the coefficients: log scale, rotation (3), shift (3),
-perspective."""
+camera (4)."""
 
-_SCALE, _ROTATION, _SHIFT, _PERSPECTIVE = 0, 1, 4, 7
+SCALE, ROTATION, SHIFT, CAMERA = 0, 1, 4, 7
+"""Numbers of the first unknown of each part of the pose."""
 
-_TILE: Final = 4
+TILE: Final = 4
+"""The number of rows of a Jacobian must be a multiple of this."""
+
+State = tuple[float, np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]
+"""What `search` estimates: scale, rotation (3, 3), shift (3,), camera (4,),
+coefficients (K,), and noise, the standard deviation of x and y. A camera is perspective
+(1 / distance to the face), shear_x, shear_y and the logarithm of the depth scale."""
 
 
 @compiled(fastmath=True)
 def search(
-    observed, mean, basis, rotation, perspective, limits, trust, noise, least, steps
+    observed, mean, basis, variances, start, camera, limits, trust, least, steps
 ):  # pragma: no cover (compiled)
-    """Estimates pose, shape and noise, starting from the mean shape without a shift.
+    """Estimates pose, shape and noise by Gauss-Newton steps.
 
     Args:
       observed: float64 (3, N), rows x, y, z, in the unit of the mean shape.
       mean: float64 (3, N), mean shape.
-      basis: float64 (K, 3, N), displacements per standard deviation.
-      rotation: float64 (3, 3), first estimate of the rotation.
-      perspective: Mean and standard deviation of 1 / distance.
-      limits: Smallest and largest value of 1 / distance.
+      basis: float64 (K, 3, N), displacements.
+      variances: float64 (K,), variances of the coefficients, whose means are 0.
+      start: First estimate, a `State`.
+      camera: float64 (2, 4), means and standard deviations of the camera.
+      limits: Smallest and largest perspective.
       trust: float64 (3,), factors of the residuals of x, y and z.
-      noise: First estimate of the standard deviation of x and y.
-      least: Smallest estimate of this standard deviation.
+      least: Smallest estimate of the noise.
       steps: Number of Gauss-Newton steps.
 
     Returns:
-      scale, rotation (3, 3), shift (3,), perspective, coefficients (K,), noise.
+      The `State`, and the posterior variances of all unknowns, (11 + K,).
     """
     count, points = len(basis), mean.shape[1]
     used = NUM_POSE + count
-    jacobian = np.zeros((_TILE * ((used + _TILE - 1) // _TILE), 3 * points))
+    jacobian = np.zeros((TILE * ((used + TILE - 1) // TILE), 3 * points))
     residual = np.empty(3 * points)
     precision = np.ones(len(jacobian))  # rows that pad a tile have the solution zero
-    precision[:NUM_POSE] = 0.0
-    precision[_PERSPECTIVE] = perspective[1] ** -2
+    precision[:CAMERA] = 0.0
+    precision[CAMERA:NUM_POSE] = camera[1] ** -2
+    precision[NUM_POSE:used] = 1 / variances
     pull = np.zeros(len(jacobian))
-    scale, shift, coefficients = 1.0, np.zeros(3), np.zeros(count)
-    near, rotation = perspective[0], rotation.copy()
+    variance = np.zeros(len(jacobian))
+    scale, rotation, shift, view, coefficients, noise = start
     for _ in range(steps):
-        pose, weight = scale * rotation, trust / noise
-        _linearize(
+        linearize(
             observed,
             mean,
             basis,
-            pose,
+            scale * rotation,
             shift,
-            near,
+            view,
             coefficients,
-            weight,
+            trust / noise,
             residual,
             jacobian,
         )
-        pull[NUM_POSE:used] = -coefficients
-        pull[_PERSPECTIVE] = precision[_PERSPECTIVE] * (perspective[0] - near)
+        pull[NUM_POSE:used] = -coefficients / variances
+        pull[CAMERA:NUM_POSE] = precision[CAMERA:NUM_POSE] * (camera[0] - view)
         step, variance = solve(jacobian, residual, pull, precision)
-        scale *= np.exp(step[_SCALE])
-        rotation = product(rotation_matrix(step[_ROTATION:_SHIFT]), rotation)
-        shift = shift + step[_SHIFT:_PERSPECTIVE]
-        near = min(max(near + step[_PERSPECTIVE], limits[0]), limits[1])
+        scale, rotation, shift, view = move(scale, rotation, shift, view, limits, step)
         coefficients = coefficients + step[NUM_POSE:used]
         for row in range(used):
             residual -= step[row] * jacobian[row]
         # Effective number of parameters: a coefficient counts as much as the data
         # determine it (MacKay, 1992).
-        effective = NUM_POSE + (1 - variance[NUM_POSE:used]).sum()
+        determined = 1 - variance[NUM_POSE:used] / variances
+        effective = NUM_POSE + determined.sum()
         squares = (residual * residual).sum()
         noise = max(noise * np.sqrt(squares / max(3 * points - effective, 1.0)), least)
-    return scale, rotation, shift, near, coefficients, noise
+    return (scale, rotation, shift, view, coefficients, noise), variance[:used]
 
 
 @compiled(fastmath=True)
-def _linearize(
-    observed, mean, basis, pose, shift, near, coefficients, weight, residual, jacobian
+def move(scale, rotation, shift, view, limits, step):  # pragma: no cover (compiled)
+    """Applies a step (at least 11,) to a pose. Returns the new pose."""
+    view = view + step[CAMERA:NUM_POSE]
+    view[0] = min(max(view[0], limits[0]), limits[1])
+    return (
+        scale * np.exp(step[SCALE]),
+        product(rotation_matrix(step[ROTATION:SHIFT]), rotation),
+        shift + step[SHIFT:CAMERA],
+        view,
+    )
+
+
+@compiled(fastmath=True)
+def linearize(
+    observed, mean, basis, pose, shift, view, coefficients, weight, residual, jacobian
 ):  # pragma: no cover (compiled)
     """Computes whitened residuals and derivatives for one step.
 
-    The rotated and scaled point p is projected to p_xy / (1 - near * p_z). z is kept.
-
     Args:
-      observed, mean, basis, shift, near, coefficients: As in `search`, where `near` is
-        the perspective.
+      observed, mean, basis, shift, view, coefficients: As in `search`, where `view` is
+        the camera.
       pose: (3, 3), scale times rotation.
       weight: (3,), 1 / standard deviation of x, y and z.
       residual: (3 * N,), written.
-      jacobian: (at least 8 + K, 3 * N), written.
+      jacobian: (at least 11 + K, 3 * N), written.
     """
     count, points = len(basis), mean.shape[1]
     shape = mean.copy()
     for k in range(count):
         shape += coefficients[k] * basis[k]
     posed = product(pose, shape)
+    near, shear_x, shear_y = view[0], view[1], view[2]
+    deep = np.exp(view[3])
     enlarged = 1 / (1 - near * posed[2])
-    # A movement of the point changes its projection directly, and through the
-    # enlargement, which grows with z.
-    by_x, by_y = near * enlarged * enlarged * posed[0], near * enlarged**2 * posed[1]
+    # x and y after the shear. A movement of the point changes its projection directly,
+    # and through shear and enlargement, which depend on z.
+    seen_x, seen_y = posed[0] + shear_x * posed[2], posed[1] + shear_y * posed[2]
+    by_x = enlarged * (near * enlarged * seen_x + shear_x)
+    by_y = enlarged * (near * enlarged * seen_y + shear_y)
     wx, wy, wz = weight
     for k in range(count):
         row = jacobian[NUM_POSE + k]
@@ -121,24 +152,26 @@ def _linearize(
             nearer = pose[2, 0] * x + pose[2, 1] * y + pose[2, 2] * z
             row[n] = wx * (enlarged[n] * right + by_x[n] * nearer)
             row[points + n] = wy * (enlarged[n] * up + by_y[n] * nearer)
-            row[2 * points + n] = wz * nearer
+            row[2 * points + n] = wz * deep * nearer
     for n in range(points):
         x, y, z, e = posed[0, n], posed[1, n], posed[2, n], enlarged[n]
-        residual[n] = wx * (observed[0, n] - e * x - shift[0])
-        residual[points + n] = wy * (observed[1, n] - e * y - shift[1])
-        residual[2 * points + n] = wz * (observed[2, n] - z - shift[2])
+        residual[n] = wx * (observed[0, n] - e * seen_x[n] - shift[0])
+        residual[points + n] = wy * (observed[1, n] - e * seen_y[n] - shift[1])
+        residual[2 * points + n] = wz * (observed[2, n] - deep * z - shift[2])
         # A rotation around an axis e moves p by the cross product e x p.
         moves = ((x, y, z), (0.0, -z, y), (z, 0.0, -x), (-y, x, 0.0))
         for row in range(4):  # scale and rotation
             right, up, nearer = moves[row]
             jacobian[row, n] = wx * (e * right + by_x[n] * nearer)
             jacobian[row, points + n] = wy * (e * up + by_y[n] * nearer)
-            jacobian[row, 2 * points + n] = wz * nearer
-        jacobian[_SHIFT, n] = wx
-        jacobian[_SHIFT + 1, points + n] = wy
-        jacobian[_SHIFT + 2, 2 * points + n] = wz
-        jacobian[_PERSPECTIVE, n] = wx * e * e * x * z
-        jacobian[_PERSPECTIVE, points + n] = wy * e * e * y * z
+            jacobian[row, 2 * points + n] = wz * deep * nearer
+        for axis in range(3):
+            jacobian[SHIFT + axis, axis * points + n] = weight[axis]
+        jacobian[CAMERA, n] = wx * e * e * seen_x[n] * z
+        jacobian[CAMERA, points + n] = wy * e * e * seen_y[n] * z
+        jacobian[CAMERA + 1, n] = wx * e * z
+        jacobian[CAMERA + 2, points + n] = wy * e * z
+        jacobian[CAMERA + 3, 2 * points + n] = wz * deep * z
 
 
 @compiled(fastmath=True)
@@ -161,31 +194,17 @@ def solve(jacobian, residual, pull, precision):  # pragma: no cover (compiled)
       ValueError: M is not a multiple of 4.
     """
     count = len(jacobian)
-    if count % _TILE:
+    if count % TILE:
         raise ValueError("The number of unknowns must be a multiple of 4.")
     factor = np.empty((count, count))
-    _gram(jacobian, factor)
+    gram(jacobian, factor)
     step = np.empty(count)
     for i in range(count):
         factor[i, i] += precision[i]
         step[i] = pull[i] + (jacobian[i] * residual).sum()
-    for j in range(count):
-        for i in range(j, count):
-            total = factor[i, j]
-            for k in range(j):
-                total -= factor[i, k] * factor[j, k]
-            if i == j:
-                factor[j, j] = np.sqrt(max(total, 1e-12))
-            else:
-                factor[i, j] = total / factor[j, j]
-    for i in range(count):
-        for k in range(i):
-            step[i] -= factor[i, k] * step[k]
-        step[i] /= factor[i, i]
-    for i in range(count - 1, -1, -1):
-        for k in range(i + 1, count):
-            step[i] -= factor[k, i] * step[k]
-        step[i] /= factor[i, i]
+    factorize(factor)
+    forward(factor, step)
+    backward(factor, step)
     # Compute the inverse of the factor row by row, so that the processor can subtract
     # four elements at once.
     inverse = np.zeros((count, count))
@@ -203,14 +222,46 @@ def solve(jacobian, residual, pull, precision):  # pragma: no cover (compiled)
 
 
 @compiled(fastmath=True)
-def _gram(rows, out):  # pragma: no cover (compiled)
+def factorize(matrix):  # pragma: no cover (compiled)
+    """Replaces the lower triangle of a positive matrix by its Cholesky factor."""
+    for j in range(len(matrix)):
+        for i in range(j, len(matrix)):
+            total = matrix[i, j]
+            for k in range(j):
+                total -= matrix[i, k] * matrix[j, k]
+            if i == j:
+                matrix[j, j] = np.sqrt(max(total, 1e-12))
+            else:
+                matrix[i, j] = total / matrix[j, j]
+
+
+@compiled(fastmath=True)
+def forward(factor, vector):  # pragma: no cover (compiled)
+    """Replaces a vector by factor^-1 @ vector."""
+    for i in range(len(vector)):
+        for k in range(i):
+            vector[i] -= factor[i, k] * vector[k]
+        vector[i] /= factor[i, i]
+
+
+@compiled(fastmath=True)
+def backward(factor, vector):  # pragma: no cover (compiled)
+    """Replaces a vector by factor.T^-1 @ vector."""
+    for i in range(len(vector) - 1, -1, -1):
+        for k in range(i + 1, len(vector)):
+            vector[i] -= factor[k, i] * vector[k]
+        vector[i] /= factor[i, i]
+
+
+@compiled(fastmath=True)
+def gram(rows, out):  # pragma: no cover (compiled)
     """Computes the lower triangle of rows @ rows.T in tiles of 4 x 4.
 
     A tile reads 8 rows for 16 sums. Computing each sum separately took twice as long.
     """
-    for i in range(0, len(rows), _TILE):
+    for i in range(0, len(rows), TILE):
         a, b, c, d = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
-        for j in range(0, i + _TILE, _TILE):
+        for j in range(0, i + TILE, TILE):
             e, f, g, h = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
             ae = af = ag = ah = be = bf = bg = bh = 0.0
             ce = cf = cg = ch = de = df = dg = dh = 0.0

@@ -35,33 +35,36 @@ def rasterize(points: np.ndarray, triangles: np.ndarray, size: int) -> np.ndarra
 
 
 @compiled
-def _between(low, high):  # pragma: no cover (compiled)
-    """The first and last pixel whose centre is in [low, high]."""
-    return int(np.ceil(low - _EDGE)), int(np.floor(high + _EDGE))
-
-
-@compiled
 def _fill(depth, points, triangles):  # pragma: no cover (compiled)
     """Writes the nearest z of each pixel into `depth`, which is NaN at the start."""
     size = depth.shape[0]
     # Pixel coordinates, in which the centre of pixel k is k.
     px, py = points[:, 0] * size - 0.5, points[:, 1] * size - 0.5
+    # The first and last pixel whose centre is right of (below) or left of (above) each
+    # point. Rounding points is faster than rounding the corners of all triangles.
+    count = len(points)
+    right, left = np.empty(count, np.int64), np.empty(count, np.int64)
+    below, above = np.empty(count, np.int64), np.empty(count, np.int64)
+    for p in range(count):
+        right[p], left[p] = np.ceil(px[p] - _EDGE), np.floor(px[p] + _EDGE)
+        below[p], above[p] = np.ceil(py[p] - _EDGE), np.floor(py[p] + _EDGE)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ax, bx, cx = px[a], px[b], px[c]
-        ay, by, cy = py[a], py[b], py[c]
-        x0, x1 = _between(min(ax, bx, cx), max(ax, bx, cx))
-        y0, y1 = _between(min(ay, by, cy), max(ay, by, cy))
+        x0, x1 = min(right[a], right[b], right[c]), max(left[a], left[b], left[c])
+        y0, y1 = min(below[a], below[b], below[c]), max(above[a], above[b], above[c])
         # Skip triangles that contain no pixel centre, up to half of a mesh. One test of
         # the sign bit is faster than two unpredictable branches.
         if (x1 - x0 | y1 - y0) < 0:
             continue
+        ax, bx, cx = px[a], px[b], px[c]
+        ay, by, cy = py[a], py[b], py[c]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if area == 0.0:
             continue
         # The barycentric weights of b and c are linear functions of x and y.
-        b_by_x, b_by_y = (cy - ay) / area, (ax - cx) / area
-        c_by_x, c_by_y = (ay - by) / area, (bx - ax) / area
+        share = 1 / area
+        b_by_x, b_by_y = (cy - ay) * share, (ax - cx) * share
+        c_by_x, c_by_y = (ay - by) * share, (bx - ax) * share
         az = points[a, 2]
         b_z, c_z = points[b, 2] - az, points[c, 2] - az
         for y in range(max(y0, 0), min(y1, size - 1) + 1):

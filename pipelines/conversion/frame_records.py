@@ -23,9 +23,6 @@ MAX_FACE_SPREAD: Final = 1.5
 """Largest extent of the landmarks along an axis, relative to the longer side of the
 frame."""
 
-_DEPTH_MAPS_AT_ONCE: Final = 64
-"""Number of depth maps in memory at the same time. Each has 37 kB."""
-
 _RIGHT: Final = np.flatnonzero(np.arange(topology.NUM_LANDMARKS) < topology.MIRROR)
 _LEFT: Final = topology.MIRROR[_RIGHT]
 
@@ -100,27 +97,28 @@ def _only_where(
 def _derive_depth(
     landmarks: np.ndarray, method: str
 ) -> Iterator[np.ndarray | Exception]:
-    """Derives a depth map from the landmarks of each frame.
+    """Derives a depth map from the landmarks of each frame of a video.
 
     Args:
-      landmarks: float (T, 68, 3), normalised.
+      landmarks: float (T, 68, 3), normalised, of one person in order of time.
       method: Name of a method in `depth.METHODS`.
 
     Yields:
       For each frame its depth map, float32 (96, 96), or the error that prevented it.
     """
     size = records.DEPTH_SIZE
-    for start in range(0, len(landmarks), _DEPTH_MAPS_AT_ONCE):
-        batch = landmarks[start : start + _DEPTH_MAPS_AT_ONCE]
-        try:
-            yield from depth.depth_maps(batch, size, method=method)
-        except (ValueError, ArithmeticError):
-            # Process the frames separately, to keep those without an error.
-            for frame_landmarks in batch:
-                try:
-                    yield depth.depth_map(frame_landmarks, size, method=method)
-                except (ValueError, ArithmeticError) as error:
-                    yield error
+    done = 0
+    try:
+        for depth_map in depth.video_depth_maps(landmarks, size, method=method):
+            yield depth_map
+            done += 1
+    except (ValueError, ArithmeticError):
+        # Process the other frames separately, to keep those without an error.
+        for frame_landmarks in landmarks[done:]:
+            try:
+                yield depth.depth_map(frame_landmarks, size, method=method)
+            except (ValueError, ArithmeticError) as error:
+                yield error
 
 
 def _make_record(

@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ethos_data import records
+from ethos_data import depth, records
 from ethos_data.corpora import formats
 from pipelines.conversion import splits
 from pipelines.conversion.options import ConversionOptions
@@ -253,6 +253,9 @@ def _key(
             for m in members
         ),
     }
+    if options.depth_method in depth.METHOD_VERSIONS:
+        # A shard with the maps of an earlier version must not be kept.
+        content["depth_version"] = depth.METHOD_VERSIONS[options.depth_method]
     if version != records.VERSION or options.person_pattern is not None:
         content["labels"] = sorted(
             (m.source.path, m.source.labels, m.source.person_id, m.source.problem)
