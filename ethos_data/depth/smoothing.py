@@ -31,9 +31,8 @@ def smooth(series: np.ndarray, variances: np.ndarray) -> np.ndarray:
     """Smooths series of numbers.
 
     The second differences of white noise of variance v have the variance 6 v, and their
-    covariance with the next one is -4 v. So the covariance shows the noise. The noise is
-    also at most the variance that the estimation states, because fast motion can look
-    like noise.
+    covariance with the next one is -4 v. So the covariance shows the noise. Fast motion
+    can look like noise. Therefore the noise is at most the variance of the errors.
 
     Example:
       angles = smooth(angles, variances)

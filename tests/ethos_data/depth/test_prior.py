@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from ethos_data import crop, depth, topology
-from ethos_data.depth import cylinder, fitting, learn, posterior, prior, template
+from ethos_data.depth import (
+    cylinder,
+    fitting,
+    learn,
+    posterior,
+    prior,
+    template,
+    variation,
+)
 from ethos_data.depth.prior import Prior
 from ethos_data.heads import raster
 from ethos_data.heads.model import HeadModel
@@ -63,36 +71,55 @@ class TestFitting:
         rng = np.random.default_rng(8)
         mean, basis = rng.normal(0, 0.35, (3, 20)), rng.normal(0, 0.1, (4, 3, 20))
         rotation, coefficients = _rotation((10, 35, -5)), rng.normal(size=4)
-        shift, weight = np.zeros(3), np.array([3.0, 2.0, 1.5])
+        weight, view = np.array([3.0, 2.0, 1.5]), np.array([0.2, 0.05, -0.1, 0.15])
 
         def residual(change):
-            """The residual of a pinhole camera at the distance 1 / perspective."""
+            """The residual of a camera that looks past the face."""
             turned = posterior.rotation_matrix(change[1:4]) @ rotation
-            shape = mean + np.tensordot(coefficients + change[8:], basis, 1)
-            scale, distance = 1.3 * np.exp(change[0]), 1 / (0.2 + change[7])
-            seen = _view(shape.T, scale, turned, np.zeros(3), distance)
-            seen = seen * (1, -1, 1) + change[4:7]
+            shape = mean + np.tensordot(coefficients + change[11:], basis, 1)
+            x, y, z = 1.3 * np.exp(change[0]) * turned @ shape
+            near, right, up, deep = view + change[7:11]
+            enlarged = 1 / (1 - near * z)
+            seen = [enlarged * (x + right * z), enlarged * (y + up * z)]
+            seen = np.stack([*seen, np.exp(deep) * z], axis=1) + change[4:7]
             return -(seen * weight).T.ravel()
 
-        jacobian, computed = np.zeros((12, 60)), np.empty(60)
-        posterior._linearize(
+        jacobian, computed = np.zeros((16, 60)), np.empty(60)
+        posterior.linearize(
             np.zeros((3, 20)),
             mean,
             basis,
             1.3 * rotation,
-            shift,
-            0.2,
+            np.zeros(3),
+            view,
             coefficients,
             weight,
             computed,
             jacobian,
         )
 
-        np.testing.assert_allclose(computed, residual(np.zeros(12)), atol=1e-12)
-        for row in range(12):
-            step = 1e-5 * np.eye(12)[row]
+        np.testing.assert_allclose(computed, residual(np.zeros(15)), atol=1e-12)
+        for row in range(15):
+            step = 1e-5 * np.eye(15)[row]
             slope = (residual(-step) - residual(step)) / 2e-5
             np.testing.assert_allclose(jacobian[row], slope, atol=1e-8)
+
+    def test_shear_equals_a_camera_that_looks_past_the_face(self):
+        """A pinhole camera at the distance 4 whose axis passes the face by 1."""
+        shape = np.random.default_rng(11).normal(0, 0.35, (68, 3))
+        enlarged = 4 / (4 - shape[:, 2:])
+        seen = np.c_[(shape[:, :2] + (1.0, 0.0)) * enlarged - (1.0, 0.0), shape[:, 2]]
+        face = fitting.Face(
+            scale=1.0,
+            rotation=np.eye(3),
+            translation=np.zeros(3),
+            perspective=1 / 4,
+            shear=np.array([1 / 4, 0.0]),
+            depth_scale=1.0,
+            coefficients=np.zeros(0),
+            noise=0.0,
+        )
+        np.testing.assert_allclose(face.project(shape), seen * (1, -1, 1), atol=1e-12)
 
     def test_similarity_recovers_a_similarity(self):
         source = np.random.default_rng(0).normal(size=(20, 3))
@@ -167,7 +194,8 @@ def _sphere_prior() -> Prior:
     landmarks /= np.linalg.norm(landmarks, axis=1, keepdims=True)
     mean = np.concatenate([landmarks, surface]).astype(np.float32)
     basis = (mean * (0, 0, 0.2))[None].astype(np.float32)
-    return Prior(mean, basis, template.grid_triangles(61, 61).astype(np.int32))
+    triangles = template.grid_triangles(61, 61).astype(np.int32)
+    return Prior(mean, basis, triangles, np.zeros(1, np.float32))
 
 
 class TestDepthOfAKnownSurface:
@@ -269,6 +297,23 @@ class TestLearning:
             flipped, sign[:, None, None] * trained.basis, atol=1e-5
         )
 
+    def test_expressions_vary_between_frames_and_identities_do_not(
+        self, trained, built, model
+    ):
+        heads = variation.RandomHeads(model, built)
+        person = heads.person(np.random.default_rng(1))
+        expressions, people = [], []
+        for k in range(30):
+            rng = np.random.default_rng((2, k))
+            expressions.append(heads.frame(person, rng)[:68])
+            people.append(heads.person(rng)[:68])
+        moving = trained.frame_share > 0
+        assert 4 < np.count_nonzero(moving) < 20
+        for landmarks, varies in ((expressions, moving), (people, ~moving)):
+            faces = [trained.fit(points * (1, -1, 1)) for points in landmarks]
+            spread = np.std([face.coefficients for face in faces], axis=0)
+            assert np.median(spread[varies]) > 2 * np.median(spread[~varies])
+
     def test_is_reproducible(self, trained, model):
         again = learn.fit(model, num_heads=80, num_components=25, seed=0)
         np.testing.assert_allclose(again.mean, trained.mean, atol=1e-7)
@@ -353,6 +398,8 @@ def test_save_and_load(tmp_path):
         ({"basis": np.zeros((2, 70, 3))}, "basis"),
         ({"triangles": np.array([[0, 1, 9999]])}, "triangles"),
         ({"mean": np.zeros((3789, 2))}, "mean"),
+        ({"frame_share": np.ones(1)}, "frame_share"),
+        ({"frame_share": np.zeros(2)}, "frame_share"),
     ],
 )
 def test_rejects_a_damaged_prior(tmp_path, change, reason):

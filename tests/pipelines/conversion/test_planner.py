@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from ethos_data import depth
 from ethos_data.errors import EthosError
 from pipelines.conversion import splits
 from pipelines.conversion.options import DEFAULT_SPLITS, ConversionOptions
@@ -137,6 +138,17 @@ def test_options_change_the_keys_of_the_shards():
         ConversionOptions(seed=1),
     ):
         assert not keys & {shard.key for shard in make_plan(sources, options).shards}
+
+
+def test_a_new_version_of_the_depth_method_changes_the_keys(monkeypatch):
+    sources = make_sources()
+    delaunay = ConversionOptions(depth_method="delaunay")
+    keys = [{s.key for s in make_plan(sources, o).shards} for o in (DEFAULTS, delaunay)]
+
+    monkeypatch.setitem(depth.METHOD_VERSIONS, "prior", 999)
+
+    assert not keys[0] & {shard.key for shard in make_plan(sources, DEFAULTS).shards}
+    assert keys[1] == {shard.key for shard in make_plan(sources, delaunay).shards}
 
 
 def test_new_files_leave_people_and_finished_shards_unchanged():
