@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import statistics
 import sys
 import tempfile
 import time
@@ -75,6 +76,11 @@ def _hull(points: np.ndarray, window: crop.Window, size: int) -> np.ndarray:
     return inside > 0
 
 
+def _error(errors: np.ndarray) -> float:
+    """Mean absolute error."""
+    return float(np.nanmean(np.abs(errors)))
+
+
 def _jitter(errors: np.ndarray) -> float:
     """Mean absolute second difference over time."""
     return float(np.nanmean(np.abs(np.diff(errors, 2, axis=0))))
@@ -130,9 +136,9 @@ def main() -> None:
             depth_errors(at_rest(clip), noise, seed) for seed, clip in enumerate(clips)
         ]
         result[name] = {
-            "depth error %": np.mean([np.nanmean(np.abs(e)) for e in moving]),
-            "jitter %": np.mean([_jitter(errors) for errors in moving]),
-            "jitter at rest %": np.mean([_jitter(errors) for errors in resting]),
+            "depth error %": statistics.fmean(_error(errors) for errors in moving),
+            "jitter %": statistics.fmean(_jitter(errors) for errors in moving),
+            "jitter at rest %": statistics.fmean(_jitter(errors) for errors in resting),
         }
     result["conversion"] = {"processor ms per frame": 1e3 * seconds(clips)}
     print(json.dumps(result))

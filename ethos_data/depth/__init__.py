@@ -95,7 +95,8 @@ def depth_maps(
     Raises:
       ValueError: As in `depth_map`.
     """
-    return METHODS[method](_checked(landmarks, method), size)
+    points = _checked(landmarks, method)
+    return METHODS[method](points, size)
 
 
 def video_depth_maps(

@@ -44,7 +44,7 @@ def smooth(series: np.ndarray, variances: np.ndarray) -> np.ndarray:
     Returns:
       float64 (T, C).
     """
-    result = np.ascontiguousarray(series.T, np.float64)
+    result = np.array(series.T, np.float64, order="C")
     if len(series) < MIN_FRAMES:
         return result.T
     bends = np.diff(result, 2, axis=1)

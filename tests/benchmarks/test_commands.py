@@ -9,9 +9,9 @@ from benchmarks import measure
 
 # Modules that are not commands.
 HELPERS = {
-    *("__init__", "corpora", "corrected_people", "degraded_faces", "fusion_scores"),
-    *("labelled_frames", "measure", "pictures", "process", "rendered_clips"),
-    *("rendered_faces", "writers"),
+    *("__init__", "clip_depth", "corpora", "corrected_people", "degraded_faces"),
+    *("fusion_scores", "labelled_frames", "measure", "pictures", "process"),
+    *("rendered_clips", "rendered_faces", "writers"),
 }
 
 COMMANDS = sorted(

@@ -19,7 +19,16 @@ def random_face(seed: int, yaw: float) -> np.ndarray:
     cos, sin = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
     rotation = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
     shift = np.array([50.0, -60.0, 0.0])
-    face = fitting.Face(SIZE, rotation, shift, 0.1 / SIZE, coefficients, 0.01)
+    face = fitting.Face(
+        scale=SIZE,
+        rotation=rotation,
+        translation=shift,
+        perspective=0.1 / SIZE,
+        shear=np.zeros(2),
+        depth_scale=1.0,
+        coefficients=coefficients,
+        noise=0.01,
+    )
     return face.project(shape.astype(np.float64))
 
 
