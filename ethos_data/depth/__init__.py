@@ -20,12 +20,12 @@ This package does not import TensorFlow, because Beam workers import it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
-from ethos_data import topology
+from ethos_data import crop, topology
 from ethos_data.depth import interpolate, prior
 
 DEFAULT_METHOD: Final = "prior"
@@ -100,7 +100,11 @@ def depth_maps(
 
 
 def video_depth_maps(
-    landmarks: np.ndarray, size: int, *, method: str = DEFAULT_METHOD
+    landmarks: np.ndarray,
+    windows: Sequence[crop.Window],
+    size: int,
+    *,
+    method: str = DEFAULT_METHOD,
 ) -> Iterator[np.ndarray]:
     """Computes the depth maps of a video of one person.
 
@@ -108,25 +112,28 @@ def video_depth_maps(
     and more accurate than separate frames, and the maps jitter less.
 
     Example:
-      maps = list(video_depth_maps(landmarks, size=96))
+      maps = list(video_depth_maps(video.landmarks, windows, size=96))
 
     Args:
-      landmarks: (T, 68, 3), as in `depth_map`, in order of time.
+      landmarks: (T, 68, 3), finite, in source pixels, in order of time.
+      windows: T windows, one for each frame.
       size: Side of the maps, in pixels.
       method: A key of `METHODS`.
 
     Yields:
-      For each frame its map, float32 (size, size).
+      For each frame its map, float32 (size, size), as `depth_map` returns it for the
+      landmarks in the normalised frame of the window.
 
     Raises:
       ValueError: As in `depth_map`.
     """
     points = _checked(landmarks, method)
     if method == "prior" and len(points) > 1:
-        yield from prior.shipped().video_depth_maps(points, size)
+        yield from prior.shipped().video_depth_maps(points, windows, size)
         return
+    normalized = crop.to_normalized_each(points, windows)
     for start in range(0, len(points), _AT_ONCE):
-        yield from METHODS[method](points[start : start + _AT_ONCE], size)
+        yield from METHODS[method](normalized[start : start + _AT_ONCE], size)
 
 
 def _checked(landmarks: np.ndarray, method: str) -> np.ndarray:

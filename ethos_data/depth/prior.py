@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from ethos_data import topology
+from ethos_data import crop, topology
 from ethos_data.compilation import compiled
 from ethos_data.depth import fitting, zbuffer
 from ethos_data.errors import EthosError
@@ -173,20 +173,20 @@ class Prior:
         return maps
 
     def video_depth_maps(
-        self, landmarks: np.ndarray, size: int
+        self, landmarks: np.ndarray, windows: Sequence[crop.Window], size: int
     ) -> Iterator[np.ndarray]:
-        """Computes the depth maps of a video of one person.
+        """Computes depth maps. See `ethos_data.depth.video_depth_maps`.
 
         Args:
-          landmarks: (T, 68, 3), finite, in the normalised frame, in order of time.
+          landmarks: float64 (T, 68, 3), finite, in source pixels.
+          windows: T windows.
           size: Side of the maps, in pixels.
-
-        Yields:
-          For each frame its map, float32 (size, size), as in `depth_maps`.
         """
         usable = _has_area(landmarks)
         faces = self.fit_video(landmarks[usable]) if usable.any() else []
-        maps = self._maps(faces, size)
+        seen = [window for window, use in zip(windows, usable, strict=True) if use]
+        pairs = zip(faces, seen, strict=True)
+        maps = self._maps([face.inside(window) for face, window in pairs], size)
         for has_map in usable:
             empty = np.full((size, size), np.nan, np.float32)
             yield next(maps) if has_map else empty

@@ -37,21 +37,22 @@ def rasterize(points: np.ndarray, triangles: np.ndarray, size: int) -> np.ndarra
 @compiled
 def _fill(depth, points, triangles):  # pragma: no cover (compiled)
     """Writes the nearest z of each pixel into `depth`, which is NaN at the start."""
-    size = depth.shape[0]
+    size, count = depth.shape[0], len(points)
     # Pixel coordinates, in which the centre of pixel k is k.
     px, py = points[:, 0] * size - 0.5, points[:, 1] * size - 0.5
-    # The first and last pixel whose centre is right of (below) or left of (above) each
-    # point. Rounding points is faster than rounding the corners of all triangles.
-    count = len(points)
-    right, left = np.empty(count, np.int64), np.empty(count, np.int64)
-    below, above = np.empty(count, np.int64), np.empty(count, np.int64)
+    # The first and the last pixel centre on the right of and below each point. The last
+    # ones are negative, so that all are minima. Rounding the points is faster than
+    # rounding the corners of all triangles.
+    limits = np.empty((count, 4), np.int64)
     for p in range(count):
-        right[p], left[p] = np.ceil(px[p] - _EDGE), np.floor(px[p] + _EDGE)
-        below[p], above[p] = np.ceil(py[p] - _EDGE), np.floor(py[p] + _EDGE)
+        limits[p, 0], limits[p, 1] = np.ceil(px[p] - _EDGE), np.ceil(py[p] - _EDGE)
+        limits[p, 2], limits[p, 3] = -np.floor(px[p] + _EDGE), -np.floor(py[p] + _EDGE)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        x0, x1 = min(right[a], right[b], right[c]), max(left[a], left[b], left[c])
-        y0, y1 = min(below[a], below[b], below[c]), max(above[a], above[b], above[c])
+        x0 = min(limits[a, 0], limits[b, 0], limits[c, 0])
+        y0 = min(limits[a, 1], limits[b, 1], limits[c, 1])
+        x1 = -min(limits[a, 2], limits[b, 2], limits[c, 2])
+        y1 = -min(limits[a, 3], limits[b, 3], limits[c, 3])
         # Skip triangles that contain no pixel centre, up to half of a mesh. One test of
         # the sign bit is faster than two unpredictable branches.
         if (x1 - x0 | y1 - y0) < 0:
@@ -71,8 +72,9 @@ def _fill(depth, points, triangles):  # pragma: no cover (compiled)
             b_row, c_row = (y - ay) * b_by_y, (y - ay) * c_by_y
             for x in range(max(x0, 0), min(x1, size - 1) + 1):
                 wb, wc = b_row + (x - ax) * b_by_x, c_row + (x - ax) * c_by_x
-                if min(wb, wc, 1.0 - wb - wc) < -_EDGE:
-                    continue
-                z = az + wb * b_z + wc * c_z
-                if not depth[y, x] >= z:  # also true for NaN
-                    depth[y, x] = z
+                z = np.float32(az + wb * b_z + wc * c_z)
+                # No branch, because it would be unpredictable.
+                inside = (wb >= -_EDGE) & (wc >= -_EDGE) & (wb + wc <= 1.0 + _EDGE)
+                old = depth[y, x]
+                nearer = not old >= z  # also true for NaN
+                depth[y, x] = z if inside & nearer else old

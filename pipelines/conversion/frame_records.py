@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import cv2
@@ -63,7 +63,11 @@ def make_records(
         None, len(normalized)
     )
     if video.depth is None:
-        depth_maps = _derive_depth(normalized[has_z[usable]], options.depth_method)
+        chosen = usable & has_z
+        chosen_windows = itertools.compress(windows, has_z[usable])
+        depth_maps = _derive_depth(
+            landmarks[chosen], list(chosen_windows), options.depth_method
+        )
     # Depth that follows from an estimated z is unknown, so it has no loss.
     depth_maps = _only_where(has_z[usable], depth_maps)
     faces = zip(windows, normalized, sizes, depth_maps, strict=True)
@@ -95,12 +99,13 @@ def _only_where(
 
 
 def _derive_depth(
-    landmarks: np.ndarray, method: str
+    landmarks: np.ndarray, windows: Sequence[crop.Window], method: str
 ) -> Iterator[np.ndarray | Exception]:
     """Derives a depth map from the landmarks of each frame of a video.
 
     Args:
-      landmarks: float (T, 68, 3), normalised, of one person in order of time.
+      landmarks: float64 (T, 68, 3), in source pixels, of one person in order of time.
+      windows: T windows.
       method: Name of a method in `depth.METHODS`.
 
     Yields:
@@ -109,14 +114,16 @@ def _derive_depth(
     size = records.DEPTH_SIZE
     done = 0
     try:
-        for depth_map in depth.video_depth_maps(landmarks, size, method=method):
+        maps = depth.video_depth_maps(landmarks, windows, size, method=method)
+        for depth_map in maps:
             yield depth_map
             done += 1
     except (ValueError, ArithmeticError):
         # Process the other frames separately, to keep those without an error.
-        for frame_landmarks in landmarks[done:]:
+        for points, window in zip(landmarks[done:], windows[done:], strict=True):
             try:
-                yield depth.depth_map(frame_landmarks, size, method=method)
+                normalized = window.to_normalized(points)
+                yield depth.depth_map(normalized, size, method=method)
             except (ValueError, ArithmeticError) as error:
                 yield error
 

@@ -14,7 +14,7 @@ def _clip(offset: float) -> Video:
     """The mean face at rest. Its depth is wrong by `offset` face sizes at the left."""
     model = prior.shipped()
     points = model.mean * (FACE, -FACE, FACE) + (SIZE / 2 - 0.5, SIZE / 2 - 0.5, 0)
-    unit = (points + (0.5, 0.5, 0)) / SIZE
+    unit = (points + np.array([0.5, 0.5, 0])) / SIZE
     depth = SIZE * zbuffer.rasterize(unit[68:], model.triangles, SIZE)
     depth[:, : SIZE // 2] += offset * FACE
     return Video(

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ethos_data.depth import depth_maps, fitting, prior, video_depth_maps
+from ethos_data import crop
+from ethos_data.depth import (
+    depth_map,
+    depth_maps,
+    fitting,
+    prior,
+    video_depth_maps,
+)
 from ethos_data.depth.shared import search_shared
 from ethos_data.depth.smoothing import MAX_RATIO, _whittaker, smooth
 
@@ -141,31 +148,53 @@ def test_noisy_frames_have_half_the_error_and_half_the_jitter():
     assert np.mean(jitters) < 0.5
 
 
-def test_maps_of_a_video_follow_the_landmarks_of_each_frame():
-    landmarks, _ = _clip(3, 0.0)
-    joint = np.stack(list(video_depth_maps(landmarks, 48)))
-    single = depth_maps(landmarks, 48)
+def _windows(count: int) -> list[crop.Window]:
+    """Windows that move and grow from frame to frame."""
+    return [crop.Window(3.0 * t - 20, 5.0 - t, 90.0 + t) for t in range(count)]
+
+
+def _in_pixels(landmarks: np.ndarray) -> tuple[np.ndarray, list[crop.Window]]:
+    """Moves landmarks to source pixels of frames of 100 x 100 pixels."""
+    return landmarks * 100 - 0.5, _windows(len(landmarks))
+
+
+def test_maps_of_a_video_follow_the_landmarks_in_each_window():
+    landmarks, windows = _in_pixels(_clip(3, 0.0)[0])
+    joint = np.stack(list(video_depth_maps(landmarks, windows, 48)))
+    single = depth_maps(crop.to_normalized_each(landmarks, windows), 48)
     both = np.isfinite(joint) & np.isfinite(single)
     assert both.mean() > 0.9 * np.isfinite(single).mean()
     assert np.abs(joint - single)[both].mean() < 0.004  # 1 % of the face size
 
 
+def test_a_face_in_a_window_projects_to_the_window():
+    model = prior.shipped()
+    landmarks, windows = _in_pixels(_clip(6, NOISE)[0])
+    for face, window in zip(model.fit_video(landmarks), windows, strict=True):
+        source = face.project(model.mean.astype(np.float64))
+        inside = face.inside(window).project(model.mean.astype(np.float64))
+        expected = window.to_normalized(source[:, :2])
+        np.testing.assert_allclose(inside[:, :2], expected, atol=1e-9)
+        np.testing.assert_allclose(inside[:, 2], source[:, 2] / window.size)
+
+
 def test_a_frame_without_area_gets_no_map_and_does_not_affect_the_others():
-    landmarks, _ = _clip(4, NOISE)
+    landmarks, windows = _in_pixels(_clip(4, NOISE)[0])
     flat = landmarks.copy()
     flat[5] = landmarks[5, :1]
-    maps = list(video_depth_maps(flat, 32))
+    maps = list(video_depth_maps(flat, windows, 32))
     assert np.isnan(maps[5]).all()
-    others = list(video_depth_maps(np.delete(landmarks, 5, axis=0), 32))
+    del windows[5]
+    others = list(video_depth_maps(np.delete(landmarks, 5, axis=0), windows, 32))
     np.testing.assert_array_equal(maps[:5] + maps[6:], others)
 
 
 @pytest.mark.parametrize("method", ["prior", "delaunay"])
 def test_one_frame_gives_the_map_of_the_frame(method):
-    landmarks, _ = _clip(5, NOISE)
-    (video,) = video_depth_maps(landmarks[:1], 32, method=method)
-    (frame,) = depth_maps(landmarks[:1], 32, method=method)
-    np.testing.assert_array_equal(video, frame)
+    landmarks, windows = _in_pixels(_clip(5, NOISE)[0][:1])
+    (video,) = video_depth_maps(landmarks, windows, 32, method=method)
+    normalized = windows[0].to_normalized(landmarks[0])
+    np.testing.assert_array_equal(video, depth_map(normalized, 32, method=method))
 
 
 class TestSmoothing:
