@@ -60,9 +60,10 @@ face size."""
 _VIDEO_STEPS: Final = 2
 """Number of steps for the shape of a video, and then for each frame with this shape."""
 
-SHAPE_FRAMES: Final = 12
+SHAPE_FRAMES: Final = 8
 """Maximum number of frames, evenly spaced, from which the shape of a video is
-estimated. 60 frames reduced the depth error by only 0.04 % of the face size."""
+estimated. With 12 instead of 8, the depth error of rendered clips changed by less than
+0.03 % of the face size. Frames with bad landmarks have little weight."""
 
 _FIRST_NOISE: Final = 0.015
 """First estimate of the noise: standard deviation in face sizes."""
