@@ -17,7 +17,8 @@ def test_opens_plays_pauses_steps_and_seeks(start, clip):
     drive = start(clip)
     drive.ready()
     drive.until(lambda: drive.frame() > 3)  # the video is played at once
-    assert "1 face" in drive.status()
+    # On a busy machine this may be a frame at the end, which has no face.
+    drive.until(lambda: "1 face" in drive.status())
     drive.key("<space>")
     drive.until(lambda: not drive.viewer.player.state.playing)
     drive.viewer.player.seek(20)
