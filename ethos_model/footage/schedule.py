@@ -68,11 +68,15 @@ class SearchSchedule:
         self._intervals = intervals or Intervals()
         self.reset()
 
-    def reset(self) -> None:
-        """Forgets the video. An overview of the next frame is due."""
+    def reset(self, turns: int = 0) -> None:
+        """Forgets the video. An overview of the next frame is due.
+
+        Args:
+          turns: Direction of the faces before, which is searched first; see `Region`.
+        """
         self._started: float | None = None
         self._overview_at = self._half_at = self._turned_at = -np.inf
-        self._turns = 0
+        self._turns = max(turns - 1, 0)
         self._tiles_done = 0
         self._is_coarse = False
         self._changed_share = 0.0

@@ -151,10 +151,12 @@ class FaceTracker:
             return []
         if self._cuts.is_cut(frame_rgb, timestamp):
             self.shot += 1
+            # A video that was filmed upside down stays so after a cut.
+            turns = max((track.turns for track in self._people.followed), default=0)
             self._people.begin_shot()
             self._skipped = []
             self._searched_at = -np.inf
-            self._schedule.reset()
+            self._schedule.reset(turns)
             self._face_seen_at = -np.inf
         doubted = self._follow(frame_rgb, timestamp)
         self._people.separate(frame_rgb, timestamp)
