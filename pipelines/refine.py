@@ -38,6 +38,7 @@ from ethos_model import export, predict
 from ethos_model.refinement import batches, course, start, teacher
 from ethos_model.refinement.recipe import Recipe
 from ethos_model.training.stopping import Stopper, Terminated
+from pipelines import paths
 from pipelines.refinement import events, footage, heads, split
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def refine(
     directory, card = start.check(model)
     output = os.path.normpath(os.path.expanduser(output))
     export.check_output(output, overwrite)
+    paths.check_writable(output)
     found = footage.find(videos)
     faces = _read_faces(found, report)
     rendered = heads.load(

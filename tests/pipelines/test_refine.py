@@ -110,6 +110,9 @@ def test_mistakes_are_reported_before_anything_slow(
         return capsys.readouterr().err
 
     assert "exists; --overwrite" in status("--output", model)
+    (tmp_path / "file").touch()
+    under = ("--output", str(tmp_path / "file" / "new"), "--model", model)
+    assert "new: cannot be created" in status(*under)
     new = ("--output", str(tmp_path / "new"))
     assert "not an exported model" in status(*new, "--model", str(tmp_path))
     faces = corrections.read(corrections.sidecar_path(video))
