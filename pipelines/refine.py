@@ -6,7 +6,7 @@
 The corrections of a video are in clip.corrections.csv next to it. A folder can contain
 videos with corrections, or images with corrections.csv. Four corrected frames are the
 minimum. In a test, 20 faces halved the error on footage of a new kind. Use the new
-model for such footage: its error on other faces was 3 to 6 % higher.
+model for such footage: its error on other faces was 4 to 8 % higher.
 
 A fifth of the corrected frames is held out and measures the error. Rendered heads in
 each step keep the model from forgetting other faces. The new model is written only if
