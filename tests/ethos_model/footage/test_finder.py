@@ -117,10 +117,10 @@ def test_the_score_alone_decides_without_a_second_opinion():
 @pytest.mark.parametrize(
     ("score", "sigma", "accepted"),
     [
-        (0.3, 0.04, True),
-        (0.3, 0.06, False),  # beyond 0.03 + 0.06 * score
-        (0.6, 0.06, True),
-        (0.6, 0.08, False),
+        (0.3, 0.06, True),
+        (0.3, 0.08, False),  # beyond 0.05 + 0.08 * score
+        (0.6, 0.09, True),
+        (0.6, 0.10, False),
         (0.19, 0.01, False),  # too weak to be judged
         (0.9, 0.50, True),  # strong enough to be accepted without a second opinion
     ],
