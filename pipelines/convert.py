@@ -26,7 +26,7 @@ from ethos_data.options import add_flags, from_flags, make_parser, option, requi
 from ethos_data.storage import files
 from pipelines import paths
 from pipelines.beam import logs, runners
-from pipelines.conversion import corpus, metadata, planner
+from pipelines.conversion import corpus, manifest, planner
 from pipelines.conversion.directory import OutputDirectory
 from pipelines.conversion.monitor import Monitor
 from pipelines.conversion.options import CONTENT, CORPUS, LIMITS, ConversionOptions
@@ -148,10 +148,10 @@ def convert(
             ]
             if tasks:
                 runners.write_shards(tasks, runner, beam_args)
-        manifest = write_metadata(directory, plan, corpus_dir, max_bad_fraction)
+        written = write_metadata(directory, plan, corpus_dir, max_bad_fraction)
     seconds = time.monotonic() - start
     alone = listed.every_source_is_a_person
-    return sum_up(directory, plan, manifest, len(shards), seconds, alone)
+    return sum_up(directory, plan, written, len(shards), seconds, alone)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -221,7 +221,7 @@ def summary(result: ConversionResult) -> str:
     for path, reason in result.rejected[:_SHOWN_REJECTS]:
         lines.append(f"  rejected {path}: {reason}")
     if len(result.rejected) > _SHOWN_REJECTS:
-        lines.append(f"  ... (all rejected files are listed in {metadata.MANIFEST})")
+        lines.append(f"  ... (all rejected files are listed in {manifest.PARTS})")
     lines.append(f"the data set is in {result.version_dir}")
     return "\n".join(lines)
 

@@ -29,7 +29,8 @@ from ethos_data.options import add_flags, from_flags, make_parser, option, requi
 from ethos_data.storage import files, tfrecord
 from pipelines import contact_sheet, paths
 from pipelines.beam import logs
-from pipelines.conversion import metadata
+from pipelines.conversion import manifest, metadata
+from pipelines.conversion.manifest import Manifest
 
 _SHOWN_REJECTS: Final = 20
 """Maximum number of rejected files in the report."""
@@ -61,20 +62,20 @@ class ConvertedData:
 
     Attributes:
       directory: Directory of the shards.
-      manifest: Content of the manifest; see `metadata.manifest_json`.
+      manifest: The manifest.
       complete: Whether readers find the data set. False while it is converted, and if
         too many files were rejected.
     """
 
     directory: str
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     complete: bool
 
     @property
     def splits(self) -> dict[str, Mapping[str, Any]]:
         """The manifest's entry of each split, in the order of `--splits`."""
-        names = [name for name, _ in self.manifest["options"]["splits"]]
-        return {name: self.manifest["splits"][name] for name in names}
+        names = [name for name, _ in self.manifest.head["options"]["splits"]]
+        return {name: self.manifest.head["splits"][name] for name in names}
 
     def shards(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yields the split and the manifest's entry of each shard."""
@@ -100,10 +101,10 @@ def find(data_dir: str) -> ConvertedData:
         for version in (records.PARTIAL_VERSION, records.VERSION)
     ]
     for directory in (*versions, data_dir):
-        manifest = metadata.read_json(files.join(directory, metadata.MANIFEST))
-        if isinstance(manifest, dict) and manifest.get("name") == records.NAME:
+        found = manifest.read(directory)
+        if found is not None:
             info = files.read_bytes(files.join(directory, metadata.DATASET_INFO))
-            return ConvertedData(directory, manifest, info is not None)
+            return ConvertedData(directory, found, info is not None)
     raise EthosError(
         f"{data_dir}: contains no finished conversion (no {metadata.MANIFEST}); run "
         "ethos-convert first"
@@ -112,8 +113,8 @@ def find(data_dir: str) -> ConvertedData:
 
 def report(data: ConvertedData) -> str:
     """The text that `ethos-inspect` prints."""
-    manifest = data.manifest
-    lines = [data.directory, f"converted from {manifest['corpus_dir']}"]
+    head = data.manifest.head
+    lines = [data.directory, f"converted from {head['corpus_dir']}"]
     if not data.complete:
         lines.append(
             "NOT COMPLETE: too many files were rejected, or a conversion is running"
@@ -125,22 +126,22 @@ def report(data: ConvertedData) -> str:
             f"{split['bytes'] / 1e6:>9.1f}  in {len(split['shards'])} shards"
         )
     for title, key, edges, unit in (
-        ("face size", "face_sizes", manifest["face_size_edges"], "px"),
-        ("yaw", "yaws", manifest["yaw_edges"], "degrees"),
+        ("face size", "face_sizes", head["face_size_edges"], "px"),
+        ("yaw", "yaws", head["yaw_edges"], "degrees"),
     ):
         counts = np.sum([split[key] for split in data.splits.values()], axis=0)
         lines += ["", f"{title}, {unit}", *_histogram(edges, counts.tolist())]
-    rejected = manifest["rejected"]
+    rejected = sorted(data.manifest.rejected(), key=lambda entry: entry["path"])
     lines += [
         "",
-        f"files: {manifest['found']} found, {manifest['written']} written, "
-        f"{len(rejected)} rejected, {len(manifest['left_out'])} left out",
+        f"files: {head['found']} found, {head['written']} written, "
+        f"{len(rejected)} rejected, {data.manifest.left_out} left out",
     ]
     for entry in rejected[:_SHOWN_REJECTS]:
         lines.append(f"  {entry['path']}: {entry['reason']}")
     if len(rejected) > _SHOWN_REJECTS:
-        lines.append(f"  ... (all rejected files are listed in {metadata.MANIFEST})")
-    for reason, count in manifest["rejected_frames"].items():
+        lines.append(f"  ... (all rejected files are listed in {manifest.PARTS})")
+    for reason, count in head["rejected_frames"].items():
         lines.append(f"  {count} frames: {reason}")
     return "\n".join(lines)
 
@@ -177,8 +178,11 @@ def verify(
     Raises:
       EthosError: A shard is damaged or does not match the manifest.
     """
-    splits = {v["video_id"]: v["split"] for v in data.manifest["inputs"]}
-    missing = {v["video_id"]: v["written"] for v in data.manifest["inputs"]}
+    splits: dict[str, str] = {}
+    missing: dict[str, int] = {}
+    for video in data.manifest.inputs():
+        splits[video["video_id"]] = sys.intern(video["split"])
+        missing[video["video_id"]] = video["written"]
     total = sum(missing.values())
     seen: set[tuple[str, int]] = set()
     for split, shard in data.shards():

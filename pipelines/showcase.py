@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from ethos_data.corpora import npz_video
 from ethos_data.degrade import source
 from ethos_data.errors import EthosError
 from ethos_data.storage import files
-from pipelines.conversion import metadata
+from pipelines.conversion import manifest
 
 if TYPE_CHECKING:
     from ethos_model.predict import FacePredictor
@@ -58,11 +57,12 @@ def find_test_videos(data_dir: str) -> list[str]:
     Raises:
       EthosError: The test split is empty.
     """
-    path = os.path.join(dataset_files.version_dir(data_dir), metadata.MANIFEST)
-    with open(path, encoding="utf-8") as file:
-        videos = [v for v in json.load(file)["inputs"] if v["split"] == "test"]
+    directory = dataset_files.version_dir(data_dir)
+    found = manifest.read(directory)
+    inputs = found.inputs() if found else ()
+    videos = [video for video in inputs if video["split"] == "test"]
     if not videos:
-        raise EthosError(f"{path}: the test split is empty")
+        raise EthosError(f"{directory}: the test split is empty")
     videos.sort(key=lambda video: (-video["written"], video["path"]))
     longest: dict[str, str] = {}
     for video in videos:

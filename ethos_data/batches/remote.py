@@ -100,7 +100,7 @@ def _copy_all(data_dir: str, target: str) -> None:
 def _belongs_to_data_set(path: str) -> bool:
     name = path.rsplit("/", 1)[-1]
     return name.startswith(f"{records.NAME}-") or (
-        name.endswith(".json") and "/.ethos/" not in f"/{path}"
+        name.endswith((".json", ".jsonl")) and "/.ethos/" not in f"/{path}"
     )
 
 

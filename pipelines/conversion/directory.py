@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent import futures
 from typing import Any, Final
 
@@ -19,12 +19,21 @@ from ethos_data import records
 from ethos_data.errors import EthosError
 from ethos_data.storage import files
 from pipelines import paths
-from pipelines.conversion import metadata, shard_writer
+from pipelines.conversion import manifest, metadata, parts, shard_writer
 from pipelines.conversion.corpus import READERS
 from pipelines.conversion.options import ConversionOptions
 from pipelines.conversion.plan import Plan, Shard
 
 PLAN: Final = "plan.json"
+"""Name of the file with the options and the names of the parts of the plan."""
+
+_PLAN_STEM: Final = "plan"
+
+_OURS: Final = (f"{records.NAME}-", f"{manifest.STEM}-", f"{shard_writer.STATE}/")
+"""Beginnings of the names of files that a conversion may delete."""
+
+_RECEIPTS: Final = 256
+"""Number of receipts in memory at the same time."""
 
 
 class OutputDirectory:
@@ -72,7 +81,13 @@ class OutputDirectory:
         with self._locked():
             present = [entry.path for entry in self._list()]
             plan_name = f"{shard_writer.STATE}/{PLAN}"
-            finished = [path for path in present if files.TEMPORARY not in path]
+            # A plan is adopted when `plan.json` exists. Before, its parts do not count.
+            plan_parts = f"{shard_writer.STATE}/{_PLAN_STEM}-"
+            finished = [
+                path
+                for path in present
+                if files.TEMPORARY not in path and not path.startswith(plan_parts)
+            ]
             if finished and plan_name not in present:
                 raise EthosError(
                     f"{self.path}: contains files but no conversion; choose another "
@@ -80,8 +95,11 @@ class OutputDirectory:
                 )
             if overwrite:
                 # Delete the plan last. Without it, the directory would not be
-                # recognised as that of a conversion.
-                for path in sorted(present, key=lambda path: path == plan_name):
+                # recognised as that of a conversion. Its parts can remain without it.
+                def order(path: str) -> int:
+                    return (path == plan_name) + 2 * path.startswith(plan_parts)
+
+                for path in sorted(present, key=order):
                     files.delete(files.join(self.path, *path.split("/")))
             yield
 
@@ -124,9 +142,11 @@ class OutputDirectory:
         if saved is None:
             return None
         try:
-            plan = Plan.from_json(saved["plan"])
+            names = saved.get("parts")
+            lines = None if names is None else parts.read(self._state_dir, names)
+            plan = Plan.from_json(saved["plan"], lines)
             values = [("corpus_dir", saved["corpus_dir"], corpus_dir)]
-        except (KeyError, TypeError, ValueError, EthosError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, EthosError) as error:
             raise EthosError(
                 f"{self._plan_path}: not a plan of this version of ETHOS; use "
                 "--overwrite"
@@ -155,12 +175,16 @@ class OutputDirectory:
           previous: Plan of the earlier run.
           corpus_dir: Absolute path of the corpus.
         """
-        if previous and previous.to_json() != plan.to_json():
+        if previous and previous != plan:
             # These files describe the shards of the previous plan.
             self.hide(metadata.DATASET_INFO, metadata.FEATURES, metadata.MANIFEST)
         if previous:
             self._rename_finished(plan, previous)
-        saved = {"corpus_dir": corpus_dir, "plan": plan.to_json()}
+        saved = {
+            "corpus_dir": corpus_dir,
+            "plan": plan.to_json(),
+            "parts": parts.write(self._state_dir, _PLAN_STEM, plan.lines()),
+        }
         metadata.write_json(self._plan_path, saved)
         self.delete_others(plan)
 
@@ -186,11 +210,12 @@ class OutputDirectory:
         expected |= {f"{shard_writer.STATE}/{shard.key}.json" for shard in plan.shards}
         expected |= {metadata.MANIFEST, metadata.DATASET_INFO, metadata.FEATURES}
         expected.add(f"{shard_writer.STATE}/{PLAN}")
+        saved = metadata.read_json(self._plan_path) or {}
+        expected |= {f"{shard_writer.STATE}/{name}" for name in saved.get("parts", ())}
+        written = manifest.read(self.path)
+        expected |= set(written.head.get("parts", ()) if written else ())
         for entry in list(self._list()):
-            ours = (
-                entry.path.startswith((f"{records.NAME}-", f"{shard_writer.STATE}/"))
-                or files.TEMPORARY in entry.path
-            )
+            ours = entry.path.startswith(_OURS) or files.TEMPORARY in entry.path
             if ours and entry.path not in expected:
                 files.delete(files.join(self.path, *entry.path.split("/")))
 
@@ -206,15 +231,8 @@ class OutputDirectory:
             return f"{shard_writer.STATE}/{shard.key}.json" in sizes
 
         candidates = [shard for shard in plan.shards if has_receipt(shard)]
-        receipts = {
-            shard.key: receipt
-            for shard, receipt in zip(
-                candidates, self.read_receipts(candidates), strict=True
-            )
-        }
 
-        def is_finished(shard: Shard) -> bool:
-            receipt = receipts.get(shard.key)
+        def is_finished(shard: Shard, receipt: Mapping[str, Any] | None) -> bool:
             return (
                 receipt is not None
                 and sizes.get(shard.name) == receipt["bytes"]
@@ -222,17 +240,24 @@ class OutputDirectory:
                 and not any(video.get("retry") for video in receipt["videos"])
             )
 
-        shards = [shard for shard in plan.shards if not is_finished(shard)]
+        pairs = zip(candidates, self.read_receipts(candidates), strict=True)
+        finished = {
+            shard.key for shard, receipt in pairs if is_finished(shard, receipt)
+        }
+        shards = [shard for shard in plan.shards if shard.key not in finished]
         if shards:
             self.hide(metadata.DATASET_INFO, metadata.FEATURES, metadata.MANIFEST)
         for shard in filter(has_receipt, shards):
             files.delete(shard_writer.receipt_path(self.path, shard))
         return shards
 
-    def read_receipts(self, shards: Sequence[Shard]) -> list[dict[str, Any] | None]:
-        """Reads the receipt of each shard. None for a missing or damaged receipt."""
+    def read_receipts(self, shards: Sequence[Shard]) -> Iterator[dict[str, Any] | None]:
+        """Yields the receipt of each shard. None for a missing or damaged receipt."""
         with futures.ThreadPoolExecutor(READERS) as pool:
-            return list(pool.map(self._read_receipt, shards))
+            # Not all at once, because the receipts together can be large.
+            for start in range(0, len(shards), _RECEIPTS):
+                batch = shards[start : start + _RECEIPTS]
+                yield from pool.map(self._read_receipt, batch)
 
     def _read_receipt(self, shard: Shard) -> dict[str, Any] | None:
         receipt = metadata.read_json(shard_writer.receipt_path(self.path, shard))

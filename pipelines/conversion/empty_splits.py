@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Set
-from typing import Any, Final
+from typing import Final
 
 from ethos_data.corpora.video import person_id_of, video_id_of
 from pipelines.conversion import splits
@@ -43,27 +43,23 @@ class EmptySplits:
     filled: tuple[str, ...]
 
 
-def find(plan: Plan, manifest: Mapping[str, Any]) -> EmptySplits | None:
+def find(plan: Plan, frames: Mapping[str, int], usable: Set[str]) -> EmptySplits | None:
     """Finds the empty splits of a data set.
 
     Args:
       plan: The plan of the conversion.
-      manifest: Content of the manifest.
+      frames: Number of frames in each split.
+      usable: People with frames in the data set.
 
     Returns:
       The empty splits, or None if each split has frames.
     """
-    sources = [member.source for shard in plan.shards for member in shard.members]
-    present = {source.person_id for source in sources}
-    present |= {person_id_of(video_id_of(path)) for path in plan.left_out}
-    usable = {video["person_id"] for video in manifest["inputs"]}
-    reasons = {
-        name: _reason(name, plan, present)
-        for name, split in manifest["splits"].items()
-        if not split["frames"]
-    }
-    if not reasons:
+    empty = [name for name, count in frames.items() if not count]
+    if not empty:
         return None
+    present = {m.source.person_id for shard in plan.shards for m in shard.members}
+    present |= {person_id_of(video_id_of(path)) for path in plan.left_out}
+    reasons = {name: _reason(name, plan, present) for name in empty}
     flags, filled = _remedy(plan.options, present, usable)
     return EmptySplits(reasons, flags, filled)
 

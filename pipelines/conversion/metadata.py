@@ -1,32 +1,22 @@
-"""The JSON files next to the shards: two files for TFDS, and the manifest.
+"""The JSON files by which TFDS finds a data set, and functions for JSON files.
 
 `features.json` and `dataset_info.json` equal the files that
 `tfds.folder_dataset.write_metadata` writes for `records.features()`. They are made here
-because importing TensorFlow takes 6 s and 500 MB. `manifest.json` lists the source of
-each record and the reason for each rejected file. Except for the versions of the tools,
-it does not depend on the time, the runner or the machine.
+because importing TensorFlow takes 6 s and 500 MB.
 """
 
 from __future__ import annotations
 
-import collections
-import importlib.metadata
 import json
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ethos_data import records, topology
 from ethos_data.storage import files
-from pipelines.conversion import shard_writer
-from pipelines.conversion.plan import Plan
 
 MANIFEST: Final = "manifest.json"
 DATASET_INFO: Final = "dataset_info.json"
 FEATURES: Final = "features.json"
-FORMAT_VERSION: Final = 1
-
-_TOOLS: Final = ("apache-beam", "numpy", "opencv-python", "isal")
 
 _CLASS: Final = "tensorflow_datasets.core.features."
 
@@ -90,7 +80,7 @@ def dataset_info_json(
     """Content of `dataset_info.json`.
 
     Args:
-      splits: Receipts of the shards of each split, in the order of the shards.
+      splits: For each split, the manifest's entries of its shards; see `manifest`.
       version: Version of the data set; see `records`.
     """
     return {
@@ -104,121 +94,13 @@ def dataset_info_json(
             {
                 "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
                 "name": name,
-                "numBytes": str(sum(receipt["bytes"] for receipt in receipts)),
-                "shardLengths": [str(receipt["records"]) for receipt in receipts],
+                "numBytes": str(sum(shard["bytes"] for shard in shards)),
+                "shardLengths": [str(shard["frames"]) for shard in shards],
             }
-            for name, receipts in splits.items()
+            for name, shards in splits.items()
         ],
         "version": version,
     }
-
-
-def manifest_json(
-    plan: Plan,
-    receipts: Sequence[Mapping[str, Any]],
-    corpus_dir: str,
-) -> dict[str, Any]:
-    """Content of `manifest.json`: the files of the corpus, the shards, statistics.
-
-    Args:
-      plan: The plan, whose shards are all written.
-      receipts: Receipts of the shards, in the order of the plan.
-      corpus_dir: Directory of the corpus.
-    """
-    inputs = []
-    rejected = [
-        {"path": path, "reason": f"has the video id of {other}"}
-        for path, other in plan.duplicates.items()
-    ]
-    splits: dict[str, Any] = {}
-    for name, _ in plan.options.splits:
-        pairs = [
-            (receipt, shard.name)
-            for receipt, shard in zip(receipts, plan.shards, strict=True)
-            if shard.split == name
-        ]
-        splits[name] = _split_json(pairs)
-        for receipt, shard_name in pairs:
-            for video in receipt["videos"]:
-                if "rejected" in video:
-                    rejected.append(
-                        {"path": video["path"], "reason": video["rejected"]}
-                    )
-                else:
-                    entry = {k: v for k, v in video.items() if k != "retry"}
-                    inputs.append(entry | {"split": name, "shard": shard_name})
-    rejected_frames: collections.Counter[str] = collections.Counter()
-    for receipt in receipts:
-        for video in receipt["videos"]:
-            rejected_frames.update(video["rejected_frames"])
-    return {
-        "format_version": FORMAT_VERSION,
-        "name": records.NAME,
-        "version": plan.version,
-        "corpus_dir": corpus_dir,
-        "options": plan.options.to_json(),
-        "tools": _tools(),
-        "found": len(inputs) + len(rejected) + len(plan.left_out),
-        "written": len(inputs),
-        "face_size_edges": list(shard_writer.FACE_SIZE_EDGES),
-        "yaw_edges": list(shard_writer.YAW_EDGES),
-        "splits": splits,
-        "rejected_frames": dict(sorted(rejected_frames.items())),
-        "rejected": sorted(rejected, key=lambda r: r["path"]),
-        "left_out": list(plan.left_out),
-        "inputs": sorted(inputs, key=lambda v: v["path"]),
-    }
-
-
-def _split_json(pairs: Sequence[tuple[Mapping[str, Any], str]]) -> dict[str, Any]:
-    """The manifest's entry of a split.
-
-    Args:
-      pairs: Receipt and file name of each shard.
-    """
-    receipts = [receipt for receipt, _ in pairs]
-    videos = [v for receipt in receipts for v in receipt["videos"] if v["written"]]
-    return {
-        "frames": sum(receipt["records"] for receipt in receipts),
-        "bytes": sum(receipt["bytes"] for receipt in receipts),
-        "videos": len(videos),
-        "people": len({video["person_id"] for video in videos}),
-        "face_sizes": _add_histograms(
-            [receipt["face_sizes"] for receipt in receipts],
-            len(shard_writer.FACE_SIZE_EDGES),
-        ),
-        "yaws": _add_histograms(
-            [receipt["yaws"] for receipt in receipts], len(shard_writer.YAW_EDGES)
-        ),
-        "shards": [
-            {
-                "name": name,
-                "frames": receipt["records"],
-                "bytes": receipt["bytes"],
-                "crc32c": receipt["crc32c"],
-            }
-            for receipt, name in pairs
-        ],
-    }
-
-
-def _add_histograms(histograms: Sequence[Sequence[int]], bins: int) -> list[int]:
-    """Adds the counts of each bin. Zeros if there are no histograms."""
-    columns = zip([0] * bins, *histograms, strict=True)
-    return [sum(column) for column in columns]
-
-
-def _tools() -> dict[str, str | None]:
-    """Versions of everything that determines the bytes of a shard."""
-    packages = {tool: _version(tool) for tool in _TOOLS}
-    return packages | {"zlib": zlib.ZLIB_RUNTIME_VERSION}
-
-
-def _version(tool: str) -> str | None:
-    try:
-        return importlib.metadata.version(tool)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def write_json(path: str, content: Any) -> None:

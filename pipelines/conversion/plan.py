@@ -1,25 +1,27 @@
 """The plan of a conversion: which frames of which video go into which shard.
 
-A plan is data. `planner.make_plan` makes it, `Conversion` saves it as JSON, and each
-worker carries out a part of it.
+A plan is data. `planner.make_plan` makes it, `OutputDirectory` saves it as JSON, and
+each worker carries out a part of it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ethos_data import records
 from ethos_data.corpora.source import Source
-from ethos_data.corpora.video import select_frames
 from pipelines.conversion.options import ConversionOptions
 
 _STORED: Final = ("path", "size", "modified", "frames", "height", "width")
 """Attributes of a `Source` that a plan always contains."""
 
+_ATTRIBUTES: Final = tuple(field.name for field in dataclasses.fields(Source))
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Member:
     """A source that belongs to a shard.
 
@@ -38,10 +40,13 @@ class Member:
         Args:
           stride: One frame in `stride` is a candidate.
         """
-        return len(select_frames(self.source.frames, stride, self.max_frames))
+        candidates = -(-self.source.frames // stride)  # as `select_frames` counts
+        if self.max_frames is None:
+            return candidates
+        return min(candidates, self.max_frames)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Shard:
     """A file of the data set, which one worker writes.
 
@@ -96,44 +101,99 @@ class Plan:
         return sum(m.frames(stride) for s in self.shards for m in s.members)
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as an object that JSON can represent."""
-        data = dataclasses.asdict(self) | {"options": self.options.to_json()}
-        if self.version == records.VERSION:
-            del data["version"]  # earlier versions of ETHOS read this plan
-        for shard in data["shards"]:
-            for member in shard["members"]:
-                # Most attributes of most sources have their defaults.
-                member["source"] = {
-                    name: value
-                    for name, value in member["source"].items()
-                    if name in _STORED or value
-                }
+        """The options as an object that JSON can represent. `lines` has the rest."""
+        data: dict[str, Any] = {"options": self.options.to_json()}
+        if self.version != records.VERSION:
+            data["version"] = self.version
         return data
 
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Yields people, files and shards as objects that JSON can represent.
+
+        The files of a shard follow the shard.
+        """
+        for person, split in self.people.items():
+            yield {"person": person, "split": split}
+        for path, other in self.duplicates.items():
+            yield {"duplicate": path, "of": other}
+        for path in self.left_out:
+            yield {"left_out": path}
+        for shard in self.shards:
+            yield {
+                "key": shard.key,
+                "split": shard.split,
+                "index": shard.index,
+                "of": shard.of,
+            }
+            for member in shard.members:
+                source = _source_json(member.source)
+                yield {"source": source, "max_frames": member.max_frames}
+
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Plan:
-        """Reverses `to_json`.
+    def from_json(
+        cls, data: Mapping[str, Any], lines: Iterable[Mapping[str, Any]] | None
+    ) -> Plan:
+        """Reverses `to_json` and `lines`.
+
+        Args:
+          data: Result of `to_json`.
+          lines: Result of `lines`. None if `data` is the plan of an earlier version of
+            ETHOS, which contains everything.
 
         Raises:
-          EthosError, KeyError, TypeError, ValueError: `data` is not a plan.
+          EthosError, KeyError, TypeError, ValueError: This is not a plan.
         """
-        shards = tuple(
-            Shard(
-                **{
-                    **shard,
-                    "members": tuple(
-                        Member(Source(**member["source"]), member["max_frames"])
-                        for member in shard["members"]
-                    ),
-                }
-            )
-            for shard in data["shards"]
-        )
+        people: dict[str, str] = {}
+        duplicates: dict[str, str] = {}
+        left_out: list[str] = []
+        shards: list[Shard] = []
+        members: list[Member] = []
+
+        def finish_shard() -> None:
+            if shards:
+                shards[-1] = dataclasses.replace(shards[-1], members=tuple(members))
+                members.clear()
+
+        for line in _lines_of_one_object(data) if lines is None else lines:
+            if "source" in line:
+                members.append(Member(Source(**line["source"]), line["max_frames"]))
+            elif "key" in line:
+                finish_shard()
+                shards.append(Shard(**line, members=()))
+            elif "person" in line:
+                people[line["person"]] = sys.intern(line["split"])
+            elif "duplicate" in line:
+                duplicates[line["duplicate"]] = line["of"]
+            else:
+                left_out.append(line["left_out"])
+        finish_shard()
         return cls(
             ConversionOptions.from_json(data["options"]),
-            data["people"],
-            shards,
-            data["duplicates"],
-            tuple(data["left_out"]),
+            people,
+            tuple(shards),
+            duplicates,
+            tuple(left_out),
             data.get("version", records.VERSION),
         )
+
+
+def _source_json(source: Source) -> dict[str, Any]:
+    """Most attributes of most sources have their defaults, which are left out."""
+    return {
+        name: value
+        for name in _ATTRIBUTES
+        if (value := getattr(source, name)) or name in _STORED
+    }
+
+
+def _lines_of_one_object(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yields the lines of a plan that is stored as one JSON object."""
+    for person, split in data["people"].items():
+        yield {"person": person, "split": split}
+    for path, other in data["duplicates"].items():
+        yield {"duplicate": path, "of": other}
+    for path in data["left_out"]:
+        yield {"left_out": path}
+    for shard in data["shards"]:
+        yield {name: value for name, value in shard.items() if name != "members"}
+        yield from shard["members"]

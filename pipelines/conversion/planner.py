@@ -148,48 +148,52 @@ def _limit_frames(
 
 
 def _pack(members: Sequence[Member], options: ConversionOptions) -> list[list[Member]]:
-    """Distributes files over as many shards as the options ask for."""
+    """Distributes files over as many shards as the options ask for.
+
+    The files are taken in order of decreasing size.
+    """
+    sizes = [estimated_bytes(m, options) for m in members]
+    hashes = [splits.hashed(options.seed, "shard", m.source.video_id) for m in members]
+    order = sorted(range(len(members)), key=lambda i: (-sizes[i], hashes[i]))
+    sizes = [sizes[i] for i in order]
     if options.num_shards is not None:
-        return _distribute(members, options.num_shards, options)
-    frames = sum(m.frames(options.frame_stride) for m in members)
-    size = sum(estimated_bytes(m, options) for m in members)
-    limit = int(options.max_shard_size_mb * 2**20)
-    count = max(-(-size // limit), min(MIN_SHARDS, frames // MIN_FRAMES_PER_SHARD), 1)
-    while True:
-        groups = _distribute(members, count, options)
-        largest = max(
-            (sum(estimated_bytes(m, options) for m in group) for group in groups),
-            default=0,
-        )
-        # A single file can exceed the limit. More shards do not help then.
-        if largest <= limit or count >= len(members):
-            return groups
-        count += max(1, count // 20)
+        shards, _ = _distribute(sizes, min(options.num_shards, len(members)))
+    else:
+        frames = sum(m.frames(options.frame_stride) for m in members)
+        limit = int(options.max_shard_size_mb * 2**20)
+        few = min(MIN_SHARDS, frames // MIN_FRAMES_PER_SHARD)
+        count = max(-(-sum(sizes) // limit), few, 1)
+        while True:
+            shards, largest = _distribute(sizes, min(count, len(members)))
+            # A single file can exceed the limit. More shards do not help then.
+            if largest <= limit or count >= len(members):
+                break
+            count += max(1, count // 20)
+    groups: list[list[Member]] = [[] for _ in range(max(shards, default=-1) + 1)]
+    for i, shard in zip(order, shards, strict=True):
+        groups[shard].append(members[i])
+    return groups
 
 
-def _distribute(
-    members: Sequence[Member], count: int, options: ConversionOptions
-) -> list[list[Member]]:
+def _distribute(sizes: Iterable[int], count: int) -> tuple[list[int], int]:
     """Distributes files over `count` shards of even size.
 
-    The files are taken in order of decreasing size. Each goes to the shard that is the
-    smallest so far.
+    Each file goes to the shard that is the smallest so far.
+
+    Args:
+      sizes: Estimated bytes of the files, in decreasing order.
+      count: Number of shards, at most the number of files.
+
+    Returns:
+      The shard of each file, and the size of the largest shard in bytes.
     """
-    order = sorted(
-        members,
-        key=lambda m: (
-            -estimated_bytes(m, options),
-            splits.hashed(options.seed, "shard", m.source.video_id),
-        ),
-    )
-    groups: list[list[Member]] = [[] for _ in range(min(count, len(members)))]
-    heap = [(0, 0, index) for index in range(len(groups))]
-    for member in order:
-        size, length, index = heapq.heappop(heap)
-        groups[index].append(member)
-        size += estimated_bytes(member, options)
-        heapq.heappush(heap, (size, length + 1, index))
-    return groups
+    shards = []
+    heap = [(0, 0, index) for index in range(count)]
+    for size in sizes:
+        before, length, index = heap[0]
+        heapq.heapreplace(heap, (before + size, length + 1, index))
+        shards.append(index)
+    return shards, max((size for size, _, _ in heap), default=0)
 
 
 def _extend(

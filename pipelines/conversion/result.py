@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ethos_data.errors import EthosError
 from ethos_data.storage import files
-from pipelines.conversion import empty_splits, metadata
+from pipelines.conversion import empty_splits, manifest, metadata
 from pipelines.conversion.directory import OutputDirectory
 from pipelines.conversion.empty_splits import EmptySplits
+from pipelines.conversion.manifest import Summary
 from pipelines.conversion.plan import Plan
 
 
@@ -58,7 +59,7 @@ class ConversionResult:
 
 def write_metadata(
     directory: OutputDirectory, plan: Plan, corpus_dir: str, max_bad_fraction: float
-) -> dict[str, Any]:
+) -> Summary:
     """Writes the metadata of a data set from the receipts of its shards.
 
     Args:
@@ -67,55 +68,51 @@ def write_metadata(
       corpus_dir: Absolute path of the corpus.
       max_bad_fraction: Maximum share of rejected files.
 
-    Returns:
-      The content of the manifest.
-
     Raises:
       EthosError: Too many files were rejected, or the data set has no frames. The
         manifest is written in this case, but not the files without which readers do not
         find a data set.
     """
-    receipts: list[dict[str, Any]] = []
-    for shard, receipt in zip(
-        plan.shards, directory.read_receipts(plan.shards), strict=True
-    ):
-        if receipt is None:
-            raise EthosError(f"{directory.path}: {shard.name} was not written")
-        receipts.append(receipt)
-    manifest = metadata.manifest_json(plan, receipts, corpus_dir)
-    manifest_path = files.join(directory.path, metadata.MANIFEST)
-    metadata.write_json(manifest_path, manifest)
+
+    def receipts() -> Iterator[dict[str, Any]]:
+        read = directory.read_receipts(plan.shards)
+        for shard, receipt in zip(plan.shards, read, strict=True):
+            if receipt is None:
+                raise EthosError(f"{directory.path}: {shard.name} was not written")
+            yield receipt
+
+    summary = manifest.write(directory.path, plan, receipts(), corpus_dir)
     directory.delete_others(plan)
-    rejected = manifest["rejected"]
-    has_frames = any(split["frames"] for split in manifest["splits"].values())
-    if len(rejected) > max_bad_fraction * manifest["found"] or not has_frames:
+    rejected, found = summary.rejected, summary.head["found"]
+    splits = summary.head["splits"]
+    has_frames = any(split["frames"] for split in splits.values())
+    if len(rejected) > max_bad_fraction * found or not has_frames:
         directory.hide(metadata.DATASET_INFO, metadata.FEATURES)
-        first = rejected[0]
+        path, reason = rejected[0]
         raise EthosError(
-            f"{corpus_dir}: {len(rejected)} of {manifest['found']} files were "
-            f"rejected, for example {first['path']}: {first['reason']} (all are listed "
-            f"in {manifest_path})"
+            f"{corpus_dir}: {len(rejected)} of {found} files were rejected, for "
+            f"example {path}: {reason} (all are listed in "
+            f"{files.join(directory.path, manifest.PARTS)})"
         )
-    _write_dataset_info(directory.path, plan, receipts)
-    return manifest
+    _write_dataset_info(directory.path, plan, splits)
+    return summary
 
 
 def _write_dataset_info(
-    version_dir: str, plan: Plan, receipts: Sequence[Mapping[str, Any]]
+    version_dir: str, plan: Plan, splits: Mapping[str, Mapping[str, Any]]
 ) -> None:
     """Writes the files by which readers find a data set.
 
     `dataset_info.json` is written last, because readers look for it.
     """
-    by_split: dict[str, list[Mapping[str, Any]]] = {}
-    for name, _ in plan.options.splits:
-        pairs = zip(receipts, plan.shards, strict=True)
-        split_receipts = [receipt for receipt, shard in pairs if shard.split == name]
-        if any(receipt["records"] for receipt in split_receipts):
-            by_split[name] = split_receipts
+    shards = {
+        name: splits[name]["shards"]
+        for name, _ in plan.options.splits
+        if splits[name]["frames"]
+    }
     for name, content in (
         (metadata.FEATURES, metadata.features_json(plan.version)),
-        (metadata.DATASET_INFO, metadata.dataset_info_json(by_split, plan.version)),
+        (metadata.DATASET_INFO, metadata.dataset_info_json(shards, plan.version)),
     ):
         metadata.write_json(files.join(version_dir, name), content)
 
@@ -123,7 +120,7 @@ def _write_dataset_info(
 def sum_up(
     directory: OutputDirectory,
     plan: Plan,
-    manifest: Mapping[str, Any],
+    summary: Summary,
     newly_written: int,
     seconds: float,
     every_source_is_a_person: bool,
@@ -133,27 +130,27 @@ def sum_up(
     Args:
       directory: The output directory.
       plan: The plan.
-      manifest: Content of the manifest.
+      summary: Summary of the manifest.
       newly_written: Number of shards that this run wrote.
       seconds: Duration of the conversion, in seconds.
       every_source_is_a_person: See `ConversionResult`.
     """
-    frames = {name: split["frames"] for name, split in manifest["splits"].items()}
-    rejected = [(file["path"], file["reason"]) for file in manifest["rejected"]]
+    head = summary.head
+    frames = {name: split["frames"] for name, split in head["splits"].items()}
     return ConversionResult(
         data_dir=directory.data_dir,
         version_dir=directory.path,
         corpus_format=plan.options.corpus_format,
         every_source_is_a_person=every_source_is_a_person,
-        found=manifest["found"],
-        written=manifest["written"],
-        rejected=tuple(rejected),
-        left_out=len(manifest["left_out"]),
+        found=head["found"],
+        written=head["written"],
+        rejected=summary.rejected,
+        left_out=head["left_out"],
         frames=sum(frames.values()),
         frames_by_split=frames,
-        rejected_frames=manifest["rejected_frames"],
+        rejected_frames=head["rejected_frames"],
         shards=len(plan.shards),
         shards_reused=len(plan.shards) - newly_written,
         seconds=seconds,
-        empty_splits=empty_splits.find(plan, manifest),
+        empty_splits=empty_splits.find(plan, frames, summary.people),
     )

@@ -2,7 +2,6 @@
 
 import collections
 import io
-import json
 import pathlib
 import zipfile
 
@@ -11,6 +10,7 @@ import pytest
 
 from ethos_data import records
 from pipelines import convert
+from pipelines.conversion import manifest
 from tests.ethos_data import videos
 from tests.pipelines.test_convert import read_records
 
@@ -94,14 +94,14 @@ def test_bad_files_are_listed_and_all_usable_frames_are_written(
     assert status == 0
     assert f"13 written, {len(expected)} rejected" in out
     directory = tmp_path / "data" / "ethos_faces" / records.VERSION
-    manifest = json.loads((directory / "manifest.json").read_text())
-    reasons = {entry["path"]: entry["reason"] for entry in manifest["rejected"]}
+    found = manifest.read(str(directory))
+    reasons = {entry["path"]: entry["reason"] for entry in found.rejected()}
     assert reasons.keys() == expected.keys()
     for name, reason in expected.items():
         assert reason in reasons[name]
         assert "\n" not in reasons[name]
-    assert manifest["found"] == len(manifest["inputs"]) + len(reasons)
-    assert manifest["found"] == len(list(corpus_dir.rglob("*.npz")))
+    assert found.head["found"] == len(list(found.inputs())) + len(reasons)
+    assert found.head["found"] == len(list(corpus_dir.rglob("*.npz")))
     frames = collections.Counter(r.video_id for _, r in read_records(directory))
     assert frames.pop("Partly_Good_1") == 3
     assert set(frames.values()) == {3}

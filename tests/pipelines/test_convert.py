@@ -14,7 +14,7 @@ import pytest
 from ethos_data import records
 from ethos_data.storage import tfrecord
 from pipelines import convert
-from pipelines.conversion import metadata
+from pipelines.conversion import manifest, metadata
 from tests.ethos_data import videos
 
 
@@ -39,7 +39,10 @@ def read_tree(directory):
 
 
 def read_manifest(result):
-    return json.loads((pathlib.Path(result.version_dir) / "manifest.json").read_text())
+    """The content of the manifest, with the lists of its parts."""
+    found = manifest.read(result.version_dir)
+    inputs, rejected = list(found.inputs()), list(found.rejected())
+    return dict(found.head) | {"inputs": inputs, "rejected": rejected}
 
 
 @pytest.fixture(scope="module")
@@ -147,14 +150,14 @@ def test_the_metadata_equals_that_of_tfds(converted, tmp_path):
 
 def test_the_manifest_lists_each_file(converted):
     corpus_dir, result = converted
-    manifest = read_manifest(result)
+    content = read_manifest(result)
     paths = sorted(str(p.relative_to(corpus_dir)) for p in corpus_dir.rglob("*.npz"))
-    assert [entry["path"] for entry in manifest["inputs"]] == paths
-    assert all(entry["fingerprint"] for entry in manifest["inputs"])
-    assert {entry["written"] for entry in manifest["inputs"]} == {3}
-    assert manifest["tools"]["numpy"] == np.__version__
-    assert manifest["tools"]["zlib"] == zlib.ZLIB_RUNTIME_VERSION
-    for split in manifest["splits"].values():
+    assert sorted(entry["path"] for entry in content["inputs"]) == paths
+    assert all(entry["fingerprint"] for entry in content["inputs"])
+    assert {entry["written"] for entry in content["inputs"]} == {3}
+    assert content["tools"]["numpy"] == np.__version__
+    assert content["tools"]["zlib"] == zlib.ZLIB_RUNTIME_VERSION
+    for split in content["splits"].values():
         assert sum(split["face_sizes"]) == sum(split["yaws"]) == split["frames"]
 
 

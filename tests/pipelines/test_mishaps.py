@@ -1,6 +1,5 @@
 """Wrong commands, dying processes, unusual files and directories."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -14,6 +13,7 @@ import pytest
 from ethos_data import dataset, dataset_files, records
 from ethos_data.errors import EthosError
 from ethos_data.storage import files
+from pipelines.conversion import manifest
 from pipelines.conversion.options import ConversionOptions
 from tests.ethos_data import videos
 from tests.pipelines.test_convert import read_tree
@@ -176,9 +176,9 @@ def test_a_refused_conversion_hides_the_earlier_data_set(tmp_path):
     options = ConversionOptions(num_shards=2, depth_method="delaunay")
     run(corpus_dir, tmp_path / "data", options=options)
     info = tmp_path / "data" / records.NAME / records.VERSION / "dataset_info.json"
-    manifest = json.loads(info.with_name("manifest.json").read_text())
-    shard_name = manifest["splits"]["train"]["shards"][1]["name"]
-    for video in manifest["inputs"]:
+    found = manifest.read(str(info.parent))
+    shard_name = found.head["splits"]["train"]["shards"][1]["name"]
+    for video in found.inputs():
         if video["shard"] == shard_name:
             (corpus_dir / video["path"]).write_bytes(b"damaged")
     with pytest.raises(EthosError, match="files were rejected"):

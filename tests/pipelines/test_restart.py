@@ -14,6 +14,7 @@ import pytest
 from ethos_data import records
 from ethos_data.storage import files
 from pipelines import convert
+from pipelines.conversion import parts
 from pipelines.conversion.options import ConversionOptions
 from pipelines.conversion.plan import Plan
 from tests.ethos_data import videos
@@ -46,10 +47,12 @@ def undisturbed(corpus_dir, tmp_path_factory):
 def finished(data_dir):
     """The inode of each shard that has a receipt, by its name."""
     directory = pathlib.Path(data_dir) / records.NAME / records.VERSION
-    plan_path = directory / ".ethos" / "plan.json"
-    if not plan_path.exists():
+    state_dir = directory / ".ethos"
+    if not (state_dir / "plan.json").exists():
         return {}
-    plan = Plan.from_json(json.loads(plan_path.read_text())["plan"])
+    saved = json.loads((state_dir / "plan.json").read_text())
+    lines = parts.read(str(state_dir), saved["parts"])
+    plan = Plan.from_json(saved["plan"], lines)
     return {
         shard.name: (directory / shard.name).stat().st_ino
         for shard in plan.shards

@@ -207,7 +207,8 @@ def test_people_who_were_removed_do_not_fill_a_split():
 
 def test_a_plan_survives_json():
     plan = make_plan(make_sources(), ConversionOptions(max_examples_per_split=99))
-    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    stored = json.loads(json.dumps([plan.to_json(), list(plan.lines())]))
+    assert Plan.from_json(*stored) == plan
 
 
 @pytest.mark.parametrize(
