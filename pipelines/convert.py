@@ -137,7 +137,9 @@ def convert(
         runners.make_runner(runner, beam_args)
     with directory.opened(overwrite):
         previous = directory.read_plan(corpus_dir, options)
-        sources = listed.read_sources(previous)
+        header_tasks = listed.header_tasks(previous, directory.state_dir)
+        runners.read_headers(header_tasks, runner, beam_args)
+        sources = listed.read_sources(previous, header_tasks)
         plan = planner.make_plan(sources, options, previous, listed.version)
         directory.adopt(plan, previous, corpus_dir)
         shards = directory.unfinished(plan)

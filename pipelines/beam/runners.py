@@ -1,4 +1,4 @@
-"""Writes the shards of a plan on a Beam runner."""
+"""Runs the two steps of a conversion on a Beam runner: headers and shards."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from ethos_data.errors import EthosError, reason_of
-from pipelines.conversion.plan import Shard
+from pipelines.conversion import corpus
+from pipelines.conversion.corpus import HeaderTask
 from pipelines.conversion.shard_writer import ShardTask
 
 DEFAULT_RUNNER: Final = "FnApiRunner"
@@ -28,6 +29,9 @@ _RUNNERS: Final = {
 _FRAMES_FOR_PROCESSES: Final = 10_000
 """From this number of frames on, one process per core is started by default. The start
 takes 3 s."""
+
+_BATCHES_FOR_PROCESSES: Final = 20
+"""The same for batches of headers. A local disk needs about 0.5 s per batch."""
 
 _INTERRUPTED: Final = ("-2", "130")
 """Exit statuses of a process that Ctrl-C ended."""
@@ -69,16 +73,47 @@ def write_shards(tasks: Sequence[ShardTask], runner: str, beam_args: list[str]) 
       EthosError: A flag is unknown, a shard cannot be written, or a worker died.
       KeyboardInterrupt: Ctrl-C was pressed. Beam wraps it in other errors.
     """
+    from pipelines.beam import worker
+
+    frames = sum(m.source.frames for task in tasks for m in task.shard.members)
+    large = frames >= _FRAMES_FOR_PROCESSES
+    flags = with_defaults(runner, beam_args, len(tasks), large)
+    _run(lambda pipeline: worker.build(pipeline, tasks, beam_args), runner, flags)
+
+
+def read_headers(
+    tasks: Sequence[HeaderTask], runner: str, beam_args: list[str]
+) -> None:
+    """Reads the headers of the files of a corpus.
+
+    Args:
+      tasks: The files, in batches. A single batch is read by this process.
+      runner: See `write_shards`.
+      beam_args: See `write_shards`.
+
+    Raises:
+      EthosError, KeyboardInterrupt: See `write_shards`.
+    """
+    if len(tasks) <= 1:
+        for task in tasks:
+            corpus.read_headers(task)
+        return
+    from pipelines.beam import worker
+
+    large = len(tasks) >= _BATCHES_FOR_PROCESSES
+    flags = with_defaults(runner, beam_args, len(tasks), large)
+    _run(lambda p: worker.build_headers(p, tasks, beam_args), runner, flags)
+
+
+def _run(build: Callable[[Any], Any], runner: str, beam_args: list[str]) -> None:
+    """Builds a pipeline and runs it; see `write_shards`."""
     import apache_beam as beam
     from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from apache_beam.transforms import environments
 
-    from pipelines.beam import worker
-
     beam_runner = make_runner(runner, beam_args)
-    shards = [task.shard for task in tasks]
-    flags = PipelineOptions(with_defaults(runner, beam_args, shards))
+    flags = PipelineOptions(beam_args)
     direct = flags.view_as(DirectOptions)
     if runner == DEFAULT_RUNNER and direct.direct_running_mode == "multi_processing":
         # What Beam does for this flag, except that our worker program is started.
@@ -87,7 +122,7 @@ def write_shards(tasks: Sequence[ShardTask], runner: str, beam_args: list[str]) 
         beam_runner = FnApiRunner(default_environment=environment)
         direct.direct_running_mode = "in_memory"
     pipeline = beam.Pipeline(beam_runner, flags)
-    worker.build(pipeline, tasks, beam_args)
+    build(pipeline)
     client = None
     try:
         with watched_workers():
@@ -167,19 +202,19 @@ def watched_workers() -> Iterator[None]:
 
 
 def with_defaults(
-    runner: str, beam_args: list[str], shards: Sequence[Shard]
+    runner: str, beam_args: list[str], tasks: int, large: bool
 ) -> list[str]:
     """Adds flags for Beam where its own defaults are slow.
 
     Args:
       runner: Name of the runner.
       beam_args: The flags that the user gave. They are not overridden.
-      shards: The shards to write.
+      tasks: Number of tasks.
+      large: Whether the work takes much longer than to start processes.
     """
     if runner == DEFAULT_RUNNER and not any("--direct_" in arg for arg in beam_args):
-        frames = sum(m.source.frames for shard in shards for m in shard.members)
-        workers = min(len(os.sched_getaffinity(0)), len(shards))
-        if workers > 1 and frames >= _FRAMES_FOR_PROCESSES:
+        workers = min(len(os.sched_getaffinity(0)), tasks)
+        if workers > 1 and large:
             mode = ["--direct_running_mode", "multi_processing"]
             return [*beam_args, *mode, "--direct_num_workers", str(workers)]
     if runner.endswith("DaskRunner") and "partition" not in " ".join(beam_args):

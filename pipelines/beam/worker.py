@@ -1,7 +1,7 @@
-"""The Beam transform that writes shards.
+"""The Beam transforms that read headers and write shards.
 
-It is not in `convert.py`, because workers could not import it from there: that module
-is `__main__` when the command runs.
+They are not in `convert.py`, because workers could not import them from there: that
+module is `__main__` when the command runs.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import apache_beam as beam
 import cv2
 
 from ethos_data.storage import files
+from pipelines.conversion import corpus
+from pipelines.conversion.corpus import HeaderTask
 from pipelines.conversion.shard_writer import ShardTask, write_shard
 
 
-class WriteShard(beam.DoFn):
-    """Writes the shard of each `ShardTask` and emits its number of records.
+class _Step(beam.DoFn):
+    """What both steps of a conversion need in a worker.
 
     Args:
       beam_args: Flags for Beam. Some runners do not pass them to the file systems of a
@@ -34,6 +36,18 @@ class WriteShard(beam.DoFn):
 
     def teardown(self) -> None:
         cv2.setNumThreads(self._threads)
+
+
+class ReadHeaders(_Step):
+    """Reads the headers of each `HeaderTask` and emits the number of files."""
+
+    def process(self, task: HeaderTask) -> Iterator[int]:
+        corpus.read_headers(task)
+        yield len(task.paths)
+
+
+class WriteShard(_Step):
+    """Writes the shard of each `ShardTask` and emits its number of records."""
 
     def process(self, task: ShardTask) -> Iterator[int]:
         yield write_shard(task)["records"]
@@ -68,4 +82,20 @@ def build(
         # Without this step, Beam fuses Create and Write, and one worker does all.
         | "Share" >> beam.Reshuffle()
         | "Write" >> beam.ParDo(WriteShard(beam_args))
+    )
+
+
+def build_headers(
+    pipeline: beam.Pipeline, tasks: Sequence[HeaderTask], beam_args: list[str]
+) -> beam.PCollection[int]:
+    """Adds the reading of headers to a pipeline.
+
+    Returns:
+      The number of files of each task.
+    """
+    return (
+        pipeline
+        | "Batches" >> beam.Create(tasks, reshuffle=False)
+        | "Share" >> beam.Reshuffle()
+        | "Read" >> beam.ParDo(ReadHeaders(beam_args))
     )

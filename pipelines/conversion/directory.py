@@ -20,7 +20,7 @@ from ethos_data.errors import EthosError
 from ethos_data.storage import files
 from pipelines import paths
 from pipelines.conversion import manifest, metadata, parts, shard_writer
-from pipelines.conversion.corpus import READERS
+from pipelines.conversion.corpus import HEADERS, READERS
 from pipelines.conversion.options import ConversionOptions
 from pipelines.conversion.plan import Plan, Shard
 
@@ -42,6 +42,7 @@ class OutputDirectory:
     Attributes:
       data_dir: Directory of data sets.
       path: Directory of the shards, `<data_dir>/ethos_faces/<version>`.
+      state_dir: Directory of the plan and the receipts, `.ethos` in `path`.
 
     Args:
       data_dir: Directory of data sets.
@@ -56,8 +57,8 @@ class OutputDirectory:
             for other in (records.VERSION, records.PARTIAL_VERSION)
             if other != version
         ]
-        self._state_dir = files.join(self.path, shard_writer.STATE)
-        self._plan_path = files.join(self._state_dir, PLAN)
+        self.state_dir = files.join(self.path, shard_writer.STATE)
+        self._plan_path = files.join(self.state_dir, PLAN)
 
     @contextlib.contextmanager
     def opened(self, overwrite: bool) -> Iterator[None]:
@@ -77,16 +78,16 @@ class OutputDirectory:
                     f"{other}: contains the data set of another corpus; choose another "
                     "--data_dir"
                 )
-        files.make_directory(self._state_dir)
+        files.make_directory(self.state_dir)
         with self._locked():
             present = [entry.path for entry in self._list()]
             plan_name = f"{shard_writer.STATE}/{PLAN}"
-            # A plan is adopted when `plan.json` exists. Before, its parts do not count.
-            plan_parts = f"{shard_writer.STATE}/{_PLAN_STEM}-"
+            # These files exist before the plan is complete.
+            early = tuple(f"{shard_writer.STATE}/{n}-" for n in (HEADERS, _PLAN_STEM))
             finished = [
                 path
                 for path in present
-                if files.TEMPORARY not in path and not path.startswith(plan_parts)
+                if files.TEMPORARY not in path and not path.startswith(early)
             ]
             if finished and plan_name not in present:
                 raise EthosError(
@@ -97,7 +98,7 @@ class OutputDirectory:
                 # Delete the plan last. Without it, the directory would not be
                 # recognised as that of a conversion. Its parts can remain without it.
                 def order(path: str) -> int:
-                    return (path == plan_name) + 2 * path.startswith(plan_parts)
+                    return (path == plan_name) + 2 * path.startswith(early)
 
                 for path in sorted(present, key=order):
                     files.delete(files.join(self.path, *path.split("/")))
@@ -143,7 +144,7 @@ class OutputDirectory:
             return None
         try:
             names = saved.get("parts")
-            lines = None if names is None else parts.read(self._state_dir, names)
+            lines = None if names is None else parts.read(self.state_dir, names)
             plan = Plan.from_json(saved["plan"], lines)
             values = [("corpus_dir", saved["corpus_dir"], corpus_dir)]
         except (AttributeError, KeyError, TypeError, ValueError, EthosError) as error:
@@ -183,7 +184,7 @@ class OutputDirectory:
         saved = {
             "corpus_dir": corpus_dir,
             "plan": plan.to_json(),
-            "parts": parts.write(self._state_dir, _PLAN_STEM, plan.lines()),
+            "parts": parts.write(self.state_dir, _PLAN_STEM, plan.lines()),
         }
         metadata.write_json(self._plan_path, saved)
         self.delete_others(plan)

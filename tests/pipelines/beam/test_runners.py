@@ -9,8 +9,6 @@ import pytest
 from pipelines import convert
 from pipelines.beam import runners
 from pipelines.conversion.options import ConversionOptions
-from pipelines.conversion.plan import Source
-from pipelines.conversion.planner import make_plan
 from tests.ethos_data import videos
 from tests.pipelines.test_convert import read_tree
 
@@ -87,9 +85,7 @@ def test_only_large_corpora_are_converted_by_processes_by_default(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: range(8))
 
     def flags(frames, *beam_args, runner=runners.DEFAULT_RUNNER):
-        source = Source("Some_One_1.npz", 1, 1.0, frames, 99, 99)
-        shards = make_plan([source], ConversionOptions()).shards * 2
-        return runners.with_defaults(runner, list(beam_args), shards)
+        return runners.with_defaults(runner, list(beam_args), 2, frames >= 10_000)
 
     assert flags(100) == []
     given = ["--direct_num_workers=1"]
