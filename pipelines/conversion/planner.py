@@ -216,9 +216,10 @@ def _extend(
         groups.append([remaining.pop(path) for path in paths if path in remaining])
     # A new shard takes the place of a dropped one. So no other shard changes its name
     # as long as the number of shards stays the same.
+    free = iter([index for index, group in enumerate(groups) if not group])
     for group in _pack(list(remaining.values()), options):
-        free = next((i for i, other in enumerate(groups) if not other), len(groups))
-        groups[free : free + 1] = [group]
+        index = next(free, len(groups))
+        groups[index : index + 1] = [group]
     return [group for group in groups if group]
 
 

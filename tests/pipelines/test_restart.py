@@ -111,7 +111,7 @@ def failing_replace(call):
     return fail
 
 
-@pytest.mark.parametrize("write", [1, 2, 3, 8, 14, 15, 16])
+@pytest.mark.parametrize("write", [1, 2, 3, 4, 8, 14, 17, 18, 19])
 def test_continues_after_a_kill_at_any_write(
     write, corpus_dir, undisturbed, tmp_path, monkeypatch
 ):

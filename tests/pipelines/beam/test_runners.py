@@ -8,6 +8,7 @@ import pytest
 
 from pipelines import convert
 from pipelines.beam import runners
+from pipelines.conversion import corpus
 from pipelines.conversion.options import ConversionOptions
 from tests.ethos_data import videos
 from tests.pipelines.test_convert import read_tree
@@ -21,6 +22,12 @@ def corpus_dir(tmp_path_factory):
     videos.write_corpus(directory, people=7, videos=2, frames=3)
     (directory / "Broken_0.npz").write_bytes(b"no video")
     return directory
+
+
+@pytest.fixture(autouse=True)
+def _several_batches_of_headers(monkeypatch):
+    """The workers read the headers, unlike in `in_memory`."""
+    monkeypatch.setattr(corpus, "BATCH", 4)
 
 
 @pytest.fixture(scope="module")
