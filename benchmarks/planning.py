@@ -10,6 +10,7 @@ store needs to answer is not contained.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import pathlib
 import re
@@ -161,11 +162,15 @@ def simulate(work_dir: pathlib.Path, count: int) -> Stages:
     return stages
 
 
+def parser() -> argparse.ArgumentParser:
+    """The parser of the benchmark."""
+    return measure.make_parser("planning", __doc__, Options)
+
+
 @cli
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the benchmark."""
-    parser = measure.make_parser("planning", __doc__, Options)
-    chosen = options.from_flags(Options, parser.parse_args(argv))
+    chosen = options.from_flags(Options, parser().parse_args(argv))
     stages = simulate(pathlib.Path(chosen.work_dir), chosen.files)
     sizes: dict[str, list[int]] = {"plan": [], "manifest": []}
     for entry in files.walk(chosen.work_dir):
