@@ -45,8 +45,9 @@ def test_training_starts_at_the_mean_face_and_improves(data_dir, tmp_path):
     result = run(data_dir, tmp_path, epochs=6, steps_per_epoch=8)
     first, last = result.history[0], result.history[-1]
     assert first["nme"] < 15  # a face at the origin would have an error of 100 %
-    assert last["loss"] < first["loss"]
-    assert last["val_restored_loss"] < first["val_restored_loss"]
+    # A few steps of a tiny network; the goal of the restored image changes meanwhile.
+    assert last["depth_loss"] < first["depth_loss"]
+    assert last["val_depth_loss"] < first["val_depth_loss"]
 
 
 def test_the_best_checkpoint_is_the_epoch_with_the_lowest_error(undisturbed):

@@ -58,8 +58,13 @@ def load() -> Head:
     """Reads the head from the weights of the depth prior. Later calls are free."""
     path = importlib.resources.files("ethos_data") / "assets" / "depth_prior.npz"
     with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-        count = topology.NUM_LANDMARKS
-        return Head(
-            mean=data["mean"][:count].astype(np.float64),
-            shapes=data["basis"][:NUM_SHAPES, :count].astype(np.float64),
-        )
+        mean, basis = data["mean"], data["basis"].astype(np.float64)
+    # The file sorts its components by how much they vary between the frames of a video.
+    # The first of these contain most of the variance of the surface.
+    _, deviations, axes = np.linalg.svd(basis.reshape(len(basis), -1), False)
+    shapes = (deviations[:, None] * axes).reshape(basis.shape)
+    count = topology.NUM_LANDMARKS
+    return Head(
+        mean=mean[:count].astype(np.float64),
+        shapes=shapes[:NUM_SHAPES, :count].copy(),
+    )

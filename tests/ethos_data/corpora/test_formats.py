@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+from ethos_data import visibility
 from ethos_data.corpora import formats
 from ethos_data.corpora.source import Listing
 from ethos_data.corpora.video import CorpusError, Video
@@ -96,7 +97,7 @@ def test_a_landmark_outside_of_an_image_of_300w_is_not_hidden(tmp_path):
     (tmp_path / "afw" / "a.pts").write_text(layouts.pts_text(points))
     (video,) = read_all(tmp_path, "pts")
     np.testing.assert_allclose(video.landmarks[0, 3, :2], [-4.5, 7])
-    assert (video.visible == 2).all()
+    assert (video.visible == visibility.UNSTATED).all()
 
 
 def test_cofw68_flags_become_visible(tmp_path):
