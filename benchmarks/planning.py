@@ -175,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     sizes: dict[str, list[int]] = {"plan": [], "manifest": []}
     for entry in files.walk(chosen.work_dir):
         name = entry.path.rsplit("/", 1)[-1].partition("-")[0]
-        if name in sizes:
+        if name in sizes and entry.path.endswith(".jsonl"):
             sizes[name].append(entry.size)
     stored = {
         f"{name}, stored": {
