@@ -61,10 +61,10 @@ def load() -> Head:
         mean, basis = data["mean"], data["basis"].astype(np.float64)
     # The file sorts its components by how much they vary between the frames of a video.
     # The first of these contain most of the variance of the surface.
-    _, deviations, axes = np.linalg.svd(basis.reshape(len(basis), -1), False)
-    shapes = (deviations[:, None] * axes).reshape(basis.shape)
+    flat = basis.reshape(len(basis), -1)
+    _, axes = np.linalg.eigh(flat @ flat.T)  # in ascending order
     count = topology.NUM_LANDMARKS
     return Head(
         mean=mean[:count].astype(np.float64),
-        shapes=shapes[:NUM_SHAPES, :count].copy(),
+        shapes=np.tensordot(axes[:, : -NUM_SHAPES - 1 : -1].T, basis[:, :count], 1),
     )
