@@ -240,6 +240,15 @@ def test_ctrl_c_ends_a_recording_and_keeps_it(tmp_path, monkeypatch, capsys):
     assert len(clips.read_all(f"{out}/v.mp4")) == count
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT as in a terminal. A shell ignores it for what runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_annotation_leaves_no_outputs(clip, tmp_path, monkeypatch):
     once = threading.Lock()
 

@@ -231,8 +231,9 @@ def test_another_path_is_asked_if_the_file_cannot_be_written(
     monkeypatch.setattr(corrections, "write", refuse)
     mode.drive.key("<Return>")
     mode.drive.until(lambda: mode.mode.corrections.path == other)
+    # The note disappears after a few seconds.
+    mode.drive.until(lambda: "other.csv" in mode.drive.status())
     wait_until(lambda: len(mode.saved()) == 1)
-    assert "other.csv" in mode.drive.status()
 
 
 def test_keys_of_the_viewer_work_again_after_the_mode(mode):
