@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import gc
 import os
 import shutil
 import sys
@@ -197,6 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = options.from_flags(Options, parser().parse_args(argv))
     dark = settings.Settings()
     take(os.path.join(chosen.directory, "viewer.png"), chosen, dark)
+    gc.collect()  # otherwise a thread of the next window might release Tk
     take(
         os.path.join(chosen.directory, "viewer_degraded.png"),
         chosen,
@@ -204,7 +206,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         low_resolution=4.0,
         darkness=0.7,
     )
+    gc.collect()
     take_correction(os.path.join(chosen.directory, "viewer_correction.png"))
+    gc.collect()
     with tempfile.TemporaryDirectory() as directory:
         pair = os.path.join(directory, "two_people.mp4")
         write_pair(pair)
