@@ -33,9 +33,10 @@ from ethos_model.footage.reader import Frame, open_video
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.writer import VideoRecorder
 from gui import sample
-from gui.viewer.engine import READY, View
+from gui.viewer.engine import READY
 from gui.viewer.painter import PaintOptions, paint
 from gui.viewer.session import Setup, load
+from gui.viewer.view import View
 
 WIDTH: Final = 640
 HEIGHT: Final = 360

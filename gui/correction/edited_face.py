@@ -12,7 +12,7 @@ from ethos_model.predict import Face
 from gui.correction.document import Document
 from gui.correction.matching import box_of, match
 from gui.correction.overlay import PREDICTED, origin
-from gui.viewer.engine import View
+from gui.viewer.view import View
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

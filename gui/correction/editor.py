@@ -22,7 +22,7 @@ from gui.correction.groups import EDITED, group_of, landmark_name
 from gui.correction.matching import SAME_FACE
 from gui.correction.overlay import PREDICTED
 from gui.correction.session import Corrections
-from gui.viewer.engine import View
+from gui.viewer.view import View
 
 PAUSE: Final = 1.0
 """Key presses with a longer pause between them, in seconds, are separate steps of

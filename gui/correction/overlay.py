@@ -15,7 +15,7 @@ from ethos_data.visibility import VISIBLE
 from ethos_model.footage.tracks import TrackedFace, measured, with_landmarks
 from ethos_model.predict import Face
 from gui.correction.matching import box_of
-from gui.viewer.engine import View
+from gui.viewer.view import View
 
 CORRECTED: Final = "corrected"
 INTERPOLATED: Final = "interpolated"

@@ -18,7 +18,7 @@ from gui.correction.document import Document, Key
 from gui.correction.matching import People
 from gui.correction.overlay import corrected_view
 from gui.correction.storage import Saver, Stored
-from gui.viewer.engine import View
+from gui.viewer.view import View
 
 NO_VIDEO = "Load a video first."
 

@@ -16,7 +16,7 @@ import numpy as np
 from ethos_data import crop
 from ethos_model.footage.tables.columns import COLUMNS, Row
 from ethos_model.footage.tracks import TrackedFace
-from gui.viewer.engine import View
+from gui.viewer.view import View
 
 BINS: Final = 16384
 """Maximum number of frames that are kept of a person: 11 minutes at 25 frames per

@@ -18,9 +18,9 @@ from gui.drawing import compose, surface
 from gui.drawing.fused_tile import fused_tile
 from gui.drawing.overlay import OverlayOptions, draw_faces, resized
 from gui.drawing.text import put_text
-from gui.viewer.engine import View
 from gui.viewer.live_fusion import choose
 from gui.viewer.slot import Latest
+from gui.viewer.view import View
 from gui.viewer.worker import Worker
 
 MIN_PANEL: Final = 16

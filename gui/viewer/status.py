@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 
 from ethos_data.topology import face_size
-from gui.viewer.engine import LOADING, NO_MODEL, EngineState, View
+from gui.viewer.engine import LOADING, NO_MODEL, EngineState
 from gui.viewer.player import PlayerState
+from gui.viewer.view import View
 
 NOTICE_SECONDS: Final = 8.0
 """How long a notice is shown."""

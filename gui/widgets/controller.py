@@ -29,12 +29,13 @@ from ethos_model.footage.osc import OscSender
 from gui.correction.session import Corrections
 from gui.sample import SAMPLE
 from gui.viewer import saving, settings
-from gui.viewer.engine import READY, Engine, View
+from gui.viewer.engine import READY, Engine
 from gui.viewer.history import History, Person
 from gui.viewer.painter import Painter, Painting
 from gui.viewer.player import Player
 from gui.viewer.plotter import Plotter
 from gui.viewer.session import Factory, Setup, load
+from gui.viewer.view import View
 from gui.widgets import choices, dialogs, shortcuts, theme
 from gui.widgets.correction import keys, parts
 from gui.widgets.display import Display

@@ -1,4 +1,4 @@
-"""Tests of the depth prior: fit, grids, learning, and the shipped weights."""
+"""Tests of the depth prior: fit, grids and file."""
 
 from __future__ import annotations
 
@@ -7,43 +7,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ethos_data import crop, depth, topology
+from ethos_data import topology
 from ethos_data.depth import (
     cylinder,
     fitting,
-    learn,
     posterior,
     prior,
     template,
-    variation,
 )
 from ethos_data.depth.prior import Prior
-from ethos_data.heads import raster
-from ethos_data.heads.model import HeadModel
-
-
-@pytest.fixture(scope="module")
-def model() -> HeadModel:
-    return HeadModel.builtin()
-
-
-@pytest.fixture(scope="module")
-def built(model) -> template.Template:
-    return template.build(model)
-
-
-@pytest.fixture(scope="module")
-def trained(model) -> Prior:
-    return learn.fit(model, num_heads=80, num_components=25, seed=0)
-
-
-def _rotation(degrees: tuple[float, float, float]) -> np.ndarray:
-    """The product of rotations about x, then y, then z."""
-    a, b, c = np.deg2rad(degrees)
-    about_x = [[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]]
-    about_y = [[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]]
-    about_z = [[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]]
-    return np.array(about_z) @ about_y @ about_x
+from tests.ethos_data.depth.views import turned_by
 
 
 def _view(shape, scale, rotation, translation, distance):
@@ -70,7 +43,7 @@ class TestFitting:
     def test_derivatives_equal_finite_differences(self):
         rng = np.random.default_rng(8)
         mean, basis = rng.normal(0, 0.35, (3, 20)), rng.normal(0, 0.1, (4, 3, 20))
-        rotation, coefficients = _rotation((10, 35, -5)), rng.normal(size=4)
+        rotation, coefficients = turned_by((10, 35, -5)), rng.normal(size=4)
         weight, view = np.array([3.0, 2.0, 1.5]), np.array([0.2, 0.05, -0.1, 0.15])
 
         def residual(change):
@@ -123,7 +96,7 @@ class TestFitting:
 
     def test_similarity_recovers_a_similarity(self):
         source = np.random.default_rng(0).normal(size=(20, 3))
-        rotation = _rotation((20, -100, 65))
+        rotation = turned_by((20, -100, 65))
         target = 2.5 * source @ rotation.T + [1, 2, 3]
         scale, turned, shift = fitting.similarity(source, target, np.ones(20))
         assert scale == pytest.approx(2.5)
@@ -144,13 +117,13 @@ class TestFitting:
         coefficients = rng.normal(size=5)
         shape = mean + np.tensordot(coefficients, basis, 1)
         truth = _view(
-            shape, 70.0, _rotation(degrees), (300.0, 200.0, 11.0), distance * 70
+            shape, 70.0, turned_by(degrees), (300.0, 200.0, 11.0), distance * 70
         )
 
         face = fitting.fit(truth, mean, basis)
 
         assert face.scale == pytest.approx(70, rel=2e-3)
-        np.testing.assert_allclose(face.rotation, _rotation(degrees), atol=3e-3)
+        np.testing.assert_allclose(face.rotation, turned_by(degrees), atol=3e-3)
         np.testing.assert_allclose(face.coefficients, coefficients, atol=0.05)
         assert 70 * face.perspective == pytest.approx(1 / distance, abs=0.01)
         np.testing.assert_allclose(face.project(shape), truth, atol=0.3)
@@ -219,7 +192,7 @@ class TestDepthOfAKnownSurface:
 
     def test_a_rotated_surface_hides_its_far_side(self):
         sphere = _sphere_prior()
-        turned = sphere.mean[:68] @ _rotation((0, 90, 0)).T * (1, -1, 1)
+        turned = sphere.mean[:68] @ turned_by((0, 90, 0)).T * (1, -1, 1)
         got = sphere.depth_maps((turned * 0.3 + [0.5, 0.5, 0])[None], 96)[0]
         # The former left half of the front is now the nearest surface.
         seen = np.isfinite(got)
@@ -285,108 +258,6 @@ def test_surfaces_equal_the_sum_of_components():
     np.testing.assert_allclose(own.points(faces), expected, atol=1e-5)
 
 
-class TestLearning:
-    def test_is_better_than_delaunay_on_unseen_heads(self, trained):
-        own, delaunay = _errors([trained.depth_maps, depth.METHODS["delaunay"]])
-        assert own < delaunay / 4
-
-    def test_components_are_symmetric_or_antisymmetric(self, trained, built):
-        flipped = trained.basis[:, built.mirror] * (-1, 1, 1)
-        sign = np.sign((flipped * trained.basis).sum(axis=(1, 2)))
-        np.testing.assert_allclose(
-            flipped, sign[:, None, None] * trained.basis, atol=1e-5
-        )
-
-    def test_expressions_vary_between_frames_and_identities_do_not(
-        self, trained, built, model
-    ):
-        heads = variation.RandomHeads(model, built)
-        person = heads.person(np.random.default_rng(1))
-        expressions, people = [], []
-        for k in range(30):
-            rng = np.random.default_rng((2, k))
-            expressions.append(heads.frame(person, rng)[:68])
-            people.append(heads.person(rng)[:68])
-        moving = trained.frame_share > 0
-        assert 4 < np.count_nonzero(moving) < 20
-        ratios = []
-        for landmarks in (expressions, people):
-            faces = [trained.fit(points * (1, -1, 1)) for points in landmarks]
-            spread = np.std([face.coefficients for face in faces], axis=0)
-            ratios.append(np.median(spread[moving]) / np.median(spread[~moving]))
-        assert ratios[0] > 2
-        assert ratios[1] < 1
-
-    def test_is_reproducible(self, trained, model):
-        again = learn.fit(model, num_heads=80, num_components=25, seed=0)
-        np.testing.assert_allclose(again.mean, trained.mean, atol=1e-7)
-        np.testing.assert_allclose(
-            np.abs(again.basis), np.abs(trained.basis), atol=1e-5
-        )
-
-    def test_learns_another_landmark_convention(self, trained):
-        rng = np.random.default_rng(6)
-        offset = np.zeros((68, 3), np.float32)
-        offset[0:17] = (0, -0.05, 0.02)  # a lower jaw line, on both sides alike
-
-        def random_landmarks(moved: bool) -> np.ndarray:
-            coefficients = rng.normal(size=25) * 0.7
-            shape = trained.mean[:68] + np.tensordot(
-                coefficients, trained.basis[:, :68], 1
-            )
-            shape = shape + offset * moved
-            noise = rng.normal(0, 0.004, (68, 3))
-            return (
-                shape @ _rotation((5, rng.uniform(-30, 30), 0)).T * (1, -1, 1) + noise
-            )
-
-        both = learn.with_convention(
-            trained, [random_landmarks(True) for _ in range(30)]
-        )
-        theirs = [both.fit(random_landmarks(True)).coefficients[0] for _ in range(10)]
-        ours = [both.fit(random_landmarks(False)).coefficients[0] for _ in range(10)]
-        assert np.mean(theirs) == pytest.approx(1, abs=0.5)
-        assert np.mean(ours) == pytest.approx(-1, abs=0.5)
-        assert not both.basis[0, 68:].any()
-
-    def test_command_writes_a_prior(self, tmp_path, capsys):
-        model, output = tmp_path / "head.npz", tmp_path / "new" / "prior.npz"
-        HeadModel.builtin().save(model)
-        arguments = ["--head_model", str(model), "--output", str(output)]
-        arguments += ["--num_heads", "20", "--num_components", "5"]
-        assert learn.main(arguments) == 0
-        assert str(output) in capsys.readouterr().out
-        assert len(Prior.load(output).basis) == 5
-
-    def test_command_reports_an_invalid_head_model(self, tmp_path, capsys):
-        (tmp_path / "head.npz").write_bytes(b"no")
-        arguments = ["--head_model", str(tmp_path / "head.npz"), "--output", "x.npz"]
-        assert learn.main(arguments) == 1
-        assert "head.npz" in capsys.readouterr().err
-
-
-class TestShipped:
-    def test_is_small(self):
-        path = prior.__file__.replace("depth/prior.py", "assets/depth_prior.npz")
-        with open(path, "rb") as file:
-            assert len(file.read()) < 4_000_000
-
-    def test_is_better_than_delaunay_on_another_head_model(self):
-        learned, delaunay = _errors([depth.METHODS["prior"], depth.METHODS["delaunay"]])
-        assert learned < delaunay / 1.5
-
-    def test_is_better_than_delaunay_on_noisy_landmarks(self):
-        methods = [depth.METHODS["prior"], depth.METHODS["delaunay"]]
-        learned, delaunay = _errors(methods, noise=0.015)
-        assert learned < delaunay / 1.5
-
-    def test_is_the_default(self):
-        points = prior.shipped().mean[:68] * (0.5, -0.5, 0.5) + (0.5, 0.5, 0)
-        np.testing.assert_array_equal(
-            depth.depth_map(points, 32), depth.depth_map(points, 32, method="prior")
-        )
-
-
 def test_save_and_load(tmp_path):
     sphere = _sphere_prior()
     sphere.save(tmp_path / "prior.npz")
@@ -414,25 +285,3 @@ def test_rejects_a_damaged_prior(tmp_path, change, reason):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(prior.PriorError, match=r"prior\.npz"):
         Prior.load(path)
-
-
-def _errors(methods, *, noise: float = 0.0) -> list[float]:
-    """Mean absolute depth error of methods on ten rendered heads, in face sizes."""
-    model, size = HeadModel.builtin(), 64
-    errors = np.zeros((10, len(methods)))
-    for k in range(len(errors)):
-        rng = np.random.default_rng((7, k))
-        shape = model.vertices(model.sample_identity(rng), model.sample_expression(rng))
-        turn = _rotation((rng.uniform(-15, 15), rng.uniform(-50, 50), 0))
-        world = (shape - shape[model.landmarks68].mean(axis=0)) @ turn.T
-        camera = raster.Camera(size, size, 2.4, (size / 2 - 0.5,) * 2, 90.0)
-        points = camera.project(world[model.landmarks68])
-        truth = raster.trace(world, model.triangles, camera).depth
-        truth = (truth - points[topology.EYES, 2].mean()) / size
-        landmarks = crop.Window(-0.5, -0.5, size).to_normalized(points)
-        face = topology.face_size(topology.face_box(landmarks))
-        landmarks += rng.normal(0, noise * face, landmarks.shape)
-        for m, method in enumerate(methods):
-            error = method(landmarks[None], size)[0] - truth
-            errors[k, m] = np.nanmean(np.abs(error)) / face
-    return list(errors.mean(axis=0))

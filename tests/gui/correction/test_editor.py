@@ -6,7 +6,8 @@ from ethos_model.footage.reader import Frame, Info
 from ethos_model.footage.tracks import TrackedFace
 from gui.correction.editor import NO_FACE, SELECT_FIRST, SELECT_PART, Editor
 from gui.correction.session import Corrections
-from gui.viewer.engine import READY, View
+from gui.viewer.engine import READY
+from gui.viewer.view import View
 from tests.gui import fakes
 
 LEFT, RIGHT = (60, 40, 110, 100), (150, 40, 200, 100)

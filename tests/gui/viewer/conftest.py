@@ -8,7 +8,8 @@ import pytest
 from ethos_model.footage.reader import Frame
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.tracks import measured
-from gui.viewer.engine import READY, View
+from gui.viewer.engine import READY
+from gui.viewer.view import View
 from tests.gui import fakes
 
 FPS = 25.0

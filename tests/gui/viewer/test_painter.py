@@ -6,9 +6,10 @@ import pytest
 from ethos_model.footage.reader import Frame
 from ethos_model.footage.tracker import FaceTracker
 from gui.drawing.overlay import OverlayOptions
-from gui.viewer.engine import READY, View
+from gui.viewer.engine import READY
 from gui.viewer.live_fusion import LivePortrait
 from gui.viewer.painter import FUSED, Painter, PaintOptions, paint
+from gui.viewer.view import View
 from tests.gui import fakes
 from tests.waiting import wait_until
 

@@ -13,9 +13,10 @@ from gui import annotate
 from gui.degradation import VideoDegradation
 from gui.drawing.overlay import OverlayOptions
 from gui.viewer import saving
-from gui.viewer.engine import READY, View
+from gui.viewer.engine import READY
 from gui.viewer.painter import FUSED, Painting
 from gui.viewer.session import Setup
+from gui.viewer.view import View
 from tests.waiting import wait_until
 
 

@@ -7,9 +7,10 @@ import pytest
 from ethos_model.footage.reader import Frame, Info
 from ethos_model.footage.tracks import TrackedFace
 from gui.viewer import status
-from gui.viewer.engine import LOADING, NO_MODEL, READY, EngineState, View
+from gui.viewer.engine import LOADING, NO_MODEL, READY, EngineState
 from gui.viewer.player import PlayerState
 from gui.viewer.session import Setup
+from gui.viewer.view import View
 from tests.gui import fakes
 
 PLAYING = PlayerState(info=Info("clip.mp4", (4, 4), 25.0, 10))
