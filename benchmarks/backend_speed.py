@@ -35,13 +35,7 @@ NAMES: Final = {"litert": "LiteRT", "onnx": "ONNX", "tensorflow": "SavedModel"}
 class Options:
     """The options of the benchmark. Each field is a flag."""
 
-    model_dir: str | None = options.option(
-        None,
-        "Directory of an exported model; the model that is part of ETHOS if it is not "
-        "given",
-        positional=True,
-        metavar="DIR",
-    )
+    model_dir: str | None = measure.model_option()
     turns: int = options.option(50, "Number of timed calls", minimum=1)
     output: str = measure.output_option("backend_speed")
 

@@ -37,13 +37,7 @@ FRAME: Final = 200
 class Options:
     """The options of the benchmark. Each field is a flag."""
 
-    model_dir: str | None = options.option(
-        None,
-        "Directory of an exported model; the model that is part of ETHOS if it is not "
-        "given",
-        positional=True,
-        metavar="DIR",
-    )
+    model_dir: str | None = measure.model_option()
     faces: int = options.option(150, "Number of evaluated heads", minimum=1)
     calibration: int = options.option(
         80, "Number of heads that give the ranges of the activations", minimum=1

@@ -111,6 +111,17 @@ def output_option(name: str) -> Any:
     )
 
 
+def model_option() -> Any:
+    """The field `model_dir` of a benchmark's dataclass of options."""
+    return options.option(
+        None,
+        "Directory of an exported model; the model that is part of ETHOS if it is not "
+        "given",
+        positional=True,
+        metavar="DIR",
+    )
+
+
 def make_parser(
     name: str, description: str | None, cls: type
 ) -> argparse.ArgumentParser:

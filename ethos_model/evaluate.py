@@ -195,12 +195,7 @@ def write(report: Report, output_dir: str | os.PathLike[str]) -> list[str]:
         "points.csv": tables.points_csv(report),
         "frames.csv": tables.frames_csv(report),
     }
-    paths = []
-    for name, text in contents.items():
-        path = files.join(files.resolve(output_dir), name)
-        files.write(path, iter([text.encode()]))
-        paths.append(path)
-    return paths
+    return files.write_texts(output_dir, contents)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -19,7 +19,7 @@ import shutil
 import stat
 import urllib.parse
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO, Final
 
 from ethos_data.errors import EthosError
@@ -317,3 +317,24 @@ def make_directory(path: str) -> None:
         stores.check_reachable(path)
         with contextlib.suppress(OSError):  # it exists
             stores.file_systems().mkdirs(path)
+
+
+def write_texts(
+    directory: str | os.PathLike[str], contents: Mapping[str, str]
+) -> list[str]:
+    """Writes text files in UTF-8, each completely or not at all.
+
+    Args:
+      directory: Directory on this machine or in an object store. It is created if it
+        does not exist.
+      contents: Texts by the name of the file.
+
+    Returns:
+      Paths of the files.
+    """
+    paths = []
+    for name, text in contents.items():
+        path = join(resolve(directory), name)
+        write(path, iter([text.encode()]))
+        paths.append(path)
+    return paths

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from typing import IO, Final
 
@@ -22,7 +20,7 @@ from gui.drawing.overlay import OverlayOptions
 from gui.viewer.painter import Painting
 from gui.viewer.process import exit_text
 from gui.viewer.session import Setup
-from gui.viewer.worker import describe
+from gui.viewer.watched_process import WatchedProcess
 
 ANNOTATE: Final = (sys.executable, "-P", "-m", "gui.annotate")
 """Command of ethos-annotate. With -P, Python ignores a directory `gui` in the current
@@ -30,9 +28,6 @@ directory."""
 
 DAMAGED: Final = 3
 """Exit status of ethos-annotate if it finished, but the video is damaged."""
-
-STOP_SECONDS: Final = 5.0
-"""Time for ethos-annotate to remove unfinished files when the viewer is closed."""
 
 
 def save_picture(path: str, painting: Painting) -> None:
@@ -136,7 +131,7 @@ def annotate_flags(
     return flags + degradation.flags()
 
 
-class AnnotateProcess:
+class AnnotateProcess(WatchedProcess):
     """Runs ethos-annotate in a process and reads its progress in a thread.
 
     Attributes:
@@ -153,15 +148,11 @@ class AnnotateProcess:
           flags: Arguments of ethos-annotate.
           command: Command that runs ethos-annotate.
         """
+        super().__init__("ethos-save")
         self.path = path
         self._command = [*command, *flags]
-        self._thread = threading.Thread(
-            target=self._run, name="ethos-save", daemon=True
-        )
-        self._process: subprocess.Popen[bytes] | None = None
         self._line = "starting"
         self._result: str | None = None
-        self._cancelled = threading.Event()
 
     @property
     def progress(self) -> str:
@@ -180,34 +171,11 @@ class AnnotateProcess:
     def _name(self) -> str:
         return os.path.basename(self.path)
 
-    def start(self) -> None:
-        """Starts the process."""
-        self._thread.start()
+    def _failed(self, reason: str) -> str:
+        return f"Saving {self._name} failed ({reason})."
 
-    def cancel(self) -> None:
-        """Asks the process to end. It removes its unfinished files."""
-        self._cancelled.set()
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-
-    def close(self) -> None:
-        """Ends the process, by force if necessary, and waits for its end."""
-        self.cancel()
-        if self._process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_SECONDS)
-            self._process.kill()
-        self._thread.join(STOP_SECONDS)
-
-    def _run(self) -> None:
-        try:
-            self._result = self._save()
-        except BaseException as error:
-            self._result = f"Saving {self._name} failed ({describe(error)})."
-        finally:
-            # Without this thread nothing reads the process's output.
-            if self._process is not None and self._process.poll() is None:
-                self._process.terminate()
+    def _finish(self, text: str) -> None:
+        self._result = text
 
     def _read(self, stderr: IO[bytes]) -> None:
         """Reads the messages of the process until it closes the stream."""
@@ -221,21 +189,18 @@ class AnnotateProcess:
             if messages:
                 self._line = messages[-1]
 
-    def _save(self) -> str:
+    def _follow(self) -> str:
         """Runs the process to its end. Returns the result as a sentence."""
-        self._process = subprocess.Popen(
+        process = self._launch(
             self._command,
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             bufsize=0,  # messages arrive at once
         )
-        if self._cancelled.is_set():
-            self._process.terminate()
-        assert self._process.stderr is not None
-        with self._process.stderr as stderr:
+        assert process.stderr is not None
+        with process.stderr as stderr:
             self._read(stderr)
-        status = self._process.wait()
+        status = process.wait()
         if status == 0:
             return f"Saved {self.path}"
         if status == DAMAGED:

@@ -19,16 +19,13 @@ from typing import Any, Final
 from ethos_data.commands import TRAIN
 from gui.viewer.process import exit_text
 from gui.viewer.saving import new_path
-from gui.viewer.worker import describe
+from gui.viewer.watched_process import STOP_SECONDS, WatchedProcess
 
 REFINE: Final = (sys.executable, "-P", "-m", "pipelines.refine")
 """Command of ethos-refine. With -P, Python ignores a directory `pipelines` in the
 current directory."""
 
 INSTALL: Final = "Training needs more libraries: pip install 'ethos-faces[train]'"
-
-STOP_SECONDS: Final = 5.0
-"""Time for ethos-refine to end after it was cancelled. It reacts within 2 seconds."""
 
 _STAGES: Final = {
     "faces": "Reading the corrected faces",
@@ -110,7 +107,7 @@ def follow(state: State, event: dict[str, Any]) -> State:
     return state
 
 
-class Training:
+class Training(WatchedProcess):
     """An ethos-refine process, and a thread that reads its progress."""
 
     def __init__(
@@ -123,79 +120,46 @@ class Training:
           model_dir: Directory of the model to start from; None for the shipped model.
           command: Command that runs ethos-refine; None for `REFINE`.
         """
+        super().__init__("ethos-training")
         self._command = [*(command or REFINE), video, "--output", model_path(video)]
         self._command += ["--progress", "json"]
         if model_dir is not None:
             self._command += ["--model", model_dir]
         self._state = State()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._cancelled = threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, name="ethos-training", daemon=True
-        )
 
     @property
     def state(self) -> State:
         """How far the training is. Any thread may ask."""
         return self._state
 
-    def start(self) -> None:
-        """Starts the process."""
-        self._thread.start()
+    def _failed(self, reason: str) -> str:
+        return f"The training failed ({reason})."
 
-    def cancel(self) -> None:
-        """Asks the process to end. It leaves nothing behind."""
-        self._cancelled.set()
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-
-    def close(self) -> None:
-        """Ends the process, by force if necessary, and waits for its end."""
-        self.cancel()
-        if self._process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_SECONDS)
-            self._process.kill()
-        self._thread.join(STOP_SECONDS)
-
-    def _run(self) -> None:
-        try:
-            problem = self._follow()
-        except BaseException as error:
-            problem = f"The training failed ({describe(error)})."
-        finally:
-            # Without this thread nothing reads the process's output.
-            if self._process is not None and self._process.poll() is None:
-                self._process.terminate()
+    def _finish(self, text: str) -> None:
         if not self._state.result:
-            self._state = dataclasses.replace(self._state, result=problem)
+            self._state = dataclasses.replace(self._state, result=text)
 
     def _follow(self) -> str:
         """Runs the process to its end. Returns why it has no result."""
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+        process = self._launch(
+            self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        if self._cancelled.is_set():
-            self._process.terminate()
-        assert self._process.stdout is not None
-        assert self._process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         messages: list[bytes] = []
         reader = threading.Thread(
-            target=messages.extend, args=(self._process.stderr,), daemon=True
+            target=messages.extend, args=(process.stderr,), daemon=True
         )
         reader.start()
-        with self._process.stdout as lines:
+        with process.stdout as lines:
             for line in lines:
                 with contextlib.suppress(ValueError, KeyError, TypeError):
                     self._state = follow(self._state, json.loads(line))
-        status = self._process.wait()
+        status = process.wait()
         reader.join(STOP_SECONDS)
         if self._cancelled.is_set():
             return "The training was stopped. The present model stays in use."
         last = messages[-1].decode(errors="replace").strip() if messages else ""
         if last.startswith("error: "):
             return last
-        return f"The training failed ({exit_text(status) or last})."
+        return self._failed(exit_text(status) or last)

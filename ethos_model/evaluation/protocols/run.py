@@ -117,12 +117,7 @@ def write(report: ProtocolReport, output_dir: str | os.PathLike[str]) -> list[st
         "protocol.md": tables.markdown(report),
         "faces.csv": tables.faces_csv(report),
     }
-    paths = []
-    for name, text in contents.items():
-        path = files.join(files.resolve(output_dir), name)
-        files.write(path, iter([text.encode()]))
-        paths.append(path)
-    return paths
+    return files.write_texts(output_dir, contents)
 
 
 def left_out(report: ProtocolReport) -> Sequence[str]:

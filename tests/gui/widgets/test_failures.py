@@ -10,7 +10,7 @@ import time
 import pytest
 
 from gui.viewer import painter as painter_module
-from gui.viewer import saving
+from gui.viewer import saving, watched_process
 from tests.gui import fakes
 from tests.gui.driver import kill_thread
 from tests.waiting import wait_until
@@ -245,7 +245,7 @@ def test_reports_a_saving_command_that_is_missing(start, clip, tmp_path):
 def test_closing_ends_a_saving_process_that_ignores_signals(
     start, clip, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(saving, "STOP_SECONDS", 1.0)
+    monkeypatch.setattr(watched_process, "STOP_SECONDS", 1.0)
     code = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
         "import sys; print('ready', file=sys.stderr, flush=True); time.sleep(60)"
