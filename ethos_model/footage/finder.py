@@ -43,6 +43,10 @@ noise, which has many weak detections, the strongest ones count."""
 MAX_TURNED: Final = 4
 """The same for faces that are not upright, which are rarer."""
 
+SAME: Final = 0.3
+"""Overlap from which an upright and a turned detection are probably the same face,
+relative to the smaller box. Detectors see a face in both, in different boxes."""
+
 _BLOCK: Final = 8
 """Side, in pixels, of the blocks whose mean grey levels define the range of an image.
 The means ignore noise, but a face of 12 pixels still counts."""
@@ -168,7 +172,14 @@ class FaceFinder:
             for detection in _without_duplicates([d for d in candidates if d.turns])
             if not any(_is_clearer(other, detection) for other in upright)
         ]
-        return _without_duplicates(self._judged(frame_rgb, upright + turned))
+        faces = _without_duplicates(self._judged(frame_rgb, upright + turned))
+        # The network has confirmed how a turned face is turned.
+        confirmed = [face.box for face in faces if face.turns]
+        return [
+            face
+            for face in faces
+            if face.turns or all(_overlap(face.box, box) <= SAME for box in confirmed)
+        ]
 
     def _search_region(self, frame_rgb: np.ndarray, region: Region) -> list[Detection]:
         """Returns all detections in a region, weak ones included."""
@@ -230,9 +241,8 @@ class FaceFinder:
 def max_uncertainty(score: float) -> float:
     """Returns the uncertainty below which a detection of a given score is a face.
 
-    Of random squares without a face, 2 % are below the line at any score; of faces of
-    24 pixels with JPEG quality 12, 94 to 98 % are. With a line at 60 % of this height,
-    fewer small faces in the dark are found (`python -m benchmarks.finding`).
+    98 % of the faces of 24 pixels with JPEG quality 12 have at most 0.058, and 98 % of
+    squares without a face at least 0.145 (`python -m benchmarks.certainty`).
 
     Args:
       score: Score of the detector, 0 to 1.
@@ -349,7 +359,7 @@ def _is_near(box: np.ndarray, detection: Detection) -> bool:
 
 def _is_clearer(upright: Detection, turned: Detection) -> bool:
     """Returns whether a turned detection is probably the same, upright face."""
-    return upright.score >= turned.score and _overlap(upright.box, turned.box) > 0.3
+    return upright.score >= turned.score and _overlap(upright.box, turned.box) > SAME
 
 
 def _is_turned(landmarks: np.ndarray, detection: Detection) -> bool:

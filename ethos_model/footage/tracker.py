@@ -54,10 +54,9 @@ class TrackerOptions:
       patience: Time without a confirmation after which any face is lost, in seconds.
       max_faces: Maximum number of faces that are followed, the largest first.
       min_size: Smallest face size that is followed, in source pixels.
-      lost_uncertainty: Median uncertainty over face size above which a face is lost. On
-        129 random squares without a face, the shipped network gave more than this in
-        98 %, and 0.36 in the median. Of 100 faces of 24 pixels with JPEG quality 12,
-        98 % are below it.
+      lost_uncertainty: Median uncertainty over face size above which a face is lost. No
+        square without a face is below it, and 98 % of the faces of 24 pixels with JPEG
+        quality 12 are (`python -m benchmarks.certainty`).
       unsure_uncertainty: The same above which a face is reported as unsure. On faces,
         that network gave 0.02 to 0.03, and up to 0.052 in heavily compressed video.
       min_overlap: Smallest IoU of the box of new landmarks with the expected box.

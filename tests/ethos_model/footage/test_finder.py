@@ -1,3 +1,5 @@
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -146,6 +148,35 @@ def test_an_upright_face_is_no_turned_face():
     finder = FaceFinder(Everywhere(0.9), predictor=fakes.FakePredictor())
     found = finder.find(frame)
     assert [detection.turns for detection in found] == [0]
+
+
+def test_an_upside_down_face_is_one_face():
+    """A detector that also sees it upright, more weakly and in another box."""
+
+    class Everywhere(SkinDetector):
+        def detect(self, image_rgb):
+            boxes, scores = super().detect(image_rgb)
+            if image_rgb[0, 0].min() > 100:  # the frame is upside down
+                return boxes, scores
+            height = (boxes[:, 3] - boxes[:, 1])[:, None]
+            return boxes + 0.5 * height * (0, 1, 0, 1), scores - 0.05
+
+    class UpsideDown(fakes.FakePredictor):
+        def predict(self, frame_rgb, boxes):
+            faces = []
+            for face in super().predict(frame_rgb, boxes):
+                points = face.landmarks.copy()
+                middle = (points[:, :2].min(axis=0) + points[:, :2].max(axis=0)) / 2
+                points[:, :2] = 2 * middle - points[:, :2]
+                faces.append(dataclasses.replace(face, landmarks=points))
+            return faces
+
+    frame = frame_with((300, 100, 360, 170), height=360, width=640)
+    frame[-8:, -8:] = 255  # the corner that is the first when the frame is turned
+    finder = FaceFinder(Everywhere(0.9), predictor=UpsideDown())
+    (face,) = finder.find(frame)
+    assert face.turns == 2
+    assert iou(face.box, np.array([300.0, 100, 360, 170])) > 0.8
 
 
 def test_one_face_that_is_seen_at_two_sizes_is_one_detection():
