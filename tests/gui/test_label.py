@@ -68,6 +68,7 @@ def test_images_are_labelled_one_after_the_other(start, folder):
     mode = drive.viewer.correction
     drive.until(lambda: mode.is_open and mode.editor.face is not None)
     assert mode.editor.face.box[0] == pytest.approx(60, abs=0.01)
+    assert not mode.panel.interpolate_box.winfo_ismapped()
     assert not drive.viewer.player.state.playing
     drive.key("<Tab>")
     drive.key("<Shift-Right>")

@@ -133,6 +133,7 @@ class CorrectionMode:
             return
         self.player.play(False)
         self._is_open = True
+        self.panel.show_interpolate(not self.corrections.unrelated)
         self.panel.place(x=0, y=0, relwidth=1, relheight=1)
         self._window.root.focus_set()
         self._take(painting)

@@ -43,6 +43,7 @@ class CorrectionPanel(ttk.Frame):
       buttons: Button of each action.
       part: Selection of a part of the face.
       interpolate: Whether frames between corrections are computed.
+      interpolate_box: The box for it.
       text_label: What is selected, or a message.
       work_label: What is done in the background, or the name of the image.
       mirror_menu: Menu of the button "Mirror".
@@ -90,13 +91,14 @@ class CorrectionPanel(ttk.Frame):
         self.face_label = ttk.Label(rows[1], style="Muted.TLabel")
         self.face_label.pack(side="left", after=self.buttons["next_face"])
         self.interpolate = tk.BooleanVar(self, True)
-        ttk.Checkbutton(
+        self.interpolate_box = ttk.Checkbutton(
             rows[1],
             text="Interpolate",
             variable=self.interpolate,
             command=lambda: on_interpolate(self.interpolate.get()),
             takefocus=False,
-        ).pack(side="left", padx=(2 * self._gap, self._gap))
+        )
+        self.interpolate_box.pack(side="left", padx=(2 * self._gap, self._gap))
         line = ttk.Frame(self)
         line.pack(side="bottom", fill="x", pady=(self._gap, 0))
         self.text_label = ttk.Label(line)
@@ -132,6 +134,14 @@ class CorrectionPanel(ttk.Frame):
         self.part.selection_clear()
         self.winfo_toplevel().focus_set()  # otherwise the list would receive the keys
         self._on_part(self.part.current())
+
+    def show_interpolate(self, shown: bool) -> None:
+        """Shows the box "Interpolate", which means nothing in a folder of images."""
+        if shown:
+            gap = (2 * self._gap, self._gap)
+            self.interpolate_box.pack(side="left", padx=gap)
+        else:
+            self.interpolate_box.pack_forget()
 
     def show_part(self, number: int | None) -> None:
         """Shows the selected part; None for no part."""
