@@ -263,6 +263,7 @@ class Controller:
             "save_picture": self.save_menu.ask_picture,
             "model": self.ask_model,
             "theme": self.switch_theme,
+            "buttons": self._focus_buttons,
             "help": self.show_shortcuts,
             "quit": self.close,
         }
@@ -312,6 +313,13 @@ class Controller:
     def show_shortcuts(self) -> None:
         """Opens the list of shortcuts."""
         shortcuts.show(self.root, self.window.ratio, keys.help_columns())
+
+    def _focus_buttons(self) -> None:
+        """Moves the keyboard focus to the first button."""
+        if self.correction.is_open:
+            self.correction.panel.part.focus_set()
+        else:
+            next(iter(self.window.buttons.values())).focus_set()
 
     def show_people(self) -> None:
         """Opens the window with the people of the video, or brings it to the front."""

@@ -63,9 +63,7 @@ class PeopleWindow(tk.Toplevel):
         bar.pack(side="bottom", fill="x")
         self._hint = ttk.Label(bar, style="Muted.TLabel")
         self._hint.pack(side="left")
-        ttk.Button(bar, text="Save …", command=on_save, takefocus=False).pack(
-            side="right"
-        )
+        ttk.Button(bar, text="Save …", command=on_save).pack(side="right")
         self._bar = ttk.Scrollbar(self, orient="vertical")
         self.sheet = PicturePanel(self, cursor="hand2", yscrollcommand=self._bar.set)
         self.sheet.pack(side="left", fill="both", expand=True)
@@ -98,12 +96,12 @@ class PeopleWindow(tk.Toplevel):
             return
         self._drawn = wanted
         self.people = self._history.people()
-        found = portraits(self.people)
-        self._grid = arrange(found, width=width, cell=self._cell)
-        picture = draw_contact_sheet(found, self._grid, ink=self._ink)
-        self.sheet.show(picture)
-        self.sheet.configure(scrollregion=(0, 0, picture.shape[1], picture.shape[0]))
-        if picture.shape[0] > self.sheet.winfo_height() > 1:
+        pictures = portraits(self.people)
+        self._grid = arrange(pictures, width=width, cell=self._cell)
+        sheet = draw_contact_sheet(pictures, self._grid, ink=self._ink)
+        self.sheet.show(sheet)
+        self.sheet.configure(scrollregion=(0, 0, sheet.shape[1], sheet.shape[0]))
+        if sheet.shape[0] > self.sheet.winfo_height() > 1:
             self._bar.pack(side="right", fill="y", before=self.sheet)
         else:
             self._bar.pack_forget()

@@ -23,6 +23,7 @@ class Scrolled(ttk.Frame):
         self._canvas.create_window(0, 0, anchor="nw", window=self.inside)
         self.inside.bind("<Configure>", self._fit)
         self._canvas.bind("<Configure>", self._fit)
+        self.winfo_toplevel().bind("<FocusIn>", self._reveal, add="+")
         self.bind("<Enter>", lambda _: self._bind_wheel(True))
         self.bind("<Leave>", lambda _: self._bind_wheel(False))
 
@@ -39,6 +40,23 @@ class Scrolled(ttk.Frame):
         else:
             self._bar.pack_forget()
             self._canvas.yview_moveto(0)
+
+    def _reveal(self, event: tk.Event) -> None:
+        """Scrolls to a widget of the column that receives the focus by Tab."""
+        inside = str(self.inside)
+        if not str(event.widget).startswith(f"{inside}.") or self._fits():
+            return
+        top = event.widget.winfo_rooty() - self.inside.winfo_rooty()
+        bottom = top + event.widget.winfo_height()
+        shown = self._canvas.canvasy(0)
+        view = self._canvas.winfo_height()
+        if not shown <= top <= bottom <= shown + view:
+            whole = self.inside.winfo_reqheight()
+            self._canvas.yview_moveto(max(0.0, bottom - view) / whole)
+
+    def _fits(self) -> bool:
+        """Whether the whole column is visible."""
+        return self.inside.winfo_reqheight() <= self._canvas.winfo_height()
 
     def _bind_wheel(self, on: bool) -> None:
         """Uses the mouse wheel while the mouse is over the column."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from tkinter import ttk
 from typing import Final
 
+from gui.widgets import focus
+
 
 @dataclasses.dataclass(frozen=True)
 class Shortcut:
@@ -55,6 +57,9 @@ SHORTCUTS: Final = (
     Shortcut("save_picture", ("<Control-s>",), "Ctrl+S", "Save this picture"),
     Shortcut("model", ("<Control-m>",), "Ctrl+M", "Choose a model"),
     Shortcut("theme", ("<t>",), "T", "Light or dark theme"),
+    Shortcut(
+        "buttons", ("<F6>",), "F6, Tab", "Go to the buttons. Space presses, Esc leaves"
+    ),
     Shortcut("help", ("<F1>", "<question>"), "F1 or ?", "Show this list"),
     Shortcut("quit", ("<Control-q>",), "Ctrl+Q", "Close the viewer"),
 )
@@ -90,7 +95,7 @@ class Table:
 
 
 def bind(root: tk.Tk, tables: Sequence[Table]) -> None:
-    """Binds shortcuts. A text field that has the focus receives plain keys.
+    """Binds shortcuts. A field or button with the focus receives some keys itself.
 
     Args:
       root: The window.
@@ -107,10 +112,10 @@ def bind(root: tk.Tk, tables: Sequence[Table]) -> None:
     def handler(
         pattern: str, candidates: Sequence[tuple[Table, Shortcut]]
     ) -> Callable[[tk.Event], str | None]:
-        plain = "Control" not in pattern and "F1" not in pattern
-
         def run(event: tk.Event) -> str | None:
-            if plain and isinstance(event.widget, ttk.Entry):  # and ttk.Combobox
+            if pattern == "<Escape>" and focus.leave(event) is not None:
+                return "break"
+            if focus.receives(event.widget, pattern):
                 return None
             for table, shortcut in candidates:
                 if table.is_active():

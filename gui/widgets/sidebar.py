@@ -84,7 +84,7 @@ class Sidebar(ttk.Frame):
         ttk.Frame(self, height=self._gap).pack()
         self._check_box("compare", "Show the clean video", settings.compare)
         self.reset_button = ttk.Button(
-            self, text="Reset the degradation", command=self.reset, takefocus=False
+            self, text="Reset the degradation", command=self.reset
         )
         self.reset_button.pack(fill="x", pady=(self._gap, 0))
         self._show_values()
@@ -112,7 +112,6 @@ class Sidebar(ttk.Frame):
             text=label,
             variable=variable,
             command=self._on_change,
-            takefocus=False,
         ).pack(anchor="w")
 
     def _slider(self, name: str, label: str, neutral: float, strongest: float) -> None:

@@ -162,6 +162,7 @@ def _style_buttons(style: ttk.Style, p: Palette, px: Pixels) -> None:
             padding=(px(10), px(5)),
             relief="flat",
             arrowcolor=p.muted,
+            width=0,  # the width of the text
         )
         style.map(
             name,
@@ -180,6 +181,7 @@ def _style_buttons(style: ttk.Style, p: Palette, px: Pixels) -> None:
         darkcolor=p.accent,
         padding=(px(12), px(5)),
         font="TkHeadingFont",
+        focuscolor=p.on_accent,
     )
     style.map("Accent.TButton", background=[("active", p.text)])
 
@@ -197,13 +199,14 @@ def _style_check_boxes(root: tk.Tk, style: ttk.Style, p: Palette, px: Pixels) ->
         style.element_create(
             element, "image", off, ("selected", on), width=width, sticky="w"
         )
+    label: Any = [("Checkbutton.label", {"sticky": "nswe"})]
     inner: list[tuple[str, Any]] = [
         (element, {"side": "left"}),
-        ("Checkbutton.label", {"side": "left"}),
+        ("Checkbutton.focus", {"side": "left", "children": label}),
     ]
     outer: Any = {"sticky": "nswe", "children": inner}
     style.layout("TCheckbutton", [("Checkbutton.padding", outer)])
-    style.configure("TCheckbutton", padding=(0, px(2), 0, px(1)))
+    style.configure("TCheckbutton", padding=(0, px(1), 0, 0))
     style.map("TCheckbutton", background=[("active", p.window)])
 
 

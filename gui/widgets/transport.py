@@ -22,6 +22,12 @@ SPEEDS: Final = (MIN_SPEED, 0.25, 0.5, 1.0, 1.5, 2.0, MAX_SPEED)
 _UNKNOWN_LENGTH: Final = 250
 """Frames that the slider extends beyond the current frame if the length is unknown."""
 
+MIN_SLIDER: Final = 150
+"""Width below which the slider gets a line of its own, in reference pixels."""
+
+LEGEND: Final = 100
+"""Room at the right of a slider in a line of its own, in reference pixels. The plot
+shows its legend below it."""
 
 MARK_HEIGHT: Final = 3
 """Height of the marks below the slider, in reference pixels."""
@@ -47,28 +53,31 @@ class Transport(ttk.Frame):
         self.previous_button = self._button(lambda: player.step(-1))
         self.play_button = self._button(player.toggle)
         self.next_button = self._button(lambda: player.step(1))
-        self.loop = tk.BooleanVar(self, False)
-        self._pack_right(
-            ttk.Checkbutton(
-                self,
-                text="Loop",
-                variable=self.loop,
-                command=lambda: player.set_loop(self.loop.get()),
-                takefocus=False,
-            )
-        )
+        self._fields = ttk.Frame(self)
+        self.time_entry = self._entry(9, self._enter_time)
+        self.frame_entry = self._entry(7, self._enter_frame)
+        self.count_label = ttk.Label(self._fields, style="Muted.TLabel", width=8)
+        self._pack(self.count_label)
         self.speed_box = ttk.Combobox(
-            self, values=[f"{v:g}×" for v in SPEEDS], state="readonly", width=5
+            self._fields, values=[f"{v:g}×" for v in SPEEDS], state="readonly", width=5
         )
         self.speed_box.set("1×")
         self.speed_box.bind("<<ComboboxSelected>>", self._choose_speed)
-        self._pack_right(self.speed_box)
-        self.count_label = ttk.Label(self, style="Muted.TLabel", width=8)
-        self._pack_right(self.count_label)
-        self.frame_entry = self._entry(7, self._enter_frame)
-        self.time_entry = self._entry(9, self._enter_time)
+        self._pack(self.speed_box)
+        self.loop = tk.BooleanVar(self, False)
+        self._pack(
+            ttk.Checkbutton(
+                self._fields,
+                text="Loop",
+                variable=self.loop,
+                command=lambda: player.set_loop(self.loop.get()),
+            )
+        )
         self.slider = JumpScale(self, lambda v: player.seek(round(v)), from_=0, to=1)
         self.slider.pack(side="left", fill="x", expand=True, padx=self._gap)
+        self._min_slider = round(MIN_SLIDER * ratio)
+        self._legend = round(LEGEND * ratio)
+        self.bind("<Configure>", lambda _: self._place_fields())
         self._mark_height = round(MARK_HEIGHT * ratio)
         self.marks = tk.Canvas(
             self, height=self._mark_height, highlightthickness=0, borderwidth=0
@@ -76,20 +85,33 @@ class Transport(ttk.Frame):
         self._marked: tuple[object, ...] = ()
 
     def _button(self, command: Callable[[], None]) -> ttk.Button:
-        button = ttk.Button(
-            self, style="Tool.TButton", command=command, takefocus=False
-        )
+        button = ttk.Button(self, style="Tool.TButton", command=command)
         button.pack(side="left", padx=(0, self._gap))
         return button
 
-    def _pack_right(self, widget: tk.Widget) -> None:
-        widget.pack(side="right", padx=(self._gap, 0))
+    def _pack(self, widget: tk.Widget) -> None:
+        widget.pack(side="left", padx=(self._gap, 0))
 
     def _entry(self, width: int, on_return: Callable[[tk.Event], None]) -> ttk.Entry:
-        entry = ttk.Entry(self, width=width, justify="right")
+        entry = ttk.Entry(self._fields, width=width, justify="right")
         entry.bind("<Return>", on_return)
-        self._pack_right(entry)
+        entry.bind("<FocusOut>", self._show_again)
+        self._pack(entry)
         return entry
+
+    def _place_fields(self) -> None:
+        """Places the fields beside the slider, or below it in a narrow window."""
+        buttons = self.next_button.winfo_x() + self.next_button.winfo_width()
+        room = self.winfo_width() - buttons - self._fields.winfo_reqwidth()
+        gap = self._gap
+        if room >= self._min_slider:
+            self._fields.pack(side="right", pady=0, before=self.previous_button)
+            self.slider.pack(padx=gap)
+        else:
+            self._fields.pack(
+                side="bottom", anchor="e", pady=(gap, 0), before=self.previous_button
+            )
+            self.slider.pack(padx=(gap, gap + self._legend))
 
     def restyle(self, color: str) -> None:
         """Redraws the icons in the text colour of a theme, "#rrggbb"."""
@@ -202,6 +224,10 @@ class Transport(ttk.Frame):
         self._leave()
 
     def _leave(self) -> None:
-        """Moves the focus out of a field, which then shows the state again."""
+        """Moves the focus out of a field."""
         self.winfo_toplevel().focus_set()
+        self._show_again()
+
+    def _show_again(self, _: tk.Event | None = None) -> None:
+        """Shows the state in each field, also where the user has left another text."""
         self._shown = ()

@@ -1,10 +1,10 @@
 """The layout of the window. `gui.widgets.controller` gives the widgets their functions.
 
-toolbar     Load Video, Camera, People, Model, Save       model name, theme, ?
-panels      frame with landmarks | reconstructions        sidebar
-transport   previous, play, next, slider, time, frame, speed, loop    .
-plot        measure, curves below the slider, people                  .
-status      status, note                                  duration of each stage
+toolbar     Load Video, Camera, People, Correct, Model, Save     model name, theme, ?
+panels      frame with landmarks | reconstructions               sidebar
+transport   previous, play, next, slider, time, frame, speed, loop
+plot        measure, curves below the slider, people
+status      status, note                                         duration of each stage
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from PIL import ImageTk
 from gui.viewer.painter import FUSED
 from gui.viewer.player import Player
 from gui.viewer.settings import Settings, parse_geometry
-from gui.widgets import icons, theme
+from gui.widgets import focus, icons, theme
+from gui.widgets.button_row import ButtonRow
 from gui.widgets.panels import DividedPanel, PicturePanel, RotatablePanel
 from gui.widgets.plot_panel import PlotPanel
 from gui.widgets.scrolled import Scrolled
@@ -39,8 +40,12 @@ MIN_TILE: Final = 16
 """Smallest width of a reconstruction, in screen pixels. Without room for it, no
 reconstruction is shown."""
 
+MIN_CAPTION: Final = 135
+"""Smallest width of a reconstruction with room for a long caption, in reference
+pixels."""
+
 SIZE: Final = (1280, 800)
-MIN_SIZE: Final = (860, 520)
+MIN_SIZE: Final = (720, 520)
 """Width and height of the window, in reference pixels."""
 
 _TASKBAR: Final = 60
@@ -57,6 +62,8 @@ class Window:
       root: The Tk window.
       ratio: Screen pixels per reference pixel.
       palette: Colours of the current theme.
+      toolbar: The buttons at the top.
+      body: The area with the frame and the reconstructions.
       sidebar: Check boxes and sliders.
       transport: The play bar.
       plot: The plot below it.
@@ -97,13 +104,14 @@ class Window:
         self.menus: dict[str, tk.Menu] = {}
         self._icons: list[ImageTk.PhotoImage] = []
         self._place(settings.geometry)
+        focus.do_not_follow_clicks(self.root)
         px = self.px
-        self.toolbar = self._row(0, (px(10), px(10)), columns=2)
-        self._add_toolbar_labels()
-        body = self._row(1, (px(10), 0, px(2), 0), sticky="nsew")
-        body.columnconfigure(0, weight=1)
-        body.rowconfigure(0, weight=1)
-        self._add_panels(body, on_change)
+        self.toolbar = ButtonRow(self._row(0, (px(10), px(10)), columns=2), px(6))
+        self.toolbar.pack(fill="x")
+        self.body = self._row(1, (px(10), 0, px(2), 0), sticky="nsew")
+        self.body.columnconfigure(0, weight=1)
+        self.body.rowconfigure(0, weight=1)
+        self._add_panels(self.body, on_change)
         self._column = Scrolled(self.root)
         self._column.grid(row=1, column=1, rowspan=3, sticky="ns", padx=px(10))
         self.sidebar = Sidebar(self._column.inside, settings, self.ratio, on_change)
@@ -154,16 +162,6 @@ class Window:
         frame.grid(row=number, column=0, columnspan=columns, sticky=sticky)
         return frame
 
-    def _add_toolbar_labels(self) -> None:
-        """Adds the right part of the toolbar; its commands are set later."""
-        bar, px = self.toolbar, self.px
-        self._help_button = ttk.Button(bar, text="?", width=2, takefocus=False)
-        self._help_button.pack(side="right")
-        self._theme_button = ttk.Button(bar, takefocus=False, width=5)
-        self._theme_button.pack(side="right", padx=px(6))
-        self.model_label = ttk.Label(bar, style="Muted.TLabel")
-        self.model_label.pack(side="right", padx=px(6))
-
     def _add_panels(
         self,
         body: ttk.Frame,
@@ -177,9 +175,7 @@ class Window:
         panes.add(self.tiles_frame, weight=1)
         self.portrait = DividedPanel(self.tiles_frame, on_change)
         self.surface = RotatablePanel(self.tiles_frame, on_change)
-        self.save_portrait = ttk.Button(
-            self.tiles_frame, style="Caption.TButton", takefocus=False
-        )
+        self.save_portrait = ttk.Button(self.tiles_frame, style="Caption.TButton")
         self.tiles: dict[str, PicturePanel] = {
             FUSED: self.portrait,
             "surface": self.surface,
@@ -232,22 +228,24 @@ class Window:
           on_theme: Function of the button that switches the theme.
           on_help: Function of the button "?".
         """
-        gap = (0, self.px(6))
+        bar = self.toolbar
         for label, command in buttons:
             style = "TButton" if self.buttons else "Accent.TButton"
-            self.buttons[label] = ttk.Button(
-                self.toolbar, text=label, command=command, style=style, takefocus=False
-            )
-            self.buttons[label].pack(side="left", padx=gap)
+            button = ttk.Button(bar, text=label, command=command, style=style)
+            self.buttons[label] = button
+            bar.add(button)
         for label, entries in menus.items():
-            opener = ttk.Menubutton(self.toolbar, text=label, takefocus=False)
-            opener.pack(side="left", padx=gap)
+            opener = ttk.Menubutton(bar, text=label)
+            bar.add(opener)
             menu = self.menus[label] = tk.Menu(opener)
             for entry, command in entries:
                 menu.add_command(label=entry, command=command)
             opener.configure(menu=menu)
-        self._theme_button.configure(command=on_theme)
-        self._help_button.configure(command=on_help)
+        self.model_label = ttk.Label(bar, style="Muted.TLabel")
+        bar.add(self.model_label, right=True)
+        self._theme_button = ttk.Button(bar, width=5, command=on_theme)
+        bar.add(self._theme_button, right=True)
+        bar.add(ttk.Button(bar, text="?", width=2, command=on_help), right=True)
 
     def restyle(self, palette: theme.Palette) -> None:
         """Applies a theme."""
@@ -283,7 +281,9 @@ class Window:
         """Shows from how many frames the portrait was made; None without a portrait."""
         text = CAPTIONS[FUSED]
         if frames is not None:
-            text = "From 1 frame" if frames == 1 else f"From {frames} frames"
+            text = "1 frame" if frames == 1 else f"{frames} frames"
+            if self.tile_size >= self.px(MIN_CAPTION):
+                text = f"From {text}"
         set_text(self._captions[FUSED], text)
 
     def lay_out_tiles(self) -> None:
@@ -309,11 +309,12 @@ class Window:
         for number, kind in enumerate(kinds):
             row, column = divmod(number, columns)
             x, y = left + column * (size + gap), row * (size + caption + gap)
-            self._captions[kind].place(x=x, y=y, height=caption)
             self.tiles[kind].place(x=x, y=y + caption, width=size, height=size)
+            room = size
             if kind == FUSED:
                 self.save_portrait.place(x=x + size, y=y, height=caption, anchor="ne")
-                self.save_portrait.lift()  # over a long caption
+                room -= self.save_portrait.winfo_reqwidth()
+            self._captions[kind].place(x=x, y=y, width=max(1, room), height=caption)
 
 
 def set_text(label: ttk.Label, text: str, style: str | None = None) -> None:

@@ -56,7 +56,7 @@ class CorrectionMode:
         """Creates the widgets, which are not shown yet.
 
         Args:
-          window: The window. The panel covers its frame panel.
+          window: The window. The panel covers a part of it.
           player: The player.
           corrections: The corrections of the current video.
           assistant: Interpolates, predicts and analyses in the background.
@@ -82,7 +82,7 @@ class CorrectionMode:
             zoomed=self._show_points,
         )
         self.panel = CorrectionPanel(
-            window.source_panel,
+            window.body,
             window.ratio,
             gestures,
             actions(self),
@@ -92,6 +92,7 @@ class CorrectionMode:
         )
         self._errors = SavingErrors(window.root, corrections, show_notice)
         self._marks = Marks(window.transport)
+        window.source_panel.bind("<Configure>", lambda _: self._cover(), add="+")
         self.restyle()
 
     @property
@@ -134,7 +135,7 @@ class CorrectionMode:
         self.player.play(False)
         self._is_open = True
         self.panel.show_interpolate(not self.corrections.unrelated)
-        self.panel.place(x=0, y=0, relwidth=1, relheight=1)
+        self._cover()
         self._window.root.focus_set()
         self._take(painting)
         self.editor.choose(painting.chosen.id if painting.chosen else None)
@@ -156,6 +157,11 @@ class CorrectionMode:
             self.panel.canvas.set_frame(None, (0, 0, 0))
             self._painting = None
             self.editor.show(None)
+
+    def _cover(self) -> None:
+        """Covers the frame panel, or also the reconstructions in a narrow window."""
+        if self._is_open:
+            self.panel.cover(self._window.source_panel, self._window.body)
 
     def restyle(self) -> None:
         """Applies the theme of the window."""

@@ -1,4 +1,4 @@
-"""The layout of the correction mode: two rows of buttons, the face, a line of text."""
+"""The layout of the correction mode: the buttons, the face, a line of text."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from typing import Final
 from gui.correction.editing import LEFT, RIGHT
 from gui.correction.groups import EDITED
 from gui.widgets import theme
+from gui.widgets.button_row import ButtonRow
 from gui.widgets.correction.face_canvas import FaceCanvas, Gestures
 
 NO_PART: Final = "Part …"
 """Text of the selection of parts while no part is selected."""
 
 BUTTONS: Final = (
-    (
-        ("undo", "Undo"),
-        ("redo", "Redo"),
-        ("visible", "Hide"),
-        ("keep", "Keep"),
-        ("delete", "Remove"),
-    ),
-    (
-        ("leave", "Done"),  # first, so that it is cut off last
-        ("previous_face", "‹"),
-        ("next_face", "›"),
-        ("add", "Add a face"),
-        ("suggest", "Next (N)"),
-    ),
+    ("undo", "Undo"),
+    ("redo", "Redo"),
+    ("visible", "Hide"),
+    ("keep", "Keep"),
+    ("delete", "Remove"),
+    ("previous_face", "‹"),
+    ("next_face", "›"),
+    ("add", "Add a face"),
+    ("suggest", "Next (N)"),
 )
-"""Actions of the buttons and their labels, by row."""
+"""Actions of the buttons and their labels, from left to right. The button "Done" is at
+the right end."""
+
+MIN_WIDTH: Final = 480
+"""Width in which the buttons need three lines, in reference pixels. In a narrower
+window, the panel also covers the reconstructions."""
 
 
 class CorrectionPanel(ttk.Frame):
@@ -47,7 +48,7 @@ class CorrectionPanel(ttk.Frame):
       text_label: What is selected, or a message.
       work_label: What is done in the background, or the name of the image.
       mirror_menu: Menu of the button "Mirror".
-      tools: The second row of buttons. Further tools can be packed at its left.
+      tools: The buttons. Further ones can be added.
     """
 
     def __init__(
@@ -73,32 +74,33 @@ class CorrectionPanel(ttk.Frame):
         """
         super().__init__(master)
         self._gap = round(4 * ratio)
+        self._min_width = round(MIN_WIDTH * ratio)
         self._on_part = on_part
         self.buttons: dict[str, ttk.Button] = {}
-        rows = [ttk.Frame(self), ttk.Frame(self)]
-        for row in rows:
-            row.pack(fill="x", pady=(0, self._gap))
-        self.tools = rows[1]
+        self.tools = ButtonRow(self, self._gap)
+        self.tools.pack(fill="x", pady=(0, self._gap))
         names = [part.name for part in EDITED]
-        self.part = ttk.Combobox(rows[0], values=names, state="readonly", width=13)
+        self.part = ttk.Combobox(self.tools, values=names, state="readonly", width=13)
         self.part.set(NO_PART)
         self.part.bind("<<ComboboxSelected>>", self._choose_part)
-        self.part.pack(side="left", padx=(0, self._gap))
-        self._add_mirror(rows[0], on_mirror)
-        for row, entries in zip(rows, BUTTONS, strict=True):
-            for name, label in entries:
-                self._add_button(row, name, label, actions[name])
-        self.face_label = ttk.Label(rows[1], style="Muted.TLabel")
-        self.face_label.pack(side="left", after=self.buttons["next_face"])
+        self.tools.add(self.part)
+        self._add_mirror(on_mirror)
+        self.face_label = ttk.Label(self.tools, style="Muted.TLabel")
+        for name, label in BUTTONS:
+            self._add_button(name, label, actions[name])
+            if name == "next_face":
+                self.tools.add(self.face_label)
+        self.buttons["visible"].configure(width=5)  # the same for "Show"
         self.interpolate = tk.BooleanVar(self, True)
         self.interpolate_box = ttk.Checkbutton(
-            rows[1],
+            self.tools,
             text="Interpolate",
             variable=self.interpolate,
             command=lambda: on_interpolate(self.interpolate.get()),
-            takefocus=False,
         )
-        self.interpolate_box.pack(side="left", padx=(2 * self._gap, self._gap))
+        self.tools.add(self.interpolate_box)
+        self._add_button("leave", "Done", actions["leave"], right=True)
+        self.buttons["leave"].configure(style="Accent.TButton")
         line = ttk.Frame(self)
         line.pack(side="bottom", fill="x", pady=(self._gap, 0))
         self.text_label = ttk.Label(line)
@@ -109,18 +111,14 @@ class CorrectionPanel(ttk.Frame):
         self.canvas.pack(fill="both", expand=True)
 
     def _add_button(
-        self, row: ttk.Frame, name: str, label: str, command: Callable[[], None]
+        self, name: str, label: str, command: Callable[[], None], right: bool = False
     ) -> None:
-        style = "Accent.TButton" if name == "leave" else "TButton"
-        button = self.buttons[name] = ttk.Button(
-            row, text=label, command=command, style=style, takefocus=False
-        )
-        button.configure(width=max(2, len(label) + 1))  # not the width of the theme
-        side: str = "right" if name == "leave" else "left"
-        button.pack(side=side, padx=(0, self._gap))  # type: ignore[arg-type]
+        button = ttk.Button(self.tools, text=label, command=command)
+        self.buttons[name] = button
+        self.tools.add(button, right=right)
 
-    def _add_mirror(self, row: ttk.Frame, on_mirror: Callable[[str], None]) -> None:
-        opener = ttk.Menubutton(row, text="Mirror", takefocus=False, width=6)
+    def _add_mirror(self, on_mirror: Callable[[str], None]) -> None:
+        opener = ttk.Menubutton(self.tools, text="Mirror")
         self.mirror_menu = tk.Menu(opener)
         for wrong in (RIGHT, LEFT):
             self.mirror_menu.add_command(
@@ -128,20 +126,28 @@ class CorrectionPanel(ttk.Frame):
                 command=functools.partial(on_mirror, wrong),
             )
         opener.configure(menu=self.mirror_menu)
-        opener.pack(side="left", padx=(0, self._gap))
+        self.tools.add(opener)
 
     def _choose_part(self, _: tk.Event) -> None:
         self.part.selection_clear()
         self.winfo_toplevel().focus_set()  # otherwise the list would receive the keys
         self._on_part(self.part.current())
 
+    def cover(self, narrow: tk.Misc, wide: tk.Misc) -> None:
+        """Covers another widget.
+
+        Args:
+          narrow: The widget to cover if it is wide enough for the buttons.
+          wide: The widget to cover otherwise. It contains `narrow`, and is the parent
+            of the panel.
+        """
+        fits = narrow.winfo_width() >= self._min_width
+        self.place(in_=narrow if fits else wide, x=0, y=0, relwidth=1, relheight=1)
+        self.lift()
+
     def show_interpolate(self, shown: bool) -> None:
         """Shows the box "Interpolate", which means nothing in a folder of images."""
-        if shown:
-            gap = (2 * self._gap, self._gap)
-            self.interpolate_box.pack(side="left", padx=gap)
-        else:
-            self.interpolate_box.pack_forget()
+        self.tools.show(self.interpolate_box, shown)
 
     def show_part(self, number: int | None) -> None:
         """Shows the selected part; None for no part."""

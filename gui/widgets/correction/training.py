@@ -10,6 +10,7 @@ from typing import Final
 from gui.correction.session import Corrections
 from gui.viewer import training
 from gui.viewer.training import State, Training
+from gui.widgets.button_row import ButtonRow
 from gui.widgets.window import set_text
 
 POLL_MS: Final = 200
@@ -43,7 +44,7 @@ class TrainingTool:
 
     def __init__(
         self,
-        row: ttk.Frame,
+        row: ButtonRow,
         ratio: float,
         corrections: Corrections,
         *,
@@ -69,10 +70,8 @@ class TrainingTool:
         self._load_model, self._show_notice = load_model, show_notice
         self.training: Training | None = None
         self.window: TrainingWindow | None = None
-        self.button = ttk.Button(
-            row, text="Train …", command=self.start, takefocus=False, width=7
-        )
-        self.button.pack(side="left", padx=(round(4 * ratio), 0))
+        self.button = ttk.Button(row, text="Train …", command=self.start)
+        row.add(self.button)
 
     def start(self) -> None:
         """Starts a training, or shows the one that runs."""
@@ -151,19 +150,17 @@ class TrainingWindow(tk.Toplevel):
         frame.pack(fill="both", expand=True)
         wrap = round(WIDTH * ratio)
 
-        def label(style: str = "TLabel") -> ttk.Label:
-            made = ttk.Label(frame, style=style, wraplength=wrap, width=64)
-            made.pack(fill="x", pady=(0, pad // 2))
-            return made
+        def add_label(style: str = "TLabel") -> ttk.Label:
+            label = ttk.Label(frame, style=style, wraplength=wrap, width=64)
+            label.pack(fill="x", pady=(0, pad // 2))
+            return label
 
-        self.stage_label = label()
+        self.stage_label = add_label()
         self._bar = ttk.Progressbar(frame, length=wrap)
         self._bar.pack(fill="x", pady=(0, pad // 2))
-        self._faces_label = label("Muted.TLabel")
-        self.error_label = label()
-        self.button = ttk.Button(
-            frame, text="Cancel", command=self._press, takefocus=False
-        )
+        self._faces_label = add_label("Muted.TLabel")
+        self.error_label = add_label()
+        self.button = ttk.Button(frame, text="Cancel", command=self._press)
         self.button.pack(side="right")
         self.protocol("WM_DELETE_WINDOW", self._press)
         self.bind("<Escape>", lambda _: self._press())

@@ -52,3 +52,15 @@ def test_a_text_field_receives_plain_letters(start, clip):
     entry.event_generate("<p>")
     drive.viewer.root.update()
     assert drive.viewer.sidebar.values == before
+
+
+def test_escape_leaves_a_text_field_which_shows_the_frame_again(start, clip):
+    drive = start(clip, paused=True)
+    drive.ready()
+    entry = drive.viewer.transport.frame_entry
+    entry.focus_force()
+    drive.viewer.root.update()
+    entry.insert("end", "99")
+    entry.event_generate("<Escape>")
+    drive.until(lambda: drive.viewer.root.focus_get() is drive.viewer.root)
+    drive.until(lambda: entry.get() == "0")
