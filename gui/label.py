@@ -63,7 +63,7 @@ def check(chosen: LabelOptions) -> None:
 
     folder = chosen.folder
     if not os.path.isdir(folder):
-        reason = "not a folder" if os.path.exists(folder) else "there is no such folder"
+        reason = "not a folder" if os.path.exists(folder) else "no such folder"
         advice = "; ethos-view opens videos" if os.path.isfile(folder) else ""
         raise EthosError(f"{folder}: {reason}{advice}")
     if not images_in(folder):

@@ -110,7 +110,7 @@ def read(path: str) -> list[CorrectedFace]:
         reason = f"{path}: cannot be read ({reason_of(error)})"
         raise EthosError(reason) from error
     if content is None:
-        raise EthosError(f"{path}: does not exist")
+        raise EthosError(f"{path}: no such file")
     return parse(content, path)
 
 

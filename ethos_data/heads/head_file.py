@@ -81,6 +81,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
             arrays = {name: data[name] for name in (*names, "landmarks68")}
             if "parts" in data:
                 arrays["parts"] = data["parts"]
+    except FileNotFoundError:
+        raise HeadFileError(path, "no such file") from None
     except KeyError as error:
         raise HeadFileError(path, f"no array {error.args[0]}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -19,7 +20,9 @@ from ethos_data import topology
 from ethos_data.corpora import formats
 from ethos_data.corpora.source import Listing
 from ethos_data.corpora.video import CorpusError, Video
+from ethos_data.errors import EthosError
 from ethos_data.progress import bar
+from ethos_data.storage import files
 from ethos_model.footage.fusion.warping import sample
 
 LENGTH: Final = 24
@@ -66,8 +69,11 @@ def read(corpus_dirs: Sequence[str], *, clips_per_video: int) -> list[list[Clip]
       The clips of each corpus.
 
     Raises:
-      EthosError: A directory contains no corpus.
+      EthosError: A directory does not exist or contains no corpus.
     """
+    for corpus_dir in corpus_dirs:
+        if files.is_local(corpus_dir) and not os.path.isdir(corpus_dir):
+            raise EthosError(f"{corpus_dir}: no such directory")
     groups = []
     for corpus_dir in corpus_dirs:
         clips: list[Clip] = []
@@ -79,13 +85,13 @@ def read(corpus_dirs: Sequence[str], *, clips_per_video: int) -> list[list[Clip]
         usable = [source for source in sources if not source.problem]
         with bar(len(usable), "videos", description=corpus_dir) as progress:
             for source in usable:
-                found: list[Clip] = []
+                own: list[Clip] = []  # of this video
                 with contextlib.suppress(CorpusError):
                     # Long videos arrive in parts.
                     parts = formats.FORMATS[name].read(corpus_dir, source, 1, None)
                     for part in _longer(parts):
-                        found += clips_of(part, stills=stills and not found)
-                clips += evenly(found, clips_per_video)
+                        own += clips_of(part, stills=stills and not own)
+                clips += evenly(own, clips_per_video)
                 progress.update()
         groups.append(clips)
     return groups
@@ -224,11 +230,11 @@ def _landmarks_of(
     back = scale * np.array(
         [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     )
-    found = (points[:, :2] - middle) @ back.T + middle + shift
+    places = (points[:, :2] - middle) @ back.T + middle + shift
     for _ in range(4):
-        at = sample(maps, found[:, None].astype(np.float32))[:, 0]
-        found = found + (points[:, :2] - at) @ back.T
-    return np.column_stack([found, points[:, 2]])
+        source = sample(maps, places[:, None].astype(np.float32))[:, 0]
+        places = places + (points[:, :2] - source) @ back.T
+    return np.column_stack([places, points[:, 2]])
 
 
 def _bent(offsets: np.ndarray, amounts: np.ndarray) -> np.ndarray:

@@ -156,7 +156,9 @@ class OutputDirectory:
             name = field.name
             values.append((name, getattr(plan.options, name), getattr(options, name)))
         differences = [
-            f"{name} {old} instead of {new}" for name, old, new in values if old != new
+            f"{name} {_text(old)} instead of {_text(new)}"
+            for name, old, new in values
+            if old != new
         ]
         if differences:
             raise EthosError(
@@ -265,3 +267,8 @@ class OutputDirectory:
         if not isinstance(receipt, dict) or receipt.get("key") != shard.key:
             return None
         return receipt
+
+
+def _text(value: object) -> str:
+    """The value of an option in an error message."""
+    return "(not given)" if value is None else str(value)

@@ -48,10 +48,10 @@ def find(paths: Sequence[str]) -> list[Footage]:
     Raises:
       EthosError: A path does not exist or has no corrections, or a file is damaged.
     """
-    found: dict[str, Footage] = {}
+    by_path: dict[str, Footage] = {}  # no video twice
     for path in map(files.local_path, paths):
         if not os.path.exists(path):
-            raise EthosError(f"{path}: does not exist")
+            raise EthosError(f"{path}: no such file or folder")
         inside = list(_corrected(path))
         if not inside:
             name = os.path.basename(corrections.sidecar_path(path))
@@ -61,8 +61,8 @@ def find(paths: Sequence[str]) -> list[Footage]:
             )
         for video in inside:
             faces = corrections.read(corrections.sidecar_path(video))
-            found[os.path.realpath(video)] = Footage(video, _numbered(video, faces))
-    return list(found.values())
+            by_path[os.path.realpath(video)] = Footage(video, _numbered(video, faces))
+    return list(by_path.values())
 
 
 def _corrected(path: str) -> Iterator[str]:

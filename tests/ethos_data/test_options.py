@@ -78,9 +78,22 @@ def test_rejects_unknown_choices_flags_and_abbreviations(capsys):
     for flags in (("--mode", "slow"), ("--hidden", "2"), ("--coun", "2")):
         with pytest.raises(SystemExit):
             parse("--source", "x", *flags)
+    capsys.readouterr()
     with pytest.raises(SystemExit):
         parse()
-    assert "--source" in capsys.readouterr().err
+    assert capsys.readouterr().err.splitlines() == [
+        "error: the following arguments are required: --source",
+        "example --help lists all flags",
+    ]
+
+
+def test_names_a_flag_that_is_similar_to_an_unknown_one(capsys):
+    with pytest.raises(SystemExit) as exited:
+        parse("--source", "x", "--cuont=3", "--zzz", "more")
+    assert exited.value.code == 2
+    assert capsys.readouterr().err.startswith(
+        "error: unknown arguments: --cuont=3 --zzz more (did you mean --count?)\n"
+    )
 
 
 def test_flags_override_the_configuration(tmp_path):

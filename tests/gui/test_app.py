@@ -21,7 +21,7 @@ def test_reports_a_missing_display_in_one_line(monkeypatch, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        (["missing.mp4"], "missing.mp4: there is no such file"),
+        (["missing.mp4"], "missing.mp4: no such file"),
         (["--model", "missing"], "missing: "),
         (["--model", "."], "ethos_model.json"),
         (["--detector", "missing.onnx"], "missing.onnx: "),

@@ -32,7 +32,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ("argument", "text"),
     [
-        ("missing", "missing: there is no such folder"),
+        ("missing", "missing: no such folder"),
         ("clip.avi", "clip.avi: not a folder; ethos-view opens videos"),
         ("empty", "empty: contains no images"),
     ],

@@ -113,7 +113,7 @@ def test_repeated_and_missing_files_are_named(tmp_path):
     corrections.write(path, [corrected(1), corrected(1)])
     with pytest.raises(EthosError, match="line 3: repeats face 0 of frame 1"):
         corrections.read(path)
-    with pytest.raises(EthosError, match="does not exist"):
+    with pytest.raises(EthosError, match="no such file"):
         corrections.read(str(tmp_path / "other.corrections.csv"))
     (tmp_path / "empty.corrections.csv").touch()
     with pytest.raises(EthosError, match="is empty"):

@@ -158,14 +158,14 @@ def test_evaluate_from_python(model_dir, data_dir):
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        (["--model=/nonexistent"], "/nonexistent: not an exported model"),
+        (["--model=/nonexistent"], "/nonexistent: no such directory"),
         (["--data_dir=/nonexistent"], "/nonexistent: no such directory"),
         (["--split=validation"], "no frames in split 'validation'"),
         (["--conditions", "fog"], "no condition 'fog'"),
         (["--limit=0"], "--limit must be at least 1"),
         (["--seed=-1"], "--seed must be at least 0"),
         (["--label_shift=nan"], "--label_shift must be finite"),
-        (["--baseline_model=/nonexistent"], "/nonexistent: not an exported model"),
+        (["--baseline_model=/nonexistent"], "/nonexistent: no such directory"),
     ],
 )
 def test_an_expected_failure_is_one_line(model_dir, data_dir, capsys, flags, reason):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ethos_data.corpora.video import Video
+from ethos_data.errors import EthosError
 from ethos_model.fusion_training import clips
 from ethos_model.fusion_training.clips import LENGTH, Clip, clips_of, draw, moving
 from tests.ethos_data import videos
@@ -91,6 +92,11 @@ def test_groups_have_the_same_share_and_clips_do_not_repeat():
     assert sorted(c for c in drawn if c.isupper()) == sorted("XYZUVW")
     assert sorted(c for c in drawn[:6] if c.islower()) == list("abc")
     assert [draw(groups, 6, k) for k in range(12)] != drawn
+
+
+def test_names_a_directory_that_does_not_exist(tmp_path):
+    with pytest.raises(EthosError, match="missing: no such directory"):
+        clips.read([str(tmp_path / "missing")], clips_per_video=4)
 
 
 def test_a_corpus_of_npz_files_gives_clips(tmp_path):

@@ -34,6 +34,12 @@ def test_other_options_or_another_corpus_are_refused(converted, tmp_path):
             data_dir=str(data),
             options=ConversionOptions(image_size=64),
         )
+    with pytest.raises(EthosError, match=r"num_shards \(not given\) instead of 2"):
+        convert.convert(
+            corpus_dir=str(corpus_dir),
+            data_dir=str(data),
+            options=ConversionOptions(num_shards=2),
+        )
     other = videos.write_corpus(tmp_path / "other", videos=1)
     with pytest.raises(EthosError, match="corpus_dir"):
         convert.convert(corpus_dir=str(other), data_dir=str(data))

@@ -81,7 +81,7 @@ def test_a_folder_is_searched_for_videos_with_corrections(tmp_path):
 
 
 def test_missing_files_and_frames_are_named(tmp_path):
-    with pytest.raises(EthosError, match=r"none\.avi: does not exist"):
+    with pytest.raises(EthosError, match=r"none\.avi: no such file or folder"):
         footage.find([str(tmp_path / "none.avi")])
     layouts.write_video(tmp_path / "clip.avi", 2)
     for path in (tmp_path, tmp_path / "clip.avi"):
