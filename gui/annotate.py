@@ -63,7 +63,7 @@ class FindingOptions:
 
     model: str | None = options.option(
         None,
-        "Directory of an exported model (default: the model shipped with ETHOS)",
+        "Directory of an exported model (default: the shipped model)",
         group="finding faces",
         metavar="DIR",
         local=True,

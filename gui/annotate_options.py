@@ -54,7 +54,7 @@ class AnnotateOptions:
     refine: bool = option(
         True,
         "Read a video file twice: smooth the landmarks with past and future frames, "
-        "fill gaps and remove contradicted faces",
+        "fill gaps, and remove short tracks that are not faces",
         group="finding faces",
     )
     restore: bool = option(
@@ -66,8 +66,8 @@ class AnnotateOptions:
     fusion_model: str | None = option(
         None,
         "Directory of a model of ethos-train-fusion, for --portraits and --restore "
-        "(default: the one shipped with ETHOS)",
-        group="finding faces",
+        "(default: the shipped model)",
+        group="drawing",
         metavar="DIR",
         local=True,
     )

@@ -39,8 +39,7 @@ class EvaluateOptions:
     split: str = options.option("test", "Split of the data set", group="data")
     limit: int | None = options.option(
         None,
-        "Maximum number of frames, evenly spread over the data; all frames if it is "
-        "not given",
+        "Maximum number of frames, evenly spaced in the data (default: all)",
         group="data",
         minimum=1,
     )
@@ -53,8 +52,7 @@ class EvaluateOptions:
     )
     model: str | None = options.option(
         None,
-        "Directory of the model that ethos-export wrote; the model that is part of "
-        "ETHOS if it is not given",
+        "Directory of the model that ethos-export wrote (default: the shipped model)",
         group="model",
         metavar="DIR",
         local=True,

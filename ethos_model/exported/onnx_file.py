@@ -96,7 +96,7 @@ class Options:
 
     model: str | None = options.option(
         None,
-        "Directory of an exported model; the shipped model if it is not given",
+        "Directory of an exported model (default: the shipped model)",
         positional=True,
         metavar="MODEL",
         local=True,

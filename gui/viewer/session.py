@@ -37,7 +37,7 @@ class Setup:
     """The model and the detector to load.
 
     Attributes:
-      model_dir: Directory of an exported model; None for the model shipped with ETHOS.
+      model_dir: Directory of an exported model; None for the shipped model.
       detector: Name of the detector; see `ethos_model.footage.detectors.make_detector`.
       search: Effort of the search for faces; see `FaceFinder`.
       backend: File of the model to run; see `FacePredictor`.
