@@ -101,10 +101,10 @@ def find(data_dir: str) -> ConvertedData:
         for version in (records.PARTIAL_VERSION, records.VERSION)
     ]
     for directory in (*versions, data_dir):
-        found = manifest.read(directory)
-        if found is not None:
+        entries = manifest.read(directory)
+        if entries is not None:
             info = files.read_bytes(files.join(directory, metadata.DATASET_INFO))
-            return ConvertedData(directory, found, info is not None)
+            return ConvertedData(directory, entries, info is not None)
     raise EthosError(
         f"{data_dir}: contains no finished conversion (no {metadata.MANIFEST}); run "
         "ethos-convert first"

@@ -58,8 +58,8 @@ def find_test_videos(data_dir: str) -> list[str]:
       EthosError: The test split is empty.
     """
     directory = dataset_files.version_dir(data_dir)
-    found = manifest.read(directory)
-    inputs = found.inputs() if found else ()
+    entries = manifest.read(directory)
+    inputs = entries.inputs() if entries else ()
     videos = [video for video in inputs if video["split"] == "test"]
     if not videos:
         raise EthosError(f"{directory}: the test split is empty")

@@ -137,8 +137,8 @@ class Mixture(keras.layers.Layer):
             if not isinstance(layer, Occlusion) or positions.shape[0] == 0:
                 continue
             own = layer.covers(ops.take(points, positions, axis=0), parameters)
-            found = ops.logical_or(own, ops.take(result, positions, axis=0))
-            result = ops.scatter_update(result, positions[:, None], found)
+            covered = ops.logical_or(own, ops.take(result, positions, axis=0))
+            result = ops.scatter_update(result, positions[:, None], covered)
         return result
 
     def _run(self, images: Any, face_size: Any, seed: Any) -> Any:

@@ -68,14 +68,15 @@ def _whittaker(values, ratio):  # pragma: no cover (compiled)
     pivots = np.empty(count)
     first, second = np.zeros(count), np.zeros(count)  # L[i + 1, i] and L[i + 2, i]
     for i in range(count):
-        diagonal, one, two = 6.0, -4.0, 1.0
+        # The row of D.T @ D from the diagonal on. It differs at both ends.
+        diagonal, next_to_it, after_next = 6.0, -4.0, 1.0
         if i == 0 or i == count - 1:
             diagonal = 1.0
         elif i == 1 or i == count - 2:
             diagonal = 5.0
         if i == 0 or i == count - 2:
-            one = -2.0
-        pivot, below = 1 + ratio * diagonal, ratio * one
+            next_to_it = -2.0
+        pivot, below = 1 + ratio * diagonal, ratio * next_to_it
         if i > 0:
             pivot -= pivots[i - 1] * first[i - 1] ** 2
             below -= pivots[i - 1] * first[i - 1] * second[i - 1]
@@ -85,7 +86,7 @@ def _whittaker(values, ratio):  # pragma: no cover (compiled)
         if i < count - 1:
             first[i] = below / pivot
         if i < count - 2:
-            second[i] = ratio * two / pivot
+            second[i] = ratio * after_next / pivot
     for i in range(count):
         if i > 0:
             values[i] -= first[i - 1] * values[i - 1]

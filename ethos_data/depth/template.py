@@ -164,20 +164,8 @@ def _face_rays(
     )
     # Relative position of each level: 0 at the top of its column, 1 at the bottom.
     down = np.tile((forehead - levels) / (forehead - bottom[middle]), (COLUMNS, 1))
-    upper, lower = _lip_edges(model, cylinder, mesh, angle, lips)
-    is_lip = np.isfinite(upper)
-    extent = np.maximum(top - bottom, 1e-9)
-    # Half of the gap between the lips, so that a grid line follows each lip's edge.
-    gap = np.full(COLUMNS, 0.01)
-    if is_lip.any():
-        gap[is_lip] = ((upper - lower) / 2 + _SEAM_STEP)[is_lip] / extent[is_lip]
-        seam = ((top - (upper + lower) / 2) / extent)[is_lip]
-        level = down[0, _UPPER_LIP : _UPPER_LIP + 3]
-        # Beside the mouth, the lines of the lips return to their undisturbed height.
-        beside = np.interp(np.abs(angle), [angle[is_lip].max(), half], [1, 0])
-        moved = np.where(is_lip, 0.0, (seam[-1] - level[1]) * beside)
-        moved[is_lip] = seam - level[1]
-        down[:, _UPPER_LIP : _UPPER_LIP + 3] += moved[:, None]
+    edges = _lip_edges(model, cylinder, mesh, angle, lips)
+    gap = _follow_lips(down, angle / half, top, bottom, edges)
     rows = []
     for band, count in enumerate(BANDS):
         start, stop = down[:, band], down[:, band + 1]
@@ -190,6 +178,42 @@ def _face_rays(
         rows.append(start + (stop - start) * np.arange(count)[:, None] / ends)
     height = top + (bottom - top) * np.concatenate(rows)
     return np.broadcast_to(angle, height.shape).ravel(), height.ravel()
+
+
+def _follow_lips(
+    down: np.ndarray,
+    across: np.ndarray,
+    top: np.ndarray,
+    bottom: np.ndarray,
+    edges: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Moves the grid lines of the lips to the edges of the lips, in place.
+
+    Args:
+      down: Relative position of each level in each column, (COLUMNS, levels).
+      across: Angle of each column, from -1 to 1.
+      top: Height of the upper end of each column, in cm.
+      bottom: Height of its lower end, in cm.
+      edges: Heights of the edges of the lips, as `_lip_edges` returns them.
+
+    Returns:
+      Half of the gap between the lips in each column, (COLUMNS,), relative to the
+      column. A grid line at this distance follows each lip's edge.
+    """
+    upper, lower = edges
+    is_lip = np.isfinite(upper)
+    extent = np.maximum(top - bottom, 1e-9)
+    gap = np.full(COLUMNS, 0.01)
+    if is_lip.any():
+        gap[is_lip] = ((upper - lower) / 2 + _SEAM_STEP)[is_lip] / extent[is_lip]
+        seam = ((top - (upper + lower) / 2) / extent)[is_lip]
+        level = down[0, _UPPER_LIP : _UPPER_LIP + 3]
+        # Beside the mouth, the lines of the lips return to their undisturbed height.
+        beside = np.interp(np.abs(across), [across[is_lip].max(), 1], [1, 0])
+        moved = np.where(is_lip, 0.0, (seam[-1] - level[1]) * beside)
+        moved[is_lip] = seam - level[1]
+        down[:, _UPPER_LIP : _UPPER_LIP + 3] += moved[:, None]
+    return gap
 
 
 def _lip_edges(

@@ -143,13 +143,13 @@ class Background:
         ready = analysis.share >= ENOUGH or (analysis.faces and waited > PATIENCE)
         if not analysis.done and not ready:
             return None
-        found = analysis.suggest(self._corrections.document, self._visited)
-        if found is None and not analysis.done:
+        suggestion = analysis.suggest(self._corrections.document, self._visited)
+        if suggestion is None and not analysis.done:
             return None
         self._asked_at = None
-        if found is None:
+        if suggestion is None:
             return "All faces that were found are corrected or were shown already."
-        candidate, key = found
+        candidate, key = suggestion
         self._visited.add(key)
         return candidate
 

@@ -106,13 +106,13 @@ class Document:
 
     def at(self, frame: int) -> list[CorrectedFace]:
         """The faces of a frame, by person."""
-        found = {
+        by_person = {
             key[1]: face
             for faces in (self._interpolated, self._corrected)
             for key, face in faces.items()
             if key[0] == frame
         }
-        return [found[person] for person in sorted(found)]
+        return [by_person[person] for person in sorted(by_person)]
 
     def get(self, frame: int, person: int) -> CorrectedFace | None:
         """The corrected or interpolated face of a person in a frame; None without."""
@@ -273,7 +273,7 @@ class Document:
         if not self.is_current(span):
             return False
         inside = range(span.first.frame + 1, span.last.frame)
-        kept = {
+        outside = {
             key: face
             for key, face in self._interpolated.items()
             if key[1] != span.person or key[0] not in inside
@@ -283,7 +283,7 @@ class Document:
             for face in faces
             if face.frame in inside and face.face == span.person
         }
-        self._interpolated = {**kept, **added}
+        self._interpolated = {**outside, **added}
         self._filled[_place(span)] = span
         self._version += 1
         return True

@@ -96,7 +96,7 @@ class People:
         Returns:
           Number of the tracked face of each corrected face of the frame that has one.
         """
-        found = match(self._document.at(frame), boxes)
+        numbers = match(self._document.at(frame), boxes)
         with self._lock:
             if numbering != self._numbering or self._unrelated:
                 self._numbering = numbering
@@ -104,9 +104,9 @@ class People:
             for old, new in (renumbered or {}).items():
                 if old in self._person:
                     self._person.setdefault(new, self._person.pop(old))
-            for person, number in found.items():
+            for person, number in numbers.items():
                 self._person[number] = person
-        return found
+        return numbers
 
     def person(self, number: int, frame: int, box: np.ndarray) -> int:
         """The person of a tracked face without a correction, who may be new.

@@ -134,10 +134,10 @@ def paint(view: View, options: PaintOptions) -> Painting:
 
 def _fused(view: View, chosen: TrackedFace | None) -> FusedFace | None:
     """The portrait of a face. After another choice, it is computed a moment later."""
-    found = view.portrait
-    if found is None or chosen is None or found.person != chosen.id:
+    portrait = view.portrait
+    if portrait is None or chosen is None or portrait.person != chosen.id:
         return None
-    return found.fused
+    return portrait.fused
 
 
 def _tiles(

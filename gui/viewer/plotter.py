@@ -92,8 +92,8 @@ def draw(history: History, options: PlotOptions) -> np.ndarray:
         last=options.last,
         gap=gap,
     )
-    found = curves(history, lane, by_time=False)
-    people = [curve.since(options.first) for curve in found]
+    complete = curves(history, lane, by_time=False)
+    people = [curve.since(options.first) for curve in complete]
     people = [curve for curve in people if len(curve.x)]
     present = history.present
     people.sort(key=lambda curve: curve.id in present)  # on top

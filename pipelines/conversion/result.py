@@ -83,14 +83,14 @@ def write_metadata(
 
     summary = manifest.write(directory.path, plan, receipts(), corpus_dir)
     directory.delete_others(plan)
-    rejected, found = summary.rejected, summary.head["found"]
+    rejected, num_files = summary.rejected, summary.head["found"]
     splits = summary.head["splits"]
     has_frames = any(split["frames"] for split in splits.values())
-    if len(rejected) > max_bad_fraction * found or not has_frames:
+    if len(rejected) > max_bad_fraction * num_files or not has_frames:
         directory.hide(metadata.DATASET_INFO, metadata.FEATURES)
         path, reason = rejected[0]
         raise EthosError(
-            f"{corpus_dir}: {len(rejected)} of {found} files were rejected, for "
+            f"{corpus_dir}: {len(rejected)} of {num_files} files were rejected, for "
             f"example {path}: {reason} (all are listed in "
             f"{files.join(directory.path, manifest.PARTS)})"
         )

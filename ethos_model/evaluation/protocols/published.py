@@ -156,5 +156,5 @@ PUBLISHED: Final = (
 
 def of(protocol: str) -> tuple[Published, ...]:
     """Returns the published results on a test set, in the order of `METHODS`."""
-    found = [entry for entry in PUBLISHED if entry.protocol == protocol]
-    return tuple(sorted(found, key=lambda entry: METHODS.index(entry.method)))
+    entries = [entry for entry in PUBLISHED if entry.protocol == protocol]
+    return tuple(sorted(entries, key=lambda entry: METHODS.index(entry.method)))

@@ -150,17 +150,17 @@ def _subset_result(
     nan = float("nan")
     if not faces:
         return SubsetResult(subset, 0, nan, nan, nan, nan, nan)
-    found = [face for face in faces if face.found]
+    with_box = [face for face in faces if face.found]
 
     def mean(name: str) -> float:
-        values = [getattr(face, name)[index] for face in found]
+        values = [getattr(face, name)[index] for face in with_box]
         return float(np.mean(values)) if values else nan
 
     errors = _errors(protocol, faces, index)
     return SubsetResult(
         subset,
         len(faces),
-        100 * len(found) / len(faces),
+        100 * len(with_box) / len(faces),
         mean("nme_iod") if protocol.has_iod else nan,
         mean("nme_box"),
         metrics.auc(errors, protocol.limit),

@@ -121,11 +121,11 @@ def _notes(report: ProtocolReport, protocol: Protocol) -> Iterator[str]:
 def _box_note(report: ProtocolReport) -> str:
     if report.face_box != DETECTOR:
         return "Face box of the predictions: the tight box of the labels."
-    found = 100 * np.mean([face.found for face in report.faces])
+    share = 100 * np.mean([face.found for face in report.faces])
     return (
         "Face box of the predictions: the detection that overlaps the box of the "
         f"labels most (IoU above {MIN_OVERLAP:g}). "
-        f"{found:.1f} % of the faces were found. The others count as failed and have "
+        f"{share:.1f} % of the faces were found. The others count as failed and have "
         "no part in the mean errors."
     )
 

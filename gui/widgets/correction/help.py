@@ -49,15 +49,15 @@ class Help:
             if not mode.editor.dragging:
                 mode.editor.refresh()
             mode.changed()
-        found = self._background.suggestion()
-        if isinstance(found, Candidate):
-            self._wanted = found
-            if found.frame == mode.editor.frame:
+        answer = self._background.suggestion()
+        if isinstance(answer, Candidate):
+            self._wanted = answer
+            if answer.frame == mode.editor.frame:
                 self.show_suggestion()
             elif mode.is_open:
-                mode.player.seek(found.frame)
-        elif found is not None:
-            mode.say(found)
+                mode.player.seek(answer.frame)
+        elif answer is not None:
+            mode.say(answer)
 
     def _check_threads(self) -> None:
         saver = self._mode.corrections.saver
