@@ -18,6 +18,10 @@ CUT_CHANGE: Final = 0.6
 """Change of a thumbnail, divided by its contrast, that is a cut. In 30 clips, clean and
 at 0.05 of the light, other changes reached 0.48; 99 % of the cuts were above 0.79."""
 
+THUMBNAIL_ROWS: Final = 180
+"""Number of rows from which the thumbnail of a large frame is made. They are averaged
+to 18, so the noise is small, and all rows of a 1280 x 720 frame would take 1.7 ms."""
+
 MAX_STEP: Final = 1.0
 """Longest time between two frames of one shot, in seconds."""
 
@@ -146,8 +150,8 @@ class CutDetector:
           frame_rgb: uint8 (H, W, 3) RGB.
           timestamp: Time of the frame, in seconds.
         """
-        size = (32, 18)
-        thumbnail = cv2.resize(frame_rgb, size, interpolation=cv2.INTER_AREA)
+        rows = frame_rgb[:: max(1, frame_rgb.shape[0] // THUMBNAIL_ROWS)]
+        thumbnail = cv2.resize(rows, (32, 18), interpolation=cv2.INTER_AREA)
         grey = thumbnail.mean(axis=-1, dtype=np.float64)
         grey -= grey.mean()  # a light that is switched on is not a cut
         before, time = self._thumbnail, self._time

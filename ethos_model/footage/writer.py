@@ -48,10 +48,12 @@ class _Kind:
 
 
 _H264: Final = {
-    "preset": "superfast",
+    "preset": "ultrafast",
     "crf": "23",
-    # The lookahead would take a quarter of the encoding time.
-    "x264-params": "b-adapt=0:rc-lookahead=0:scenecut=0",
+    # Arithmetic coding and the deblocking filter, which the preset leaves out, make the
+    # file a fifth smaller for 0.7 ms. With "superfast", a frame takes 1.4 times as long
+    # (2.5 times in noise, in which the file is five times as large for the same PSNR).
+    "x264-params": "cabac=1:no-deblock=0",
 }
 
 _KINDS: Final = {

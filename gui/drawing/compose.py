@@ -83,7 +83,7 @@ def annotated_frame(
     Returns:
       uint8 (H', W', 3) RGB. H' and W' are even, because video codecs require it.
     """
-    frame = resized(image, scale)
+    frame = image if scale == 1 else resized(image, scale)
     height, width = frame.shape[:2]
     side = height // len(kinds) if kinds else 0
     # The frame and the column are drawn into one array: joining them would copy both.
