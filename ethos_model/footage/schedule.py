@@ -2,18 +2,20 @@
 
 Searching a whole 1920 x 1080 frame at full size takes 0.3 s. The schedule therefore
 spreads the tiles over one second, and skips tiles whose content has not changed since
-they were searched.
+they were searched, apart from the movements of people whose faces are followed.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
 import numpy as np
 
+from ethos_data.topology import face_size
 from ethos_model.footage.regions import Region, overview, tiles, turned
 
 FINE_SIDE: Final = 2560
@@ -26,6 +28,29 @@ of one core per second."""
 
 BLOCK: Final = 16
 """Side, in pixels, of the blocks whose mean grey levels show whether a tile changed."""
+
+PERSON: Final = (-2.0, -1.2, 2.0, 4.5)
+"""Left, top, right and bottom of a head with its upper body, in face sizes from the
+centre of the face box. Changes there are the person's own movements."""
+
+SEEN_SIZE: Final = 24.0
+"""Face size, in pixels of the overview, from which a person's movements are known. The
+overview then finds the neighbours in a group too, which have about the same size."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Searched:
+    """The content of a tile when it was last searched.
+
+    Attributes:
+      time: Time of the search, in seconds.
+      blocks: int16 (h, w, 3), mean grey levels of the blocks.
+      people: bool (h, w), blocks that belonged to followed people.
+    """
+
+    time: float
+    blocks: np.ndarray
+    people: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +105,7 @@ class SearchSchedule:
         self._tiles_done = 0
         self._is_coarse = False
         self._changed_share = 0.0
-        self._searched: dict[Region, tuple[float, np.ndarray]] = {}
+        self._searched: dict[Region, _Searched] = {}
 
     def due(
         self,
@@ -88,7 +113,7 @@ class SearchSchedule:
         timestamp: float,
         *,
         urgent: bool = False,
-        idle: bool = False,
+        followed: Sequence[np.ndarray] = (),
     ) -> list[Region]:
         """Returns the regions to search in a frame, an empty list for none.
 
@@ -96,12 +121,12 @@ class SearchSchedule:
           frame_rgb: uint8 (H, W, 3) RGB.
           timestamp: Time of the frame, in seconds.
           urgent: Whether a face has just been lost.
-          idle: Whether no face is tracked.
+          followed: Boxes (4,) of the faces that are followed, in source pixels.
         """
         height, width = frame_rgb.shape[:2]
         if not height or not width:
             return []
-        upright = self._upright(frame_rgb, timestamp, urgent=urgent, idle=idle)
+        upright = self._upright(frame_rgb, timestamp, urgent, followed)
         return upright + self._turned(height, width, timestamp)
 
     def _turned(self, height: int, width: int, timestamp: float) -> list[Region]:
@@ -114,13 +139,17 @@ class SearchSchedule:
         return [turned(height, width, self._turns)]
 
     def _upright(
-        self, frame_rgb: np.ndarray, timestamp: float, *, urgent: bool, idle: bool
+        self,
+        frame_rgb: np.ndarray,
+        timestamp: float,
+        urgent: bool,
+        followed: Sequence[np.ndarray],
     ) -> list[Region]:
         height, width = frame_rgb.shape[:2]
         intervals = self._intervals
         views = overview(height, width)
         if views[0].scale == 1:
-            wait = intervals.idle if idle else intervals.calm
+            wait = intervals.calm if followed else intervals.idle
             wait = 0.0 if urgent else wait
             return views if self._is_overview_due(timestamp, wait) else []
         # The tiles of a large frame take most of the time. The smaller overview, which
@@ -133,7 +162,12 @@ class SearchSchedule:
             regions = views[1:]
         if regions:
             self._half_at = timestamp
-        return regions + self._due_tiles(frame_rgb, timestamp)
+        people = [
+            person_area(box)
+            for box in followed
+            if face_size(box) * views[0].scale >= SEEN_SIZE
+        ]
+        return regions + self._due_tiles(frame_rgb, timestamp, people)
 
     def _is_overview_due(self, timestamp: float, wait: float) -> bool:
         # Timestamps are rounded: half a millisecond early is in time.
@@ -142,7 +176,9 @@ class SearchSchedule:
         self._overview_at = timestamp
         return True
 
-    def _due_tiles(self, frame_rgb: np.ndarray, timestamp: float) -> list[Region]:
+    def _due_tiles(
+        self, frame_rgb: np.ndarray, timestamp: float, people: Sequence[np.ndarray]
+    ) -> list[Region]:
         """Returns the tiles whose turn it is and that have changed."""
         height, width = frame_rgb.shape[:2]
         longer = max(height, width)
@@ -158,24 +194,71 @@ class SearchSchedule:
         count = min(max(due - self._tiles_done, 0), len(grid))
         self._tiles_done = due
         turn = [grid[k % len(grid)] for k in range(due - count, due)]
-        return [tile for tile in turn if self._must_search(frame_rgb, tile, timestamp)]
+        return [
+            tile
+            for tile in turn
+            if self._must_search(frame_rgb, tile, timestamp, people)
+        ]
 
     def _must_search(
-        self, frame_rgb: np.ndarray, tile: Region, timestamp: float
+        self,
+        frame_rgb: np.ndarray,
+        tile: Region,
+        timestamp: float,
+        people: Sequence[np.ndarray],
     ) -> bool:
         """Returns whether a tile has changed or was not searched for a long time."""
         rows = slice(tile.top, tile.top + tile.height)
         part = frame_rgb[rows, tile.left : tile.left + tile.width]
         size = (max(1, tile.width // BLOCK), max(1, tile.height // BLOCK))
         blocks = cv2.resize(part, size, interpolation=cv2.INTER_AREA).astype(np.int16)
-        searched_at, before = self._searched.get(tile, (-np.inf, None))
-        changed = before is None or has_changed(before, blocks)
-        if before is not None:
+        inside = blocks_inside(tile, blocks.shape[:2], people)
+        last = self._searched.get(tile)
+        if last is None:
+            changed = True
+        else:
+            own = inside | last.people
+            changed = has_changed(
+                last.blocks, np.where(own[..., None], last.blocks, blocks)
+            )
             self._changed_share += 0.1 * (float(changed) - self._changed_share)
-        if not changed and timestamp - searched_at < self._intervals.unchanged:
-            return False
-        self._searched[tile] = timestamp, blocks
+            if not changed and timestamp - last.time < self._intervals.unchanged:
+                return False
+        self._searched[tile] = _Searched(timestamp, blocks, inside)
         return True
+
+
+def person_area(box: np.ndarray) -> np.ndarray:
+    """Returns where the head and the upper body of a face are.
+
+    Args:
+      box: (4,), face box: x0, y0, x1, y1 in source pixels.
+
+    Returns:
+      float64 (4,), x0, y0, x1, y1 in source pixels.
+    """
+    center = (np.asarray(box[:2], np.float64) + box[2:]) / 2
+    return np.tile(center, 2) + float(face_size(box)) * np.array(PERSON)
+
+
+def blocks_inside(
+    tile: Region, shape: tuple[int, int], areas: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Returns bool (h, w): whether the centre of a block is inside one of the areas.
+
+    Args:
+      tile: The part of the frame that the blocks cover.
+      shape: Number of rows and columns of blocks.
+      areas: Rectangles (4,), x0, y0, x1, y1 in source pixels.
+    """
+    rows, columns = shape
+    # The left edge of pixel 0 is at -0.5.
+    x = tile.left + (np.arange(columns) + 0.5) * tile.width / columns - 0.5
+    y = tile.top + (np.arange(rows) + 0.5) * tile.height / rows - 0.5
+    inside = np.zeros(shape, bool)
+    for x0, y0, x1, y1 in areas:
+        inside |= ((y >= y0) & (y <= y1))[:, None] & ((x >= x0) & (x <= x1))
+    return inside
 
 
 def has_changed(before: np.ndarray, blocks: np.ndarray) -> bool:

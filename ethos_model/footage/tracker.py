@@ -235,7 +235,7 @@ class FaceTracker:
             frame_rgb,
             timestamp,
             urgent=bool(missing or doubted) or (not self._people.followed and lately),
-            idle=not self._people.followed,
+            followed=[track.box for track in self._people.followed],
         )
         for track in (*self._people.followed, *missing):
             if track in doubted:
