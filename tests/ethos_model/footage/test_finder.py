@@ -38,10 +38,11 @@ class SkinDetector:
 
 
 @pytest.fixture(autouse=True)
-def no_stretch(request, monkeypatch):
-    """Drawn skin is recognised by its colour, which the stretch changes."""
-    if not request.node.name.startswith(("test_real", "test_stretch")):
+def no_change(request, monkeypatch):
+    """Drawn skin is recognised by its colour, which must stay the same."""
+    if not request.node.name.startswith(("test_real", "test_stretch", "test_smooth")):
         monkeypatch.setattr(finders, "stretched", lambda image: image)
+        monkeypatch.setattr(finders, "smoothed", lambda image: image)
 
 
 def frame_with(*boxes, height=1080, width=1920):
@@ -278,3 +279,30 @@ def test_stretch_amplifies_little_noise():
     noise = np.random.default_rng(0).normal(30, 1, (256, 256, 3))
     image = np.clip(np.rint(noise), 0, 255).astype(np.uint8)
     assert finders.stretched(image).std() < 60
+
+
+def test_smoothing_removes_more_noise_of_the_colour_than_of_the_brightness():
+    rng = np.random.default_rng(0)
+    grey = np.repeat(rng.normal(128, 20, (200, 200, 1)), 3, axis=2)
+    image = np.clip(grey, 0, 255).astype(np.uint8)
+    smooth = finders.smoothed(image)
+    assert np.abs(np.ptp(smooth.astype(int), axis=2)).max() <= 2  # grey stays grey
+    # The deviation of noise falls to the norm of the filter.
+    taps = np.exp(-(np.arange(-2, 3) ** 2) / 2)
+    norm = (taps**2).sum() / taps.sum() ** 2
+    assert np.isclose(smooth[..., 0].std() / image[..., 0].std(), norm, rtol=0.05)
+    colour = np.array([1.0, -0.51, 0.0])  # of equal brightness: 0.299 R + 0.587 G
+    noise = rng.normal(0, 20, (200, 200, 1)) * colour
+    image = np.clip(128 + noise, 0, 255).astype(np.uint8)
+    taps = np.exp(-(np.arange(-4, 5) ** 2) / 8)
+    norm = (taps**2).sum() / taps.sum() ** 2
+    red = finders.smoothed(image)[..., 0]
+    assert np.isclose(red.std() / image[..., 0].std(), norm, rtol=0.15)
+
+
+def test_smoothing_does_not_round_a_dark_frame_to_its_few_levels():
+    rng = np.random.default_rng(0)
+    dark = np.linspace(1, 5, 200) + rng.normal(0, 1.2, (160, 200))
+    frame = np.repeat(np.clip(np.rint(dark), 0, 255)[..., None], 3, axis=2)
+    image = finders.searched_image(frame.astype(np.uint8), Region(0, 0, 200, 160, 1.0))
+    assert len(np.unique(image[..., 0])) > 100
