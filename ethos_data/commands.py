@@ -38,7 +38,6 @@ COMMANDS: Final[dict[str, tuple[str, Sequence[str]]]] = {
     "ethos-export-corpus": ("pipelines.export_corpus", TRAIN),
     "ethos-train": ("ethos_model.train", TRAIN),
     "ethos-train-fusion": ("ethos_model.train_fusion", TRAIN),
-    "ethos-average": ("ethos_model.average", TRAIN),
     "ethos-evaluate": ("ethos_model.evaluate", TRAIN),
     "ethos-export": ("ethos_model.export", TRAIN),
     "ethos-demo": ("pipelines.demo", TRAIN),
@@ -73,7 +72,6 @@ inspect = _command("ethos-inspect")
 export_corpus = _command("ethos-export-corpus")
 train = _command("ethos-train")
 train_fusion = _command("ethos-train-fusion")
-average = _command("ethos-average")
 evaluate = _command("ethos-evaluate")
 export = _command("ethos-export")
 demo = _command("ethos-demo")

@@ -18,7 +18,6 @@ COMMANDS = {
     "train": ("ethos_model.train", ["--workdir=run", "--data_dir"]),
     "train workdir": ("ethos_model.train", ["--data_dir=converted", "--workdir"]),
     "export": ("ethos_model.export", ["--workdir=run", "--output"]),
-    "average": ("ethos_model.average", ["--checkpoints=a.npz", "--workdir"]),
     "annotate": ("gui.annotate", ["clip.mp4", "--csv=out.csv", "--model"]),
     "evaluate": ("ethos_model.evaluate", ["--data_dir"]),
     "evaluate model": ("ethos_model.evaluate", ["--data_dir=converted", "--model"]),

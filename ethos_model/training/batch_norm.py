@@ -1,4 +1,4 @@
-"""Batch norm of the network: folded into the kernels, or measured on other images."""
+"""Batch norm of the network: folded into the kernels, or adapted to other images."""
 
 from __future__ import annotations
 
@@ -42,32 +42,6 @@ def fold(model: keras.Model) -> None:
         else:
             _multiply_channels(kernel, scale)
             norm.gamma.assign(np.ones_like(scale))
-
-
-def measure(model: keras.Model, images: Iterable[Any]) -> None:
-    """Replaces the moving statistics by those of some images.
-
-    An average of the weights of several networks needs this: the statistics of its
-    features are not the average of their statistics (Izmailov et al., "Averaging
-    weights leads to wider optima", UAI 2018, section 3.2).
-
-    Args:
-      model: Network from `network.build`. It is changed in place.
-      images: Batches (N, S, S, 3), uint8 or float32 in [0, 255].
-    """
-    norms = batch_norm_layers(model)
-    for norm in norms:
-        for statistic in (norm.moving_mean, norm.moving_variance):
-            statistic.assign(np.zeros(statistic.shape, np.float32))
-    count = 0
-    for batch in images:
-        model(batch, training=True)
-        count += 1
-    for norm in norms:
-        # The statistics started at zero: this is the weight that they have gathered.
-        weight = 1 - norm.momentum**count
-        for statistic in (norm.moving_mean, norm.moving_variance):
-            statistic.assign(statistic.numpy() / weight)
 
 
 def adapt(model: keras.Model, images: Iterable[Any]) -> None:
