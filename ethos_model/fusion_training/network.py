@@ -52,7 +52,7 @@ def build() -> keras.Model:
         x = layers.UpSampling2D(interpolation="bilinear", name=f"larger{level}")(x)
         x = layers.Add(name=f"skip{level}")([x, skips[level]])
         x = _convolved(x, WIDTHS[level], f"up{level}")
-    out = layers.Conv2DTranspose(
+    out = Conv2DTranspose(
         CANDIDATES + 4, 2, strides=2, kernel_initializer="zeros", name="out"
     )(x)
     image, sigma = Combine(name="combine")([inputs, out])
@@ -71,42 +71,78 @@ def _convolved(x: Any, width: int, name: str, *, size: int = 3, stride: int = 1)
     return layers.LeakyReLU(0.1, name=f"{name}_relu")(x)
 
 
-def candidates(inputs: Any) -> list[Any]:
-    """Returns the images that are mixed, each (N, S, S, 3).
+@keras.saving.register_keras_serializable("ethos")
+class Conv2DTranspose(layers.Conv2DTranspose):
+    """The layer of Keras for a kernel and a stride of 2 x 2, where no pixels overlap.
+
+    Each pixel becomes four, so it is a product of matrices, which LiteRT computes in a
+    quarter of the time. The name is that of the Keras layer because files of weights
+    contain it.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        kernel = keras.ops.transpose(self.kernel, (3, 0, 1, 2))
+        kernel = keras.ops.reshape(kernel, (1, 1, -1, 4 * self.filters))
+        return tf.nn.depth_to_space(keras.ops.conv(inputs, kernel), 2) + self.bias
+
+
+def candidates(planes: Any) -> list[Any]:
+    """Returns the images that are mixed, each (N, 3, S, S).
 
     The blurred means have standard deviations of 1 and 2.2 pixels.
 
     Args:
-      inputs: (N, S, S, 12), the input of the network.
+      planes: (N, 12, S, S), the channels of the input of the network.
     """
-    mean = inputs[..., 3:6]
+    mean = planes[:, 3:6]
     little = _blurred(mean, 1)
-    return [inputs[..., :3], mean, inputs[..., 6:9], little, _blurred(little, 2)]
+    return [planes[:, :3], mean, planes[:, 6:9], little, _blurred(little, 2)]
 
 
-def _blurred(image: Any, step: int) -> Any:
+def _blurred(planes: Any, step: int) -> Any:
     """Applies a binomial filter whose taps are `step` pixels apart."""
-    taps = np.array([1, 4, 6, 4, 1], np.float32) / 16
-    kernel = np.repeat(np.outer(taps, taps)[..., None, None], 3, axis=2)
-    margin = (2 * step, 2 * step)
-    padded = keras.ops.pad(image, ((0, 0), margin, margin, (0, 0)), mode="reflect")
-    return keras.ops.depthwise_conv(
-        padded, keras.ops.convert_to_tensor(kernel), dilation_rate=step
-    )
+    for _ in range(2):
+        planes = keras.ops.transpose(_blurred_rows(planes, step), (0, 1, 3, 2))
+    return planes
+
+
+def _blurred_rows(planes: Any, step: int) -> Any:
+    """Filters (N, C, H, W) along H, with W as channels, which is fast."""
+    shape = keras.ops.shape(planes)
+    taps = np.zeros((4 * step + 1, 1, 1, 1), np.float32)
+    taps[::step, 0, 0, 0] = np.array([1, 4, 6, 4, 1]) / 16
+    rows = keras.ops.reshape(planes, (-1, shape[2], 1, shape[3]))
+    kernel = keras.ops.repeat(keras.ops.convert_to_tensor(taps), shape[3], axis=2)
+    rows = keras.ops.depthwise_conv(_mirrored(rows, 2 * step), kernel)
+    return keras.ops.reshape(rows, shape)
+
+
+def _mirrored(rows: Any, margin: int) -> Any:
+    """Continues (N, H, ...) along H without repeating the edge."""
+    last = keras.ops.shape(rows)[1] - 1
+    index = keras.ops.abs(keras.ops.arange(-margin, last + margin + 1))
+    return keras.ops.take(rows, last - keras.ops.abs(last - index), axis=1)
 
 
 @keras.saving.register_keras_serializable("ethos")
 class Combine(layers.Layer):
-    """Mixes the candidates, adds the correction and separates sigma."""
+    """Mixes the candidates, adds the correction and separates sigma.
+
+    The channels become planes, because operations on three channels are slow.
+    """
 
     def call(self, values: list[Any]) -> tuple[Any, Any]:
-        inputs, out = values
-        shares = keras.ops.softmax(out[..., :CANDIDATES], axis=-1)
-        image = out[..., CANDIDATES : CANDIDATES + 3]
-        for k, candidate in enumerate(candidates(inputs)):
-            image += shares[..., k : k + 1] * candidate
+        planes, out = (keras.ops.transpose(value, (0, 3, 1, 2)) for value in values)
+        logits = out[:, :CANDIDATES]
+        shares = keras.ops.exp(logits - keras.ops.max(logits, axis=1, keepdims=True))
+        shares = shares / keras.ops.sum(shares, axis=1, keepdims=True)
+        image = out[:, CANDIDATES : CANDIDATES + 3]
+        for k, candidate in enumerate(candidates(planes)):
+            image += shares[:, k : k + 1] * candidate
         # exp(-3.5) = 0.03 is a usual error.
-        return image, keras.ops.exp(out[..., -1:] - 3.5)
+        sigma = keras.ops.exp(out[:, -1:] - 3.5)
+        image, sigma = (keras.ops.transpose(x, (0, 2, 3, 1)) for x in (image, sigma))
+        return image, sigma
 
 
 def export(model: keras.Model, directory: str, size: int, card: dict[str, Any]) -> None:
@@ -115,14 +151,15 @@ def export(model: keras.Model, directory: str, size: int, card: dict[str, Any]) 
     Args:
       model: Network of `build`.
       directory: An existing, empty directory.
-      size: Side of the images that the LiteRT file accepts.
+      size: Side of the images that the SavedModel and the LiteRT file accept.
       card: Content of the card in addition to its format.
 
     Raises:
       EthosError: LiteRT and the SavedModel compute different values.
     """
     model.save_weights(os.path.join(directory, WEIGHTS))
-    spec = tf.TensorSpec((None, size, size, runtime.CHANNELS), tf.float32, "inputs")
+    # With any number of images, LiteRT would run the last operations without XNNPACK.
+    spec = tf.TensorSpec((1, size, size, runtime.CHANNELS), tf.float32, "inputs")
 
     @tf.function(input_signature=[spec])
     def serve(inputs: Any) -> dict[str, Any]:
