@@ -119,6 +119,6 @@ def aligned_images(
     result = []
     for frame, face in zip(frames, faces, strict=True):
         mapping = warping.landmark_map(face.landmarks[:, :2], target, size)
-        moved = warping.sample(frame, mapping, method=cv2.INTER_CUBIC)
+        moved = warping.sample(frame, mapping.positions(), method=cv2.INTER_CUBIC)
         result.append(moved.astype(np.float32) / 255)
     return np.stack(result)

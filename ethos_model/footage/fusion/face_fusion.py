@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 
 from ethos_data import crop, topology
+from ethos_data.grey import LUMA
 from ethos_model.footage.fusion import warping
 from ethos_model.footage.fusion.merging import Merged, luma, moved, noise_of
 from ethos_model.footage.fusion.network import FusionNetwork
+from ethos_model.footage.fusion.warping import FaceMap
 from ethos_model.predict import Face
 
 REMEMBERED: Final = 48
@@ -118,7 +120,7 @@ class FaceFusion:
         self._merged = Merged.empty(size)
         self._anchor: np.ndarray | None = None
         self._views: deque[_View] = deque(maxlen=REMEMBERED)
-        self._last_map: np.ndarray | None = None
+        self._last_map: FaceMap | None = None
         self._weights: deque[float] = deque(maxlen=REMEMBERED)
 
     def add(self, frame_rgb: np.ndarray, face: Face) -> float:
@@ -142,22 +144,19 @@ class FaceFusion:
             grey = luma(view.pixels.astype(np.float32))
             self._merged.expect(noise_of(grey) * view.gain / 255)
         mapping = self._mapping(view)
-        if self._has_turned(view):
-            back = warping.invert(
-                mapping, warping.fit_affine(view.points, self._anchor)
-            )
-            self._merged = self._merged.moved(back)
+        if self._has_turned(view, mapping.affine):
+            self._merged = self._merged.moved(mapping.inverse().positions())
             self._anchor = view.points
-            mapping = warping.identity(self._size)
+            mapping = FaceMap.identity(self._size)
         self._last_map = mapping
-        image, inside = self._sampled(view, mapping)
+        image, inside = self._sampled(view, mapping.positions())
         sigma = float(np.mean(face.uncertainty)) / max(
             float(topology.face_size(topology.face_box(face.landmarks))), 1e-6
         )
         doubt = np.float32(1 / (1 + (sigma / DOUBTFUL_SIGMA) ** 2))
         weight = self._merged.agreement(image) * inside * doubt
         self._merged.add(image, weight)
-        mean_weight = float(np.mean(weight[face_mask(self._anchor, self._size) > 0]))
+        mean_weight = cv2.mean(weight, face_mask(self._anchor, self._size))[0]
         self._weights.append(mean_weight)
         return mean_weight
 
@@ -201,17 +200,16 @@ class FaceFusion:
             mapping = self._last_map
         else:
             mapping = self._mapping(view)
-        assert self._anchor is not None
-        back = warping.invert(mapping, warping.fit_affine(view.points, self._anchor))
+        back = mapping.inverse().positions()
         frame = self._at_full_size(view)
         mean = moved(self._merged.mean, back)
         sharp = moved(self._merged.sharp(), back)
         weight = moved(self._merged.weight, back)
         spread = moved(self._merged.spread, back)
         difference = cv2.GaussianBlur(np.abs(luma(frame) - luma(mean)), (0, 0), 3)
-        return np.dstack(
+        return cv2.merge(
             [frame, mean, sharp, np.log2(1 + weight) / 5, difference, np.sqrt(spread)]
-        ).astype(np.float32)
+        )
 
     def _find(self, face: Face) -> _View:
         for view in reversed(self._views):
@@ -247,29 +245,29 @@ class FaceFusion:
         self, pixels: np.ndarray, points: np.ndarray, inside: np.ndarray | None
     ) -> float:
         """Returns the factor that makes the brightness of a face typical."""
-        grey = luma(pixels.astype(np.float32) / 255)
         mask = face_mask(points, self._size)
-        mask = cv2.resize(mask, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        where = mask > 0 if inside is None else (mask > 0) & (inside > 0.5)
-        mean = float(grey[where].mean()) if where.any() else float(grey.mean())
+        mask = cv2.resize(mask, pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        if inside is not None:
+            mask = mask * (inside > 0.5)
+        mean = np.dot(LUMA, cv2.mean(pixels, mask if mask.any() else None)[:3]) / 255
         return float(np.clip(TYPICAL_LUMA / max(mean, 1e-6), 0.2, MAX_GAIN))
 
-    def _has_turned(self, view: _View) -> bool:
+    def _has_turned(self, view: _View, affine: np.ndarray) -> bool:
+        """Whether a frame, which `affine` maps to the state, needs a new geometry."""
         assert self._anchor is not None
-        affine = warping.fit_affine(view.points, self._anchor)
         left = view.points - (self._anchor @ affine[:, :2].T + affine[:, 2])
         rms = float(np.sqrt((left**2).sum(1).mean())) / view.face_size
         grown = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
         return rms > TURNED or not 1 / GROWN < grown < GROWN
 
-    def _mapping(self, view: _View) -> np.ndarray:
+    def _mapping(self, view: _View) -> FaceMap:
         """Returns the map from the state's pixels to those of a frame, refined."""
         assert self._anchor is not None
         if view.points is self._anchor:
-            return warping.identity(self._size)
+            return FaceMap.identity(self._size)
         mapping = warping.landmark_map(view.points, self._anchor, self._size)
         half = (self._size // 2, self._size // 2)
-        image, _ = self._sampled(view, cv2.resize(mapping, half))
+        image, _ = self._sampled(view, mapping.positions(self._size // 2))
         return warping.refine(
             self._flow,
             _levels(cv2.resize(luma(self._merged.mean), half)),
@@ -279,11 +277,11 @@ class FaceFusion:
         )
 
     def _sampled(
-        self, view: _View, mapping: np.ndarray
+        self, view: _View, positions: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | np.float32]:
-        """Samples a frame where a map says. Returns the image and what is inside."""
+        """Samples a frame at some positions. Returns the image and what is inside."""
         scale = view.pixels.shape[0] / self._size
-        positions = (mapping + 0.5) * np.float32(scale) - 0.5
+        positions = (positions + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
         pixels = warping.sample(view.pixels, positions, method=cv2.INTER_CUBIC)
         image = pixels.astype(np.float32) * np.float32(view.gain / 255)
         if view.inside is None:
@@ -292,8 +290,9 @@ class FaceFusion:
         return image, warping.sample(view.inside, positions, border=beyond)
 
     def _at_full_size(self, view: _View) -> np.ndarray:
-        image, _ = self._sampled(view, warping.identity(self._size))
-        return image
+        shape = (self._size, self._size)
+        pixels = cv2.resize(view.pixels, shape, interpolation=cv2.INTER_CUBIC)
+        return pixels.astype(np.float32) * np.float32(view.gain / 255)
 
 
 def face_mask(points: np.ndarray, size: int) -> np.ndarray:

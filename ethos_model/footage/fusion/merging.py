@@ -116,22 +116,23 @@ class Merged:
         known = self.weight / (self.weight + 1)
         self.spread += share * known * (squared - self.spread)
         self.weight = decay * self.weight + weight
-        share = (weight / (self.weight + np.float32(_EPSILON)))[..., None]
-        self.mean = self.mean + share * (image - self.mean)
+        share = weight / (self.weight + np.float32(_EPSILON))
+        self.mean = self.mean + _rgb(share) * (image - self.mean)
         for index, level in enumerate(split(image)[:-1]):
             energy = _blurred(luma(level) ** 2, 1 << index)
-            strength = (energy + np.float32(1e-7)) ** (SHARPNESS_POWER / 2)
-            strength *= cv2.resize(
-                weight, level.shape[1::-1], interpolation=cv2.INTER_AREA
-            )
+            shape = level.shape[1::-1]
+            area = cv2.resize(weight, shape, interpolation=cv2.INTER_AREA)
+            strength = area * cv2.pow(energy + np.float32(1e-7), SHARPNESS_POWER / 2)
             total = decay * self.level_weights[index] + strength
-            share = (strength / (total + np.float32(1e-20)))[..., None]
-            self.levels[index] += share * (level - self.levels[index])
+            share = strength / (total + np.float32(1e-20))
+            self.levels[index] += _rgb(share) * (level - self.levels[index])
             self.level_weights[index] = total
 
     def sharp(self) -> np.ndarray:
         """Returns the sharp mean, float32 (S, S, 3)."""
-        image = split(self.mean)[-1]
+        image = self.mean
+        for _ in self.levels:
+            image = cv2.pyrDown(image)
         for level in reversed(self.levels):
             image = cv2.pyrUp(image) + level
         return image
@@ -201,6 +202,11 @@ def moved(array: np.ndarray, mapping: np.ndarray) -> np.ndarray:
         mapping = (mapping + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
     method = cv2.INTER_CUBIC if array.ndim == 3 else cv2.INTER_LINEAR
     return sample(array, mapping, method=method)
+
+
+def _rgb(plane: np.ndarray) -> np.ndarray:
+    """Repeats (H, W) in three channels; NumPy would multiply by (H, W, 1) slowly."""
+    return cv2.merge([plane, plane, plane])
 
 
 def _blurred(plane: np.ndarray, pixel: int = 1) -> np.ndarray:

@@ -1,11 +1,9 @@
-"""Dense maps between two pictures of one face, from landmarks and then from pixels.
-
-A map is float32 (H, W, 2). For each pixel of the target picture it gives x and y of the
-same point of the face in the source picture, as `cv2.remap` expects.
-"""
+"""Smooth maps between two pictures of one face, from landmarks and then from pixels."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from typing import Final
 
 import cv2
@@ -31,6 +29,63 @@ _FLOW_BLUR: Final = 3.0
 """Standard deviation of the smoothing of the optical flow, in pixels of half size."""
 
 
+@dataclasses.dataclass(frozen=True)
+class FaceMap:
+    """A smooth map between two pictures of a face.
+
+    It gives the position in the source picture of each point of the target picture: an
+    affine map and a correction, which changes slowly and needs few pixels.
+
+    Attributes:
+      affine: float64 (2, 3), the affine part, in pixels of the pictures.
+      correction: float32 (N, N, 2), what is added, in pixels of the source picture. Its
+        N x N cells cover the target picture.
+      size: Width and height of the target picture in pixels.
+    """
+
+    affine: np.ndarray
+    correction: np.ndarray
+    size: int
+
+    @classmethod
+    def identity(cls, size: int) -> FaceMap:
+        """Returns the map of a picture to itself."""
+        return cls(np.eye(2, 3), np.zeros((1, 1, 2), np.float32), size)
+
+    def corrections(self, count: int) -> np.ndarray:
+        """Returns `correction` with count x count cells."""
+        return cv2.resize(self.correction, (count, count))
+
+    def positions(self, count: int | None = None) -> np.ndarray:
+        """Returns positions in the source picture, as `sample` expects.
+
+        Args:
+          count: Number of rows and columns of cells that cover the target picture; None
+            for its pixels.
+
+        Returns:
+          float32 (count, count, 2), the positions of the centres of the cells.
+        """
+        count = count or self.size
+        cells = cv2.transform(centres(self.size, count), self.affine)
+        return cells + self.corrections(count)
+
+    def inverse(self) -> FaceMap:
+        """Returns the map from source to target, by fixed-point iteration.
+
+        The pictures must have the same size.
+        """
+        back = cv2.invertAffineTransform(self.affine)
+        start = cv2.transform(centres(self.size, 2 * self.size // CELL), back)
+        # Pixels of `correction` per pixel of the picture.
+        scale = np.float32(len(self.correction) / self.size)
+        correction = np.zeros_like(start)
+        for _ in range(4):
+            at = (start + correction + np.float32(0.5)) * scale - np.float32(0.5)
+            correction = cv2.transform(sample(self.correction, at), -back[:, :2])
+        return FaceMap(back, correction, self.size)
+
+
 def fit_affine(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Fits the affine map from target to source landmarks by least squares.
 
@@ -45,7 +100,7 @@ def fit_affine(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(design, source, rcond=None)[0].T
 
 
-def landmark_map(source: np.ndarray, target: np.ndarray, size: int) -> np.ndarray:
+def landmark_map(source: np.ndarray, target: np.ndarray, size: int) -> FaceMap:
     """Computes a map from the landmarks of both pictures.
 
     The affine map between the landmarks gets a smooth correction: the kernel regression
@@ -57,41 +112,23 @@ def landmark_map(source: np.ndarray, target: np.ndarray, size: int) -> np.ndarra
       size: Width and height of the target picture, a multiple of `CELL`.
     """
     affine = fit_affine(source, target)
-    left = source - _apply(affine, target)
+    left = source - (target @ affine[:, :2].T + affine[:, 2])
     reach = REACH * float(topology.face_size(topology.face_box(target)))
-    nodes = np.arange(size // CELL) * CELL + (CELL - 1) / 2
-    grid = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2)
-    # |a - b|^2 = a.a - 2 a.b + b.b needs no (nodes, 68, 2) array.
-    squares = (grid**2).sum(1)[:, None] - 2 * grid @ target.T + (target**2).sum(1)
-    kernel = np.exp(squares / (-2 * reach**2))
-    correction = kernel @ left / (kernel.sum(1, keepdims=True) + PULL)
-    nodes_map = (_apply(affine, grid) + correction).astype(np.float32)
-    return enlarge_map(nodes_map.reshape(len(nodes), len(nodes), 2), size)
-
-
-def enlarge_map(coarse: np.ndarray, size: int) -> np.ndarray:
-    """Interpolates a map between the centres of its cells, and beyond the outer ones.
-
-    Args:
-      coarse: float32 (N, N, 2), positions in the source picture.
-      size: Width and height of the target picture, a multiple of N.
-    """
-    # cv2.resize repeats the outer nodes. Their positions must continue instead.
-    padded = np.pad(
-        coarse, ((1, 1), (1, 1), (0, 0)), mode="reflect", reflect_type="odd"
-    )
-    cell = size // len(coarse)
-    large = cv2.resize(padded, (size + 2 * cell, size + 2 * cell))
-    return np.ascontiguousarray(large[cell:-cell, cell:-cell])
+    # The kernel of a distance is the product of those of its x and y.
+    nodes = centres(size, size // CELL)[0, :, :1]
+    in_x, in_y = (np.exp((nodes - target[:, k]) ** 2 / (-2 * reach**2)) for k in (0, 1))
+    kernel = in_y[:, None] * in_x
+    correction = kernel @ left / (kernel.sum(-1, keepdims=True) + PULL)
+    return FaceMap(affine, correction.astype(np.float32), size)
 
 
 def refine(
     flow_method: cv2.DISOpticalFlow,
     target: np.ndarray,
     source: np.ndarray,
-    mapping: np.ndarray,
+    mapping: FaceMap,
     face_size: float,
-) -> np.ndarray:
+) -> FaceMap:
     """Corrects a map with the optical flow between the pictures.
 
     Args:
@@ -99,22 +136,24 @@ def refine(
       target: uint8 (S / 2, S / 2), brightness of the target picture at half size.
       source: uint8 (S / 2, S / 2), brightness of the source picture at half size, which
         `mapping` has moved to the target's geometry.
-      mapping: float32 (S, S, 2), the map to correct.
+      mapping: The map to correct, of a target picture of S x S pixels.
       face_size: Face size in pixels of the target picture.
 
     Returns:
-      float32 (S, S, 2).
+      A map with the correction of each pixel at half size.
     """
     smooth = [cv2.GaussianBlur(image, (0, 0), 1.5) for image in (target, source)]
     no_flow = np.zeros((*target.shape, 2), np.float32)
     flow = flow_method.calc(smooth[0], smooth[1], no_flow)
     flow = cv2.GaussianBlur(flow, (0, 0), _FLOW_BLUR)
     limit = LIMIT * face_size / 2
-    length = np.linalg.norm(flow, axis=-1, keepdims=True)
-    flow = flow * np.minimum(1, limit / np.maximum(length, 1e-6))
-    size = mapping.shape[0]
-    large = 2 * cv2.resize(flow, (size, size))
-    return sample(mapping, large + identity(size))
+    length = cv2.magnitude(*cv2.split(flow))[..., None]
+    flow *= np.minimum(1, limit / np.maximum(length, 1e-6))
+    count = len(target)
+    correction = sample(mapping.corrections(count), centres(count, count) + flow)
+    # The flow is in pixels of half size.
+    correction += cv2.transform(flow, 2 * mapping.affine[:, :2])
+    return FaceMap(mapping.affine, correction, mapping.size)
 
 
 def make_flow() -> cv2.DISOpticalFlow:
@@ -124,29 +163,6 @@ def make_flow() -> cv2.DISOpticalFlow:
     flow.setGradientDescentIterations(10)
     flow.setVariationalRefinementIterations(0)  # `refine` smooths the flow itself
     return flow
-
-
-def invert(mapping: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Inverts a map between pictures of equal size, by fixed-point iteration.
-
-    Args:
-      mapping: float32 (S, S, 2), positions in picture A of the pixels of B.
-      affine: float64 (2, 3), the affine part of the map, from B to A.
-
-    Returns:
-      float32 (S, S, 2), positions in B of the pixels of A.
-    """
-    size = mapping.shape[0]
-    step = CELL // 2
-    nodes = np.arange(size // step, dtype=np.float32) * step + (step - 1) / 2
-    grid = np.stack(np.meshgrid(nodes, nodes), axis=-1)
-    # What the map does in addition to its affine part. It changes slowly.
-    beyond = mapping - _apply(affine, identity(size)).astype(np.float32)
-    back = cv2.invertAffineTransform(affine)
-    result = _apply(back, grid).astype(np.float32)
-    for _ in range(4):
-        result = _apply(back, grid - sample(beyond, result)).astype(np.float32)
-    return enlarge_map(result, size)
 
 
 def sample(
@@ -171,11 +187,18 @@ def sample(
     return cv2.remap(array, mapping, None, method, borderMode=border)  # type: ignore[call-overload]
 
 
-def identity(size: int) -> np.ndarray:
-    """Returns the map of a picture to itself, float32 (size, size, 2)."""
-    pixels = np.arange(size, dtype=np.float32)
-    return np.stack(np.meshgrid(pixels, pixels), axis=-1)
+@functools.cache
+def centres(size: int, count: int) -> np.ndarray:
+    """Returns x and y of the centres of count x count cells that cover a picture.
 
+    Args:
+      size: Width and height of the picture in pixels.
+      count: Number of rows and columns.
 
-def _apply(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
-    return points @ affine[:, :2].T + affine[:, 2]
+    Returns:
+      float32 (count, count, 2), in pixels of the picture. It must not be modified.
+    """
+    along = (np.arange(count, dtype=np.float32) + 0.5) * (size / count) - 0.5
+    result = np.stack(np.meshgrid(along, along), axis=-1).astype(np.float32)
+    result.setflags(write=False)
+    return result

@@ -55,6 +55,25 @@ def test_the_sharp_mean_keeps_what_one_frame_of_many_shows():
     assert in_sharp < 0.4 * in_mean
 
 
+def test_a_level_is_the_mean_weighted_with_its_strength():
+    merged = Merged.empty(SIZE)
+    images = [texture(seed) for seed in range(3)]
+    for image in images:
+        merged.add(image, ONES)
+    # A frame counts with the cube of the amplitude in the surroundings, and less if it
+    # is older.
+    levels = [split(image)[1] for image in images]
+    strengths = []
+    for age, level in zip((2, 1, 0), levels, strict=True):
+        squared = (level @ np.float32([0.299, 0.587, 0.114])) ** 2
+        half = squared.reshape(16, 2, 16, 2).mean(axis=(1, 3))
+        energy = cv2.resize(cv2.GaussianBlur(half, (0, 0), 1), (32, 32))
+        strengths.append(np.sqrt(energy + 1e-7) ** 3 * (1 - 1 / MEMORY) ** age)
+    shares = np.stack(strengths) / np.sum(strengths, axis=0)
+    expected = (shares[..., None] * np.stack(levels)).sum(axis=0)
+    np.testing.assert_allclose(merged.levels[1], expected, atol=1e-5)
+
+
 def test_noise_falls_with_the_number_of_frames():
     merged, image = Merged.empty(SIZE), texture(4, blur=4)
     rng = np.random.default_rng(4)
@@ -86,14 +105,14 @@ def test_a_state_that_is_not_moved_stays_the_same():
     merged = Merged.empty(SIZE)
     for seed in range(3):
         merged.add(texture(seed), ONES)
-    same = merged.moved(warping.identity(SIZE))
+    same = merged.moved(warping.centres(SIZE, SIZE))
     np.testing.assert_allclose(same.mean, merged.mean, atol=1e-5)
     np.testing.assert_allclose(same.sharp(), merged.sharp(), atol=1e-4)
 
 
 def test_a_moved_state_equals_the_mean_of_moved_frames():
     merged, moved = Merged.empty(SIZE), Merged.empty(SIZE)
-    mapping = warping.identity(SIZE) + np.array([3, -2], np.float32)
+    mapping = warping.centres(SIZE, SIZE) + np.array([3, -2], np.float32)
     for seed in range(3):
         image = texture(seed, blur=3)
         merged.add(image, ONES)
