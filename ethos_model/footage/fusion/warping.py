@@ -161,6 +161,7 @@ def make_flow() -> cv2.DISOpticalFlow:
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(0)
     flow.setGradientDescentIterations(10)
+    flow.setPatchStride(5)  # of 8 pixels; a stride of 3 takes twice the time
     flow.setVariationalRefinementIterations(0)  # `refine` smooths the flow itself
     return flow
 
