@@ -154,7 +154,7 @@ def test_command_reports_progress_result_and_next_step(
 @pytest.mark.parametrize(
     ("flag", "value", "reason"),
     [
-        ("--head_model", "missing.npz", "missing.npz: not a readable npz file"),
+        ("--head_model", "missing.npz", "missing.npz: no such file"),
         ("--num_people", "0", "--num_people must be at least 1"),
         ("--size", "20", "--size must be at least 48"),
         ("--seed", "-1", "--seed must be at least 0"),

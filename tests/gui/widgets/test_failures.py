@@ -140,6 +140,7 @@ def test_restarts_a_process_that_does_not_answer(start, clip, monkeypatch):
     drive.until(lambda: drive.status().startswith("Waiting for the model"))
     monkeypatch.setattr("gui.viewer.engine.REPLY_SECONDS", 0.5)
     drive.until(lambda: "did not answer" in drive.status())
+    monkeypatch.setattr("gui.viewer.engine.REPLY_SECONDS", 60.0)
     drive.ready()
     drive.until(lambda: drive.status().startswith("1 face"))
 

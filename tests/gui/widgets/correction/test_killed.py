@@ -42,6 +42,8 @@ def killed(display, clip, tmp_path):
     finally:
         viewer.send_signal(signal.SIGKILL)
         viewer.wait(timeout=60)
+        # On a busy machine the viewer went on for some changes.
+        lines += viewer.stdout.read().split("\n")[:-1]
         viewer.stdout.close()
     return lines, saved
 
@@ -60,10 +62,11 @@ def test_a_killed_viewer_loses_at_most_the_last_change(killed, clip, start):
     assert change[36, 1] < -1
     assert (change[48:, 1] > 1).all()
     assert first.visible[8] == 1
-    # The last change may be lost, but no other.
+    # The last change may be lost, but no other. It may be saved and not printed yet.
+    last = int(lines[-1].removeprefix("moved "))
     (before,) = (f for f in saved if f.frame == 12 and not f.interpolated)
     moved = by_frame[12].points[30, 0] - before.points[30, 0]
-    assert round(float(moved)) in (6, 7)
+    assert round(float(moved)) in (last - 1, last, last + 1)
     # The next start shows the corrections.
     drive = start(clip, paused=True)
     drive.ready()
