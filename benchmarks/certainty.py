@@ -39,14 +39,8 @@ SQUARES: Final = 3
 class Options:
     """The options of the command. Each field is a flag."""
 
-    corpus: str | None = options.option(
-        None, "Directory with npz videos; rendered people if it is not given"
-    )
-    split: str = options.option(
-        "validation",
-        "People of the corpus that are used",
-        choices=("train", "validation", "test"),
-    )
+    corpus: str | None = labelled_frames.corpus_option()
+    split: str = labelled_frames.split_option()
     frames: int = options.option(100, "Maximum number of frames", minimum=1)
     model: str | None = options.option(
         None, "Directory of an exported model; without it, the shipped model"
@@ -148,12 +142,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
     chosen = options.from_flags(Options, parser().parse_args(argv))
-    if chosen.corpus is None:
-        samples = labelled_frames.rendered_samples(chosen.frames)
-    else:
-        samples = labelled_frames.corpus_samples(
-            chosen.corpus, chosen.split, chosen.frames
-        )
+    samples = labelled_frames.samples(chosen.corpus, chosen.split, chosen.frames)
     predictor = FacePredictor(chosen.model)
     finder = FaceFinder(predictor=predictor)
     kinds: dict[str, Callable[[Sample], list[tuple[np.ndarray, np.ndarray]]]] = {

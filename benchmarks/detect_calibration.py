@@ -25,7 +25,7 @@ from ethos_data.corpora import npz_video
 from ethos_data.errors import cli
 from ethos_data.topology import face_box, iou
 from ethos_model.footage.detectors import BoxMap, Detector, make_detector
-from ethos_model.footage.finder import searched_image
+from ethos_model.footage.preprocessing import searched_image
 from ethos_model.footage.regions import overview
 
 MIN_OVERLAP = 0.2

@@ -46,14 +46,8 @@ MIN_OVERLAP: Final = 0.4
 class Options:
     """The options of the benchmark. Each field is a flag."""
 
-    corpus: str | None = options.option(
-        None, "Directory with npz videos; rendered people if it is not given"
-    )
-    split: str = options.option(
-        "validation",
-        "People of the corpus that are used",
-        choices=("train", "validation", "test"),
-    )
+    corpus: str | None = labelled_frames.corpus_option()
+    split: str = labelled_frames.split_option()
     clips: tuple[str, ...] = options.option((), "Videos to search", metavar="VIDEO")
     backgrounds: tuple[str, ...] = options.option(
         (), "Videos whose frames are used as large frames", metavar="VIDEO"
@@ -211,12 +205,7 @@ def run(
         for name, finder in finders.items():
             figures[name][row] = score(finder, samples, degrade, f"{name}, {row}")
 
-    if chosen.corpus is None:
-        small = labelled_frames.rendered_samples(chosen.frames)
-    else:
-        small = labelled_frames.corpus_samples(
-            chosen.corpus, chosen.split, chosen.frames
-        )
+    small = labelled_frames.samples(chosen.corpus, chosen.split, chosen.frames)
     for condition, degrade in CONDITIONS.items():
         measure_row(condition, small, degrade)
     if chosen.clips:

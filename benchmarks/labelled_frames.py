@@ -15,6 +15,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from ethos_data import options
 from ethos_data.corpora import npz_video
 from ethos_data.corpora.video import person_id_of, video_id_of
 from ethos_data.errors import EthosError
@@ -51,6 +52,35 @@ class Sample:
     def seed(self) -> int:
         """Seed of the degradations of this frame."""
         return zlib.crc32(self.name.encode())
+
+
+def corpus_option() -> str | None:
+    """The field `corpus` of a benchmark's options; see `samples`."""
+    return options.option(
+        None, "Directory with npz videos; rendered people if it is not given"
+    )
+
+
+def split_option() -> str:
+    """The field `split` of a benchmark's options; see `samples`."""
+    return options.option(
+        "validation",
+        "People of the corpus that are used",
+        choices=("train", "validation", "test"),
+    )
+
+
+def samples(corpus: str | None, split: str, limit: int) -> list[Sample]:
+    """Returns frames of a corpus, or rendered people without a corpus.
+
+    Args:
+      corpus: Directory with npz videos; None for rendered people.
+      split: People of the corpus that are used.
+      limit: Maximum number of frames.
+    """
+    if corpus is None:
+        return rendered_samples(limit)
+    return corpus_samples(corpus, split, limit)
 
 
 def split_people(paths: Sequence[str]) -> dict[str, str]:

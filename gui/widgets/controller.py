@@ -111,11 +111,7 @@ class Controller:
         setup, fallback = choices.setups(self.settings, model_dir, detector, backend)
         self.engine = Engine(self._show, setup, factory, fallback=fallback)
         self.player = Player(self.engine.submit)
-        self.window = Window(
-            self.settings,
-            self.player,
-            on_change=self.changed,
-        )
+        self.window = Window(self.settings, self.player, on_change=self.changed)
         self.root = self.window.root
         self._display = Display(
             self.window, self.player, self.engine, self.painter, self.plotter
@@ -316,10 +312,9 @@ class Controller:
 
     def _focus_buttons(self) -> None:
         """Moves the keyboard focus to the first button."""
-        if self.correction.is_open:
-            self.correction.panel.part.focus_set()
-        else:
-            next(iter(self.window.buttons.values())).focus_set()
+        toolbar = iter(self.window.buttons.values())
+        part = self.correction.panel.part
+        (part if self.correction.is_open else next(toolbar)).focus_set()
 
     def show_people(self) -> None:
         """Opens the window with the people of the video, or brings it to the front."""
