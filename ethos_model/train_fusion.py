@@ -57,7 +57,7 @@ class Options:
         12, "Maximum number of clips of 24 frames from one video", minimum=1
     )
     rounds: int = options.option(
-        380,
+        1400,
         "Number of rounds. A round films 8 clips and takes 16 steps",
         minimum=1,
     )

@@ -12,7 +12,7 @@ from ethos_data.grey import LUMA
 QUANTILE: Final = 0.6827
 """Share of the errors that must be smaller than sigma, as in a normal distribution."""
 
-SIGMA_WEIGHT: Final = 0.1
+SIGMA_WEIGHT: Final = 0.2
 """Weight of the loss of sigma relative to the loss of the image in decades."""
 
 _SMALLEST_SQUARE: Final = 1e-4

@@ -133,14 +133,16 @@ class Combine(layers.Layer):
 
     def call(self, values: list[Any]) -> tuple[Any, Any]:
         planes, out = (keras.ops.transpose(value, (0, 3, 1, 2)) for value in values)
-        logits = out[:, :CANDIDATES]
-        shares = keras.ops.exp(logits - keras.ops.max(logits, axis=1, keepdims=True))
+        # The gradient of a split is one concatenation, that of a slice a full array.
+        logits, image, sigma = keras.ops.split(out, [CANDIDATES, CANDIDATES + 3], 1)
+        highest = keras.ops.stop_gradient(keras.ops.max(logits, axis=1, keepdims=True))
+        shares = keras.ops.exp(logits - highest)
         shares = shares / keras.ops.sum(shares, axis=1, keepdims=True)
-        image = out[:, CANDIDATES : CANDIDATES + 3]
-        for k, candidate in enumerate(candidates(planes)):
-            image += shares[:, k : k + 1] * candidate
+        shares = keras.ops.split(shares, CANDIDATES, 1)
+        for share, candidate in zip(shares, candidates(planes), strict=True):
+            image += share * candidate
         # exp(-3.5) = 0.03 is a usual error.
-        sigma = keras.ops.exp(out[:, -1:] - 3.5)
+        sigma = keras.ops.exp(sigma - 3.5)
         image, sigma = (keras.ops.transpose(x, (0, 2, 3, 1)) for x in (image, sigma))
         return image, sigma
 
