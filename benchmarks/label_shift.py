@@ -25,7 +25,7 @@ from benchmarks import measure
 from ethos_data import options, progress, topology
 from ethos_data.corpora import npz_video
 from ethos_data.errors import EthosError, cli
-from ethos_model.footage.detectors import YunetDetector
+from ethos_model.footage.detectors import OpenCVDetector
 
 NAMES: Final = ("right eye", "left eye", "nose", "right corner", "left corner")
 """Names of the five points, in the detector's order."""
@@ -68,7 +68,7 @@ def five_points(labels: np.ndarray) -> np.ndarray:
 
 
 def unbiased_points(
-    detector: YunetDetector,
+    detector: OpenCVDetector,
     frame: np.ndarray,
     expected: np.ndarray,
     max_distance: float,
@@ -110,7 +110,7 @@ def measure_corpus(chosen: Options) -> tuple[np.ndarray, np.ndarray]:
       pixels.
     """
     cv2.setNumThreads(1)
-    detector = YunetDetector(chosen.yunet)
+    detector = OpenCVDetector(chosen.yunet)
     paths = npz_video.list_videos(chosen.corpus_dir)
     if not paths:
         raise EthosError(f"{chosen.corpus_dir}: contains no npz files")

