@@ -9,7 +9,9 @@ the landmarks. In clips, which have no labels, one frame per second is used, and
 faces that a thorough search finds in the clean frame are the labels.
 
 For large frames, reduced faces are pasted into frames of 1920 x 1080: rendered ones, or
-those of `--backgrounds`. The labels are the pasted faces.
+those of `--backgrounds`. The labels are the pasted faces. In live video, such a frame
+is searched in parts. These rows state what is found within one second of 25 frames, and
+the processor time of this second.
 
 A face is found if a detection has an IoU above 0.4 with its label. All other detections
 count as false, also those of people without a label. Times are processor times of one
@@ -37,6 +39,7 @@ from ethos_data.topology import iou
 from ethos_model.footage.detectors import make_detector
 from ethos_model.footage.finder import Detection, FaceFinder, Finder
 from ethos_model.footage.regions import OVERVIEW_SIDE, Region
+from ethos_model.footage.schedule import SearchSchedule
 
 MIN_OVERLAP: Final = 0.4
 """IoU from which a detection counts as the labelled face."""
@@ -138,6 +141,31 @@ LARGE_CONDITIONS: Final[dict[str, tuple[tuple[int, int], Degradation]]] = {
 """Range of the face sizes and degradation of the large frames, by condition."""
 
 
+LIVE: Final[dict[tuple[int, int], tuple[int, int]]] = {
+    (1920, 1080): (20, 30),
+    (3840, 2160): (30, 40),
+}
+"""Range of the face sizes by the size of the frame, in live video."""
+
+
+class LiveFinder:
+    """Searches a frame as the tracker does it in one second of video."""
+
+    def __init__(self, finder: Finder) -> None:
+        self._finder = finder
+
+    def find(
+        self, frame_rgb: np.ndarray, regions: Sequence[Region] | None = None
+    ) -> list[Detection]:
+        schedule = SearchSchedule()
+        return [
+            detection
+            for index in range(25)
+            if (due := schedule.due(frame_rgb, index / 25))
+            for detection in self._finder.find(frame_rgb, due)
+        ]
+
+
 class PlainFinder:
     """A detector on the frame reduced to 640 pixels, as many applications use it."""
 
@@ -220,6 +248,16 @@ def run(
         ]
         if large:
             measure_row(f"1920 x 1080, {condition}", large, degrade)
+    for size, face_sizes in LIVE.items():
+        large = [
+            labelled_frames.large_sample(cv2.resize(scene, size), small, face_sizes, k)
+            for k, scene in enumerate(scenes)
+        ]
+        row = "{} x {}, {} to {} px, one second of live video"
+        row = row.format(*size, *face_sizes)
+        if large:
+            live = LiveFinder(finders["ETHOS"])
+            figures["ETHOS"][row] = score(live, large, CLEAN, row)
     return figures
 
 

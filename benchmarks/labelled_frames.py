@@ -26,7 +26,7 @@ from pipelines.conversion import splits
 from pipelines.conversion.options import DEFAULT_SPLITS
 
 LARGE: Final = (1080, 1920)
-"""Height and width of a large frame, in pixels."""
+"""Height and width of a background, in pixels."""
 
 FACES_PER_FRAME: Final = 8
 """Number of faces that are pasted into a large frame."""
@@ -174,7 +174,7 @@ def large_sample(
     """Pastes reduced faces into a large frame, one in each cell of a grid.
 
     Args:
-      background: uint8 (1080, 1920, 3) RGB.
+      background: uint8 (H, W, 3) RGB.
       faces: Frames with one face to choose from.
       sizes: Smallest and largest face size, in pixels.
       seed: Seed of the choice, the sizes and the positions.
@@ -182,7 +182,7 @@ def large_sample(
     rng = np.random.default_rng(seed)
     frame = background.copy()
     columns = FACES_PER_FRAME // 2
-    cell = np.array([LARGE[1] // columns, LARGE[0] // 2])
+    cell = np.array([frame.shape[1] // columns, frame.shape[0] // 2])
     boxes = []
     for number in range(FACES_PER_FRAME):
         sample = faces[rng.integers(len(faces))]
