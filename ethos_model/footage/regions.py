@@ -19,8 +19,8 @@ OVERVIEW_SIDE: Final = 640
 """Longer side, in pixels, of the reduced frame that is searched as a whole."""
 
 TILE_SIDE: Final = 576
-"""Longest side, in pixels, of the image of a region. A search of it takes 10 ms, so that
-no frame of live video has to wait for a whole large frame."""
+"""Longest side, in pixels, of the image of a region. A search of it takes 10 ms, so no
+frame of live video has to wait for a whole large frame."""
 
 OVERLAP: Final = 48
 """Pixels that neighbouring images share, so that a face on their border is complete in

@@ -1,4 +1,4 @@
-"""The keyboard focus: Tab reaches each button, and a click does not move the focus."""
+"""The keyboard focus: Tab reaches buttons and sliders, and clicks do not move it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ _TO_FOCUS: Final = "ttk::clickToFocus %W;"
 
 _KEYS: Final = ("<space>", "<Tab>", "<Shift-Tab>", "<ISO_Left_Tab>")
 """Keys that a button with the focus receives."""
+
+_ARROWS: Final = ("<Left>", "<Right>", "<Up>", "<Down>", "<Tab>", "<Shift-Tab>")
+"""Keys that a slider with the focus receives."""
 
 _BUTTONS: Final = (ttk.Button, ttk.Checkbutton, ttk.Menubutton)
 
@@ -35,16 +38,20 @@ def receives(widget: object, key: str) -> bool:
     """
     if isinstance(widget, ttk.Entry):  # and ttk.Combobox
         return "Control" not in key and key not in ("<F1>", "<F6>")
+    if isinstance(widget, ttk.Scale):
+        return key in _ARROWS
     return isinstance(widget, _BUTTONS) and key in _KEYS
 
 
 def leave(event: tk.Event) -> str | None:
-    """Moves the focus from a field or a button to the window, where all keys work.
+    """Moves the focus from a field, button or slider to the window.
+
+    All shortcuts work there.
 
     Returns:
       "break" if the focus was moved; None if it was in the window.
     """
-    if isinstance(event.widget, (ttk.Entry, *_BUTTONS)):
+    if isinstance(event.widget, (ttk.Entry, ttk.Scale, *_BUTTONS)):
         event.widget.winfo_toplevel().focus_set()
         return "break"
     return None

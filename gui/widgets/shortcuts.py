@@ -58,7 +58,10 @@ SHORTCUTS: Final = (
     Shortcut("model", ("<Control-m>",), "Ctrl+M", "Choose a model"),
     Shortcut("theme", ("<t>",), "T", "Light or dark theme"),
     Shortcut(
-        "buttons", ("<F6>",), "F6, Tab", "Go to the buttons. Space presses, Esc leaves"
+        "buttons",
+        ("<F6>",),
+        "F6, Tab",
+        "Go to buttons and sliders. Space presses, arrows move, Esc leaves",
     ),
     Shortcut("help", ("<F1>", "<question>"), "F1 or ?", "Show this list"),
     Shortcut("quit", ("<Control-q>",), "Ctrl+Q", "Close the viewer"),

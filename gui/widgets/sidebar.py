@@ -117,7 +117,8 @@ class Sidebar(ttk.Frame):
     def _slider(self, name: str, label: str, neutral: float, strongest: float) -> None:
         row = ttk.Frame(self)
         row.pack(fill="x", pady=(self._gap // 2, 0))
-        ttk.Label(row, text=label).pack(side="left")
+        heading = ttk.Label(row, text=label)
+        heading.pack(side="left")
         self._values[name] = ttk.Label(row, style="Muted.TLabel", anchor="e")
         self._values[name].pack(side="right")
         scale = JumpScale(
@@ -128,6 +129,9 @@ class Sidebar(ttk.Frame):
             value=neutral,
         )
         scale.pack(fill="x")
+        # A slider itself does not show that it has the focus.
+        scale.bind("<FocusIn>", lambda _: heading.configure(style="Busy.TLabel"))
+        scale.bind("<FocusOut>", lambda _: heading.configure(style="TLabel"))
         self.sliders[name] = scale
 
     @property

@@ -73,7 +73,9 @@ class Transport(ttk.Frame):
                 command=lambda: player.set_loop(self.loop.get()),
             )
         )
-        self.slider = JumpScale(self, lambda v: player.seek(round(v)), from_=0, to=1)
+        self.slider = JumpScale(
+            self, lambda v: player.seek(round(v)), from_=0, to=1, takefocus=False
+        )
         self.slider.pack(side="left", fill="x", expand=True, padx=self._gap)
         self._min_slider = round(MIN_SLIDER * ratio)
         self._legend = round(LEGEND * ratio)

@@ -93,7 +93,8 @@ def test_no_button_of_the_correction_mode_is_cut_off(narrow):
 def test_tab_reaches_each_button_and_space_presses_it(narrow):
     viewer = narrow.viewer
     toolbar = viewer.window.toolbar
-    reached = tabs(narrow, len(shown(viewer.root)) + 2)
+    count = len(shown(viewer.root)) + len(viewer.sidebar.sliders) + 2
+    reached = tabs(narrow, count)
     assert reached[:6] == ["Load Video", "Camera", "People", "Correct", "Model", "Save"]
     assert set(map(text, shown(viewer.root))) <= set(reached)
     button = next(w for w in shown(toolbar) if text(w) == "Light")
@@ -107,6 +108,27 @@ def test_tab_reaches_each_button_and_space_presses_it(narrow):
     assert viewer.root.focus_get() is viewer.root
     narrow.key("<space>")
     narrow.until(lambda: viewer.player.state.playing)
+
+
+def test_arrow_keys_move_a_slider(narrow):
+    viewer = narrow.viewer
+    narrow.key("<Home>")
+    name, slider = next(iter(viewer.sidebar.sliders.items()))
+    slider.focus_set()
+    viewer.root.update()
+    low, high = (float(slider.cget(end)) for end in ("from", "to"))
+    for key, share in (("<Right>", 0.05), ("<Up>", 0.1), ("<Left>", 0.05)):
+        slider.event_generate(key)
+        viewer.root.update()
+        expected = low + share * (high - low)
+        assert getattr(viewer.sidebar.degradation, name) == pytest.approx(expected)
+    for _ in range(3):
+        slider.event_generate("<Down>")
+    assert getattr(viewer.sidebar.degradation, name) == low
+    assert viewer.player.state.index == 0
+    slider.event_generate("<Escape>")
+    viewer.root.update()
+    assert viewer.root.focus_get() is viewer.root
 
 
 def test_a_click_does_not_move_the_focus(narrow):
