@@ -1,5 +1,6 @@
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 
@@ -104,3 +105,16 @@ def test_corrected_landmarks_have_a_colour_of_their_own(face, mark):
     x, y = np.rint((face.face.landmarks[30, :2] + 0.5) * 2 - 0.5).astype(int)
     assert tuple(canvas[y, x].tolist()) == overlay.MARKS[mark]
     assert len(set(overlay.MARKS.values()) | {palette.SKY_BLUE}) == 3
+
+
+@pytest.mark.parametrize("scale", [0.21, 0.25, 0.4375, 0.5, 0.8])
+def test_a_reduced_frame_looks_like_the_mean_of_its_pixels(scale):
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (17, 30, 3), dtype=np.uint8)
+    image = cv2.resize(coarse, (240, 136), interpolation=cv2.INTER_CUBIC)
+    small = overlay.resized(image, scale)
+    size = (round(240 * scale), round(136 * scale))
+    expected = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    assert small.shape == expected.shape
+    error = np.sqrt(np.mean((small.astype(float) - expected) ** 2))
+    assert error < 0.1 * image.std()
