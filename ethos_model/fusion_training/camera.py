@@ -48,7 +48,7 @@ class Camera:
     light: float = 1.0
     noise: float = 0.0
     crf: int | None = None
-    preset: str = "veryfast"
+    preset: str = "medium"
 
     def film(self, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Returns the frames as the camera records them.
@@ -120,7 +120,7 @@ def random_camera(rng: np.random.Generator, face_size: float) -> Camera:
     )
 
 
-def encode(frames: np.ndarray, crf: int, preset: str = "veryfast") -> np.ndarray:
+def encode(frames: np.ndarray, crf: int, preset: str = "medium") -> np.ndarray:
     """Compresses frames as H.264 and decodes them.
 
     Args:
