@@ -47,6 +47,7 @@ from ethos_model.fusion_training.camera import Camera
 from ethos_model.fusion_training.clips import LENGTH, Clip, resized_points
 from ethos_model.fusion_training.samples import in_window
 from ethos_model.predict import Face, FacePredictor
+from gui.drawing.text import put_text
 
 FACE_SIZE: Final = 120.0
 """Face size in the clean clips, in pixels."""
@@ -286,8 +287,7 @@ def _row(name: str, tiles: dict[str, tuple[np.ndarray, np.ndarray]]) -> np.ndarr
         i * (clean[middle, middle].mean() / i[middle, middle].mean()) for i in images
     ]
     row = np.hstack([np.clip(255 * image, 0, 255).astype(np.uint8) for image in bright])
-    cv2.putText(row, name, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3)
-    cv2.putText(row, name, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1)
+    put_text(row, name, (6, 18))
     return row
 
 
