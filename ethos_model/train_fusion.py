@@ -63,7 +63,7 @@ class Options:
     )
     batch_size: int = options.option(16, "Number of crops in a step", minimum=1)
     learning_rate: float = options.option(
-        1e-3, "Highest learning rate of AdamW, which decays along a cosine", above=0
+        2e-3, "Highest learning rate of AdamW, which decays along a cosine", above=0
     )
     size: int = options.option(
         224, "Width and height of the reconstructed face, in pixels", minimum=128

@@ -141,8 +141,9 @@ class Combine(layers.Layer):
         shares = keras.ops.split(shares, CANDIDATES, 1)
         for share, candidate in zip(shares, candidates(planes), strict=True):
             image += share * candidate
-        # exp(-3.5) = 0.03 is a usual error.
-        sigma = keras.ops.exp(sigma - 3.5)
+        # exp(-3.5) = 0.03 is a usual error. The limits keep a step that is too large
+        # from making the loss infinite.
+        sigma = keras.ops.exp(keras.ops.clip(sigma - 3.5, -10.0, 3.0))
         image, sigma = (keras.ops.transpose(x, (0, 2, 3, 1)) for x in (image, sigma))
         return image, sigma
 

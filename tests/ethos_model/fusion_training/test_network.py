@@ -34,8 +34,16 @@ def test_the_image_is_the_mix_of_the_candidates_and_the_correction():
         expected = (shares[..., None] * np.stack(mixed, axis=2)).sum(axis=2)
         expected += out[k, ..., 5:8]
         np.testing.assert_allclose(images[k], expected, atol=1e-5)
-        expected = np.exp(out[k, ..., 8:] - 3.5)
+        expected = np.exp(np.clip(out[k, ..., 8:] - 3.5, -10, 3))
         np.testing.assert_allclose(sigmas[k], expected, rtol=1e-5)
+
+
+def test_sigma_is_finite():
+    inputs = np.zeros((1, 8, 8, 12), np.float32)
+    for value in (-1000, 1000):
+        out = np.full((1, 8, 8, network.CANDIDATES + 4), value, np.float32)
+        sigma = np.asarray(network.Combine()([inputs, out])[1])
+        assert np.isfinite(np.log(sigma)).all()
 
 
 def test_the_transposed_convolution_equals_that_of_keras():
