@@ -41,8 +41,8 @@ class SkinDetector:
 def no_change(request, monkeypatch):
     """Drawn skin is recognised by its colour, which must stay the same."""
     if not request.node.name.startswith("test_real"):
-        monkeypatch.setattr(preprocessing, "stretched", lambda image: image)
-        monkeypatch.setattr(preprocessing, "smoothed", lambda image: image)
+        monkeypatch.setattr(preprocessing, "stretched", lambda image, *_: image)
+        monkeypatch.setattr(preprocessing, "smoothed", lambda image, *_: image)
 
 
 def frame_with(*boxes, height=1080, width=1920):
