@@ -96,7 +96,7 @@ class FaceFinder:
         Args:
           detector: "yunet", the path of a YuNet .onnx file, or an object with the
             methods of `Detector`.
-          search: "thorough" searches large frames at full size too, which takes 0.15 s
+          search: "thorough" searches large frames at full size too, which takes 0.2 s
             at 1920 x 1080. "fast" reduces the frame to 640 pixels.
           predictor: Landmark network for the second opinion. None loads the one that
             is included in the package when it is first needed.

@@ -106,7 +106,7 @@ def random_camera(rng: np.random.Generator, face_size: float) -> Camera:
     if rng.random() < 0.1:
         return Camera()
     faults = rng.random(6) < rng.choice([0.0, 0.5])
-    faults[min(rng.integers(7), 5)] = True
+    faults[min(rng.integers(7), 5)] = True  # the last, compression, has two of seven
     motion, defocus, shrink, dark, noise, codec = faults
     smallest = face_size / 24  # a face of 24 pixels
     return Camera(
