@@ -34,6 +34,21 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Adapts the links of a page below `docs/` to these files. Called by mkdocs."""
+    here = posixpath.dirname(page.file.src_uri)
+    sites = {source: target for target, source in PAGES.items()}
+
+    def replace(match: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join("docs", here, match[2]))
+        if path not in sites:
+            return match[0]
+        target = posixpath.relpath(sites[path], here or ".")
+        return f"{match[1]}{target}{match[3]}"
+
+    return _LINK.sub(replace, markdown)
+
+
 def _relinked(text: str, source: str) -> str:
     """The text with links that work from the top directory of the site.
 

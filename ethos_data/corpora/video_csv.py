@@ -1,7 +1,7 @@
 """Reads videos with a CSV file of OpenFace, DeepLabCut or ETHOS.
 
 The CSV file is next to the video, and its name begins with the name of the video:
-`clip.mp4` with `clip.csv` (OpenFace, `ethos-annotate --output clip.csv`) or with
+`clip.mp4` with `clip.csv` (OpenFace, `ethos-annotate --csv clip.csv`) or with
 `clipDLC_resnet50_projectshuffle1_100000.csv` (DeepLabCut). If the video has
 corrections, in `clip.corrections.csv`, only these are read; see `corrections`.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ethos_model.footage.measures.outline import with_outline
     from ethos_model.footage.reader import open_video
     from ethos_model.footage.smoothing.offline import smooth_track
-    from ethos_model.footage.tracker import FaceTracker
+    from ethos_model.footage.tracker import FaceTracker, TrackerOptions
     from ethos_model.footage.tracks import TrackedFace
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "FollowedFrame",
     "FusedFace",
     "TrackedFace",
+    "TrackerOptions",
     "follow",
     "open_video",
     "smooth_track",
@@ -48,6 +49,7 @@ _MODULES = {
     "FollowedFrame": "following",
     "FusedFace": "fusion.face_fusion",
     "TrackedFace": "tracks",
+    "TrackerOptions": "tracker",
     "follow": "following",
     "open_video": "reader",
     "smooth_track": "smoothing.offline",
