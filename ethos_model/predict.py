@@ -4,9 +4,9 @@
     faces = predictor.predict(frame_rgb, boxes)    # uint8 RGB, boxes in source pixels
 
 An exported model is a directory with a SavedModel, `ethos_model.json` and usually
-`model.tflite`. The LiteRT file contains the same network. It is four times as fast per
-face, and its interpreter starts in 0.2 s instead of 6 s. The SavedModel is used where
-the package ai-edge-litert is missing. `model.onnx`, which `ethos-export --onnx` writes,
+`model.tflite`. The LiteRT file contains the same network. It takes about half of the
+time per face and does not import TensorFlow. The SavedModel is used where the package
+ai-edge-litert is missing. `model.onnx`, which `ethos-export --onnx` writes,
 is the same network for onnxruntime.
 """
 
@@ -63,6 +63,12 @@ class Face:
     restored: np.ndarray
     window: crop.Window
     visible: np.ndarray | None = None
+
+    @property
+    def relative_uncertainty(self) -> float:
+        """Median uncertainty of the landmarks, divided by the face size."""
+        size = float(topology.face_size(topology.face_box(self.landmarks)))
+        return float(np.median(self.uncertainty)) / max(size, 1e-6)
 
 
 class Predictor(Protocol):

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from ethos_data.topology import face_box, face_size, iou
+from ethos_data.topology import face_box, iou
 from ethos_model.footage.detectors import YUNET, Detector, make_detector
 from ethos_model.footage.preprocessing import searched_image
 from ethos_model.footage.regions import Region, everything, overview
@@ -147,15 +147,16 @@ class FaceFinder:
             for region in regions
             for detection in self._search_region(frame_rgb, region)
         ]
-        if not self._second_opinion:
-            least = self.detector.min_score
-            return [d for d in _without_duplicates(candidates) if d.score >= least]
         upright = _without_duplicates([d for d in candidates if not d.turns])
         turned = [
             detection
             for detection in _without_duplicates([d for d in candidates if d.turns])
             if not any(_is_clearer(other, detection) for other in upright)
         ]
+        if not self._second_opinion:
+            least = self.detector.min_score
+            every = _without_duplicates(upright + turned)
+            return [d for d in every if d.score >= least]
         faces = _without_duplicates(self._judged(frame_rgb, upright + turned))
         # The network has confirmed how a turned face is turned.
         confirmed = [face.box for face in faces if face.turns]
@@ -210,11 +211,8 @@ class FaceFinder:
         faces = self._predictor.predict(frame_rgb, [face.box for face in weak])
         for detection, face in zip(weak, faces, strict=True):
             box = np.asarray(face_box(face.landmarks), np.float64)
-            sigma = float(np.median(face.uncertainty)) / max(
-                float(face_size(box)), 1e-6
-            )
             if (
-                sigma < max_uncertainty(detection.score)
+                face.relative_uncertainty < max_uncertainty(detection.score)
                 and _is_near(box, detection)
                 and (not detection.turns or _is_turned(face.landmarks, detection))
             ):

@@ -92,6 +92,8 @@ class People:
         age = timestamp - newer.started
         if first.started != second.started and age < DESCRIBE_INTERVAL:
             self.followed.remove(newer)  # one face was found twice
+            if newer.fresh is not None:  # and recognised as a person seen before
+                self.lose([dataclasses.replace(newer, is_placed=False, fresh=None)])
             return
         seen = Template()
         seen.add(describe(frame_rgb, first.face))

@@ -16,6 +16,7 @@ from typing import Final
 
 import cv2
 
+from ethos_data.storage import files
 from ethos_model.footage.sources.animation import Animation, is_animated
 from ethos_model.footage.sources.images import (
     IMAGE_SUFFIXES,
@@ -98,7 +99,7 @@ def open_video(
     if camera and (spec.startswith("/dev/") or not os.path.exists(spec)):
         return Camera(int(camera[1]))
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", spec) and not os.path.exists(spec):
-        return _open_url(spec, reconnect_seconds)
+        return _open_url(spec, fields, reconnect_seconds)
     if os.path.isdir(spec):
         return ImageSequence(spec, [Page(path) for path in images_in(spec)])
     if not os.path.exists(spec) and re.search(r"\*|%\d*d", os.path.basename(spec)):
@@ -115,13 +116,13 @@ def open_video(
     return VideoFile(spec, fields=fields)
 
 
-def _open_url(url: str, reconnect_seconds: float) -> Source:
-    scheme, rest = url.split("://", 1)
+def _open_url(url: str, fields: bool, reconnect_seconds: float) -> Source:
+    scheme = url.split("://", 1)[0]
     if scheme.lower() == "file":
-        return open_video(rest)
+        return open_video(files.local_path(url), fields=fields)
     if scheme.lower() not in SCHEMES:
         raise VideoError(url, f"the protocol must be one of {', '.join(SCHEMES)}")
     decoder = open_connection(url, min(TIMEOUT, reconnect_seconds))
     if decoder.container.duration is not None:  # a file on a server
-        return VideoFile(url, decoder=decoder)
+        return VideoFile(url, fields=fields, decoder=decoder)
     return LiveStream(url, decoder, reconnect_seconds)

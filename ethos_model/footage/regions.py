@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -34,6 +35,9 @@ LOCAL_FACE: Final = 56.0
 
 LOCAL_CONTEXT: Final = 3.0
 """Side of the surroundings that are searched, divided by the face size."""
+
+SMALLEST_FOUND: Final = 14.0
+"""Face size, in pixels of a searched image, below which the finder may miss a face."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +70,27 @@ class Region:
             and box[2] <= right - 0.5
             and box[3] <= bottom - 0.5
         )
+
+
+def is_searched(
+    regions: Sequence[Region], box: np.ndarray, turns: int, shape: tuple[int, ...]
+) -> bool:
+    """Returns whether a search of some regions would find a face.
+
+    Args:
+      regions: The regions of one frame.
+      box: (4,), face box in source pixels. It may extend beyond the frame.
+      turns: Quarter turns to the left that make the face upright.
+      shape: Shape of the frame, (H, W, 3).
+    """
+    # A region never contains what is outside the frame.
+    seen = np.clip(box, -0.5, np.array([shape[1], shape[0]] * 2) - 0.5)
+    return any(
+        region.turns == turns
+        and region.contains(seen)
+        and float(face_size(seen)) * region.scale >= SMALLEST_FOUND
+        for region in regions
+    )
 
 
 def overview(height: int, width: int) -> list[Region]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fractions
 import os
+from collections.abc import Iterator
 from typing import Any, Final
 
 import av
@@ -74,10 +76,26 @@ class SoundCopier:
         name = _ENCODERS.get(suffix, _DEFAULT_ENCODER)
         self._encoder = self._target.add_stream(name, rate=rate, layout=layout)
         self._stream = self._encoder
+        self._resampler: Any = None
+        self._kind: tuple[str, str, int] | None = None
+
+    def _resampled(self, frame: Any) -> Iterator[Any]:
+        """Yields sound with the format of the encoder. None yields the rest."""
         codec = self._encoder.codec_context
-        self._resampler = av.AudioResampler(
-            format=codec.format, layout=codec.layout, rate=rate
-        )
+        if frame is not None:
+            # The channels may change within a file, as in recordings of television.
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if kind != self._kind:
+                self._kind = kind
+                self._resampler = av.AudioResampler(
+                    format=codec.format, layout=codec.layout, rate=codec.sample_rate
+                )
+        tick = fractions.Fraction(1, codec.sample_rate)
+        for part in self._resampler.resample(frame) if self._resampler else ():
+            # The encoder accepts only one unit of time.
+            part.pts = round(part.pts * part.time_base / tick)
+            part.time_base = tick
+            yield part
 
     def shift(self, seconds: float) -> None:
         """Leaves out the sound of a part of the video that is left out.
@@ -146,8 +164,8 @@ class SoundCopier:
             if self._last_dts is not None and frame.pts <= self._last_dts:
                 continue
             self._last_dts = frame.pts
-            for resampled in self._resampler.resample(frame):
-                self._target.mux(self._encoder.encode(resampled))
+            for part in self._resampled(frame):
+                self._target.mux(self._encoder.encode(part))
 
     def finish(self, seconds: float) -> None:
         """Writes the rest of the sound and releases the source.
@@ -157,8 +175,8 @@ class SoundCopier:
         """
         self.write_until(seconds)
         if self._encoder is not None:
-            for frame in self._resampler.resample(None):
-                self._target.mux(self._encoder.encode(frame))
+            for part in self._resampled(None):
+                self._target.mux(self._encoder.encode(part))
             self._target.mux(self._encoder.encode(None))
         self.close()
 

@@ -26,7 +26,7 @@ import numpy as np
 from ethos_data.topology import face_box, face_size, iou
 from ethos_model.footage.finder import SEARCHES, Detection, Finder
 from ethos_model.footage.people import CONTACT, People
-from ethos_model.footage.regions import Region, around, everything
+from ethos_model.footage.regions import Region, around, everything, is_searched
 from ethos_model.footage.schedule import SearchSchedule
 from ethos_model.footage.smoothing.live import LandmarkFilter
 from ethos_model.footage.track_state import CutDetector, Track, assign
@@ -35,9 +35,6 @@ from ethos_model.predict import Face, Predictor
 
 SAME_FACE: Final = 0.3
 """IoU from which a detection and a track are taken to be the same face."""
-
-SMALLEST_FOUND: Final = 14.0
-"""Face size, in pixels of a searched image, below which the finder may miss a face."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +54,9 @@ class TrackerOptions:
       lost_uncertainty: Median uncertainty over face size above which a face is lost. No
         square without a face is below it, and 98 % of the faces of 24 pixels with JPEG
         quality 12 are (`python -m benchmarks.certainty`).
-      unsure_uncertainty: The same above which a face is reported as unsure. On faces,
-        that network gave 0.02 to 0.03, and up to 0.052 in heavily compressed video.
+      unsure_uncertainty: The same above which a face is reported as unsure. 98 % of
+        clear faces are below 0.022, and 98 % of faces of 24 pixels with JPEG quality 12
+        below 0.058 (`python -m benchmarks.certainty`).
       min_overlap: Smallest IoU of the box of new landmarks with the expected box.
       smoothing: Whether the landmarks are smoothed over time.
     """
@@ -211,7 +209,7 @@ class FaceTracker:
             and 0.4 < width / height < 2.0
             and visible > 0.5
             and iou(found, box) > self.options.min_overlap
-            and np.median(face.uncertainty) / size < self.options.lost_uncertainty
+            and face.relative_uncertainty < self.options.lost_uncertainty
         )
 
     def _regions(
@@ -247,7 +245,7 @@ class FaceTracker:
             if timestamp - track.looked < wait - 5e-4:
                 continue
             box = track.expected_box(timestamp) if track in missing else track.box
-            if any(_is_searched(region, box, track.turns) for region in regions):
+            if is_searched(regions, box, track.turns, frame_rgb.shape):
                 continue
             context = 5.0 if track in missing or track in doubted else 3.0
             region = around(box, height, width, context, track.turns)
@@ -327,7 +325,7 @@ class FaceTracker:
             return face is not None
         if is_doubted:
             return False
-        if not any(_is_searched(region, track.box, track.turns) for region in regions):
+        if not is_searched(regions, track.box, track.turns, frame_rgb.shape):
             return True
         track.missed += 1
         track.looked = timestamp
@@ -388,12 +386,3 @@ class FaceTracker:
             or bool(track.partners),
             score=track.score,
         )
-
-
-def _is_searched(region: Region, box: np.ndarray, turns: int) -> bool:
-    """Returns whether a search of a region would find a face with this box."""
-    return (
-        region.turns == turns
-        and region.contains(box)
-        and float(face_size(box)) * region.scale >= SMALLEST_FOUND
-    )

@@ -58,8 +58,9 @@ class Camera:
           rng: Random numbers.
 
         Returns:
-          uint8 (T, H / shrink, W / shrink, 3) RGB. Up to 4 rows and columns are cut off
-          at the bottom and right, so that pixels have exactly the size `shrink`.
+          uint8 (T, H / shrink, W / shrink, 3) RGB. Its height and width are multiples
+          of 4. The rest of the clean clip at the bottom and right is cut off, so that
+          pixels have exactly the size `shrink`.
         """
         # A multiple of 4 pixels of the camera is a whole number of clean pixels.
         height, width = (

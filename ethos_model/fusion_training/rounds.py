@@ -9,12 +9,15 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent import futures
+from concurrent.futures import process
 from typing import Any, Final
 
 import cv2
 import numpy as np
 import threadpoolctl
 
+from ethos_data.errors import EthosError
 from ethos_model.fusion_training.clips import Clip, draw
 from ethos_model.fusion_training.samples import Sample, samples_of
 
@@ -76,7 +79,9 @@ class Films:
         stored = _store(groups, path)
         # A copy of this process (fork) could wait for a thread that it does not have.
         context = multiprocessing.get_context("spawn")
-        self._pool = context.Pool(processes, _start, (path, stored, seed, size))
+        self._pool = futures.ProcessPoolExecutor(
+            processes, context, _start, (path, stored, seed, size)
+        )
 
     def rounds(self, first: int, last: int, batch_size: int) -> Iterator[list[Batch]]:
         """Yields the batches of each round, while the next round is computed.
@@ -88,7 +93,13 @@ class Films:
         """
         running = self._submit(first)
         for number in range(first, last):
-            crops = [crop for film in running for crop in film.get()]
+            try:
+                crops = [crop for film in running for crop in film.result()]
+            except process.BrokenProcessPool:
+                raise EthosError(
+                    "a process that computes training images died, perhaps for lack of "
+                    "memory; use --processes 1"
+                ) from None
             if number + 1 < last:
                 running = self._submit(number + 1)
             rng = np.random.default_rng((self._seed, 2, number))
@@ -96,12 +107,11 @@ class Films:
 
     def _submit(self, number: int) -> list[Any]:
         clips = range(CLIPS * number, CLIPS * (number + 1))
-        return [self._pool.apply_async(_film, (clip,)) for clip in clips]
+        return [self._pool.submit(_film, clip) for clip in clips]
 
     def close(self) -> None:
         """Ends the processes and removes the file."""
-        self._pool.terminate()
-        self._pool.join()
+        self._pool.shutdown(cancel_futures=True)
         self._files.cleanup()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from ethos_data import crop, topology
 from ethos_model import predict
+from tests.ethos_model.footage.world import box_at, face_of
 
 SIZE = 48
 
@@ -103,3 +104,9 @@ def test_several_threads_can_use_one_predictor():
     with futures.ThreadPoolExecutor(4) as pool:
         found = list(pool.map(landmarks, np.tile(frames, (5, 1, 1, 1))))
     np.testing.assert_array_equal(found, np.tile(expected, (5, 1, 1)))
+
+
+def test_the_relative_uncertainty_does_not_depend_on_the_size_of_the_face():
+    for size in (20.0, 200.0):
+        face = face_of(1, box_at(30, 40, size), 0.03)
+        assert face.relative_uncertainty == pytest.approx(0.03, rel=1e-3)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ethos_data import topology
 from ethos_model.footage.fusion.face_fusion import FusedFace, face_mask
-from ethos_model.footage.fusion.merging import noise_of
+from ethos_model.footage.noise import noise_of
 from ethos_model.predict import Face
 
 _FOREHEAD: Final = 0.35

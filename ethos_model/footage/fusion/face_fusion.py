@@ -12,9 +12,10 @@ import numpy as np
 from ethos_data import crop, topology
 from ethos_data.grey import LUMA
 from ethos_model.footage.fusion import warping
-from ethos_model.footage.fusion.merging import Merged, luma, moved, noise_of
+from ethos_model.footage.fusion.merging import Merged, luma, moved
 from ethos_model.footage.fusion.network import FusionNetwork
 from ethos_model.footage.fusion.warping import FaceMap
+from ethos_model.footage.noise import noise_of
 from ethos_model.predict import Face
 
 REMEMBERED: Final = 48
@@ -51,7 +52,8 @@ class FusedFace:
     Attributes:
       image: uint8 (S, S, 3) RGB, in the pose of the frame. It covers `window`.
       sigma: float32 (S, S), standard deviation of the brightness of `image`, in grey
-        levels: 68 % of the errors are smaller.
+        levels. The model card states how many of the errors are smaller; after strong
+        H.264 compression it is too small.
       window: The square of the frame that the image shows.
       frames: Number of frames that contributed.
       gain: Brightness of `image` divided by that of the frame. It is 1 unless the face
@@ -113,7 +115,9 @@ class FaceFusion:
           network: The network; None for the shipped one.
         """
         if size < 32 or size % 16:
-            raise ValueError(f"size must be a multiple of 16. Received: {size}")
+            raise ValueError(
+                f"size must be a multiple of 16, at least 32. Received: {size}"
+            )
         self._size = size
         self._network = network
         self._flow = warping.make_flow()

@@ -48,7 +48,9 @@ def luma(image: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass
 class Merged:
-    """Means of the frames, in the geometry of one of them. All arrays are float32.
+    """Means of the frames, in the geometry of one of them.
+
+    All arrays are float32. Images are RGB with typical brightness; white is about 1.
 
     Attributes:
       mean: (S, S, 3), mean of the frames.
@@ -80,7 +82,8 @@ class Merged:
         """States the noise of the frames before the first one is added.
 
         Args:
-          noise: Standard deviation of the noise of a frame.
+          noise: Standard deviation of the noise of a frame with typical brightness,
+            where white is 1.
         """
         # The difference of two frames has twice the variance.
         self.spread[:] = max(_FIRST_SPREAD, 2 * noise**2)
@@ -163,26 +166,6 @@ def split(image: np.ndarray) -> list[np.ndarray]:
         result.append(image - cv2.pyrUp(below))
         image = below
     return [*result, image]
-
-
-def noise_of(image: np.ndarray, where: np.ndarray | None = None) -> float:
-    """Returns the standard deviation of the noise of an image.
-
-    It is the median absolute response to the filter of Immerkaer (1996), which does not
-    react to straight edges.
-
-    Args:
-      image: float32 (H, W) or (H, W, C).
-      where: bool (H, W), the pixels to use; None for all.
-    """
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    response = np.abs(cv2.filter2D(image, -1, kernel))
-    response = response if where is None else response[where]
-    if not response.size:
-        return 0.0
-    # The response to noise of unit variance has a standard deviation of 6, and the
-    # median of the absolute value of a normal variable is 0.6745.
-    return float(np.median(response)) / (6 * 0.6745)
 
 
 def moved(array: np.ndarray, mapping: np.ndarray) -> np.ndarray:

@@ -133,12 +133,18 @@ class Portraits:
           faces: The faces in it.
           weights: Result of `FusedPeople.add`.
         """
+        for waiting in self._waiting.values():
+            # The reconstruction of a person who has left is forgotten later.
+            if waiting and index - waiting[-1][0] > AFTER:
+                self._consider_best(waiting)
         for face in faces:
             if face.id not in weights:
                 continue
             waiting = self._waiting.setdefault(face.id, collections.deque())
             waiting.append((index, face))
             known = self._weights.setdefault(face.id, {})
+            if known and index - max(known) > FORGET:
+                known.clear()
             known[index] = weights[face.id]
             for old in list(known)[:-REMEMBERED]:
                 del known[old]
@@ -148,11 +154,16 @@ class Portraits:
     def finished(self) -> list[Portrait]:
         """Returns the portraits after the last frame, ordered by person."""
         for waiting in self._waiting.values():
-            # The best of the last frames is enough.
             if waiting:
-                self._consider(*max(waiting, key=lambda entry: _worth(entry[1])))
-            waiting.clear()
+                self._consider_best(waiting)
         return [portrait for _, (_, portrait) in sorted(self._best.items())]
+
+    def _consider_best(
+        self, waiting: collections.deque[tuple[int, TrackedFace]]
+    ) -> None:
+        """Considers the best of the last frames of a person, which is enough."""
+        self._consider(*max(waiting, key=lambda entry: _worth(entry[1])))
+        waiting.clear()
 
     def _consider(self, index: int, face: TrackedFace) -> None:
         worth = _worth(face)

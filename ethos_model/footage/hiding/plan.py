@@ -47,6 +47,9 @@ _CHIN: Final = 8
 _BRIDGE: Final = 27
 """Indices of the landmarks at the chin and at the upper end of the nose."""
 
+_UP: Final = ((0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0))
+"""Direction of the top of the head in the frame, by `Detection.turns`."""
+
 ESTIMATED: Final = "a face was not found; its place is estimated and hidden"
 LOST: Final = "a face was lost for too long to estimate its place; it may be visible"
 UNSURE: Final = "an area that may not be a face is hidden"
@@ -232,7 +235,8 @@ def _other_chains(frames: Sequence[FrameFaces]) -> list[list[_FoundFace]]:
             box = np.asarray(detection.box, np.float64)
             if any(_is_inside(box, other) for other in tracked):
                 continue
-            face = _FoundFace(place, frame.timestamp, box, np.array([0.0, -1.0]))
+            up = np.array(_UP[detection.turns])
+            face = _FoundFace(place, frame.timestamp, box, up)
             matching = [
                 chain
                 for chain in recent

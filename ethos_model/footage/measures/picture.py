@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from ethos_data import topology
+from ethos_model.footage.noise import noise_of
 
 MEASURED_SIZE: Final = 96
 """Face size in pixels above which the face is reduced before it is measured. It is
@@ -23,13 +24,6 @@ _NOISE_PIXELS: Final = 96
 
 _LEAST_SIDE: Final = 4
 """Minimum width and height of the visible part of a face, in source pixels."""
-
-_NOISE_KERNEL: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-"""Difference of two Laplacians (Immerkaer, "Fast Noise Variance Estimation", 1996). It
-is 0 on every quadratic surface and multiplies the noise by 6."""
-
-_NORMAL_MEDIAN: Final = 0.6745
-"""Median of the absolute value of a standard normal variable."""
 
 _SMOOTHING: Final = 1.0
 """Standard deviation in pixels of the smoothing before the Laplacian. It makes the
@@ -116,7 +110,7 @@ def _inside(outline: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _reduced(luma: np.ndarray, reduction: float) -> np.ndarray:
     """Reduces an image by area averaging, by at least 1."""
-    step = int(reduction)
+    step = min(int(reduction), *luma.shape)
     if step > 1:
         # OpenCV averages over whole pixels five times as fast.
         height, width = (side // step for side in luma.shape)
@@ -135,5 +129,7 @@ def _noise(luma: np.ndarray) -> float:
         for side in luma.shape
         for part in [int(np.clip(2 * side // 3, _LEAST_SIDE, _NOISE_PIXELS))]
     )
-    response = cv2.filter2D(luma[rows, columns], cv2.CV_32F, _NOISE_KERNEL)[1:-1, 1:-1]
-    return float(np.median(np.abs(response))) / (6 * _NORMAL_MEDIAN)
+    skin = luma[rows, columns]
+    inner = np.zeros(skin.shape, bool)
+    inner[1:-1, 1:-1] = True  # where the filter does not need pixels beyond the edge
+    return noise_of(skin, inner)

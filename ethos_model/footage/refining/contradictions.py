@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from ethos_data.topology import iou
-from ethos_model.footage.refining.segments import People, doubt, segments
+from ethos_model.footage.refining.segments import People, segments
 from ethos_model.footage.tracker import SAME_FACE
 from ethos_model.footage.tracks import FrameFaces, TrackedFace
 
@@ -37,10 +37,15 @@ def distinct(faces: Iterable[TrackedFace], renumbered: Mapping[int, int]) -> Peo
         if rival is None:
             people[number] = face
             continue
-        people[number] = min(face, rival, key=lambda face: (face.unsure, doubt(face)))
+        people[number] = min(face, rival, key=_doubt)
         other = rival if people[number] is face else face
-        people[face.id if face.id != number else rival.id] = other
+        unused = (n for n in (other.id, face.id, rival.id) if n not in people)
+        people[next(unused, face.id)] = other
     return people
+
+
+def _doubt(face: TrackedFace) -> tuple[bool, float]:
+    return face.unsure, face.face.relative_uncertainty
 
 
 def remove_short(frames: Sequence[FrameFaces], people: Sequence[People]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ethos_data.topology import face_box, iou
 from ethos_model.footage.people import CONTACT
 from ethos_model.footage.reader import Frame
-from ethos_model.footage.refining.segments import People, Segment, doubt, segments
+from ethos_model.footage.refining.segments import People, Segment, segments
 from ethos_model.footage.tracks import FrameFaces, TrackedFace, without_images
 from ethos_model.predict import Predictor
 
@@ -100,11 +100,13 @@ def _found(
     (face,) = predictor.predict(image, [missing.box])
     if not np.isfinite(face.landmarks).all():
         return None
-    found = without_images(dataclasses.replace(missing.before, face=face))
+    found = without_images(
+        dataclasses.replace(missing.before, face=face, measures=None)
+    )
     box = np.asarray(face_box(face.landmarks), np.float64)
-    if doubt(found) > MAX_DOUBT or iou(box, missing.box) < MIN_OVERLAP:
+    if face.relative_uncertainty > MAX_DOUBT or iou(box, missing.box) < MIN_OVERLAP:
         return None
-    return found
+    return without_images(found)
 
 
 def _is_near(box: np.ndarray, others: Iterable[TrackedFace]) -> bool:

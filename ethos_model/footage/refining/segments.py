@@ -7,9 +7,6 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import numpy as np
-
-from ethos_data.topology import face_size
 from ethos_model.footage.tracks import FrameFaces, TrackedFace
 
 MAX_GAP: Final = 2.0
@@ -58,9 +55,3 @@ def segments(
             part.append(after)
         result.append(Segment(person, tuple(part)))
     return result
-
-
-def doubt(face: TrackedFace) -> float:
-    """Returns the median uncertainty of a face, divided by the face size."""
-    size = max(float(face_size(face.box)), 1e-6)
-    return float(np.median(face.face.uncertainty)) / size

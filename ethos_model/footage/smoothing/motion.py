@@ -8,7 +8,7 @@ for three parts of the face: the head with its rigid landmarks, the eyes and the
 A measurement is a landmark of the network. The filter uses only `NOISE` times its
 stated uncertainty, because most of the network's error is the same in the next frame.
 On rendered clips of moving heads, the correlation of the errors of two frames was 0.96
-(clean) to 0.77 (motion blur) after 0.04 s, and 0.6 to 0.5 after 2 s (see
+(clean) to 0.77 (motion blur) after 0.04 s, and 0.59 to 0.45 after 2 s (see
 `benchmarks/landmark_smoothing.py`). A filter can remove only what differs between
 frames.
 """

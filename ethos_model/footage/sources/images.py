@@ -64,15 +64,12 @@ class ImageSequence(Source):
     Images that cannot be read are left out.
     """
 
-    def __init__(
-        self, path: str, pages: Sequence[Page], fps: float = DEFAULT_FPS
-    ) -> None:
+    def __init__(self, path: str, pages: Sequence[Page]) -> None:
         """Reads the first image.
 
         Args:
           path: Name of the source.
           pages: The images.
-          fps: Frame rate, in frames/s.
 
         Raises:
           VideoError: There are no images, or none can be read.
@@ -85,13 +82,19 @@ class ImageSequence(Source):
         first = next((x for x in map(read_samples, pages) if x is not None), None)
         if first is None:
             raise VideoError(pages[0].path, "not an image that can be read")
-        self._white = 255.0
-        if first.dtype != np.uint8:
-            step = -(-len(pages) // _SAMPLED_IMAGES)
-            samples = map(read_samples, pages[::step])
-            self._white = white_level([first, *(x for x in samples if x is not None)])
+        self._white: dict[np.dtype, float] = {np.dtype(np.uint8): 255.0}
         height, width = first.shape[:2]
-        self.info = Info(path, (width, height), fps, len(pages))
+        self.info = Info(path, (width, height), DEFAULT_FPS, len(pages))
+
+    def _white_level(self, samples: np.ndarray) -> float:
+        """Returns the white of all images that store numbers of the same type."""
+        kind = samples.dtype
+        if kind not in self._white:
+            step = -(-len(self._pages) // _SAMPLED_IMAGES)
+            others = (read_samples(page) for page in self._pages[::step])
+            same = [x for x in others if x is not None and x.dtype == kind]
+            self._white[kind] = white_level([samples, *same])
+        return self._white[kind]
 
     def read(self) -> Frame | None:
         while self._next < len(self._pages):
@@ -101,7 +104,7 @@ class ImageSequence(Source):
             if samples is None:
                 self._damaged.add(index)
                 continue
-            image = to_8_bits(samples, self._white)
+            image = to_8_bits(samples, self._white_level(samples))
             return Frame(image, index, index / self.info.fps)
         return None
 

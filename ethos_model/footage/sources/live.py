@@ -117,6 +117,7 @@ class LiveStream(Source):
         self._next = self._errors = 0
         self._missing = 0.0
         self._time = 0.0
+        self._has_started = False
         self._last_pts: float | None = None
         self._seen_at = time.monotonic()
         self._held: Frame | None = None
@@ -179,8 +180,8 @@ class LiveStream(Source):
             stated = pts - self._last_pts
             if 0 <= stated <= _LARGEST_STEP:
                 step = stated
-        if self._next == 0 and self._held is None:
-            step = 0.0
+        if not self._has_started:
+            step, self._has_started = 0.0, True
         self._last_pts, self._seen_at = pts, now
         self._time += step
         return self._time

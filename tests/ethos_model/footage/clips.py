@@ -132,6 +132,11 @@ def _write_tone(container: Any, stream: Any, seconds: float, starts: float) -> N
     container.mux(stream.encode(None))
 
 
+def interlace_mpeg2(stream: Any) -> None:
+    """Prepares a stream of MPEG-2 for interlaced frames."""
+    stream.codec_context.flags |= 0x00040000 | 0x20000000  # interlaced DCT and motion
+
+
 def read_all(path: str, **options: Any) -> list[Frame]:
     """All frames of a video, read from the start."""
     with open_video(path, **options) as source:

@@ -117,6 +117,13 @@ def test_the_score_alone_decides_without_a_second_opinion():
         assert len(finder.find(frame)) == count
 
 
+def test_real_upright_faces_are_found_once_without_a_second_opinion():
+    with open_video(str(SAMPLE)) as source:
+        frames = [source.read().image for _ in range(12)]
+    finder = FaceFinder(second_opinion=False)
+    assert [len(finder.find(frame)) for frame in frames] == [1] * 12
+
+
 @pytest.mark.parametrize(
     ("score", "sigma", "accepted"),
     [

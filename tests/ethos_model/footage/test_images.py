@@ -96,6 +96,16 @@ def test_all_images_of_a_sequence_have_one_brightness(tmp_path):
     assert levels == [round(v * 255 / 4095) for v in (300, 4000, 900)]
 
 
+def test_images_with_8_and_16_bits_have_one_brightness(tmp_path):
+    for number, image in enumerate((np.uint8(100), np.uint16(100 * 257), np.uint8(9))):
+        white = np.array([255 * (257 if image.dtype == np.uint16 else 1)], image.dtype)
+        pixels = np.full((8, 9), image)
+        pixels[0, 0] = white[0]
+        cv2.imwrite(str(tmp_path / f"{number}.png"), pixels)
+    levels = [frame.image[5, 5, 0] for frame in clips.read_all(str(tmp_path))]
+    assert levels == [100, 100, 9]
+
+
 def test_a_directory_of_images_is_read_in_natural_order(tmp_path):
     for number in (10, 2, 1):
         save(tmp_path / f"frame {number}.png", clips.image(number))

@@ -174,3 +174,18 @@ def test_a_silent_server_is_given_up():
         with pytest.raises(VideoError, match=url):
             open_video(url, reconnect_seconds=1)
         assert time.monotonic() - started < LIMIT
+
+
+def test_interlaced_streams_have_the_timestamps_of_files(tmp_path):
+    path = clips.write(
+        str(tmp_path / "v.ts"),
+        [clips.image(number) for number in range(12)],
+        codec="mpeg2video",
+        options={"g": "6"},
+        muxer="mpegts",
+        prepare=clips.interlace_mpeg2,
+    )
+    content = pathlib.Path(path).read_bytes()
+    with servers.tcp_server([content]) as url, open_video(url) as source:
+        times = [source.read().timestamp for _ in range(10)]
+    np.testing.assert_allclose(times, np.arange(10) / 25, atol=1e-3)

@@ -260,15 +260,11 @@ def woven(number, size):
     return frame
 
 
-def interlace_mpeg2(stream):
-    stream.codec_context.flags |= 0x00040000 | 0x20000000  # interlaced DCT and motion
-
-
 INTERLACED = {
     "mpeg2.mpg": {
         "codec": "mpeg2video",
         "options": {"q:v": "2", "g": "6", "bf": "2"},
-        "prepare": interlace_mpeg2,
+        "prepare": clips.interlace_mpeg2,
     },
     "h264.mp4": {"options": {"x264-params": "interlaced=1:bff=1", "g": "6"}},
     "dv.avi": {"codec": "dvvideo", "size": (720, 576)},
@@ -316,7 +312,7 @@ def test_interlacing_may_begin_within_a_video(tmp_path):
             [woven(k, size) for k in range(5)],
             codec="mpeg2video",
             options={"q:v": "2"},
-            prepare=interlace_mpeg2,
+            prepare=clips.interlace_mpeg2,
         ),
     ]
     joined = tmp_path / "joined.ts"

@@ -210,3 +210,17 @@ def test_missing_files_and_empty_directories_are_named(tmp_path):
         open_video(str(tmp_path / "pipe.mp4"))
     with pytest.raises(VideoError, match="protocol must be one of"):
         open_video("gopher://example.org/clip.mp4")
+
+
+def test_file_urls_are_decoded_and_keep_the_options(tmp_path):
+    place = tmp_path / "a b"
+    place.mkdir()
+    path = clips.write(
+        str(place / "v.mpg"),
+        [clips.image(number) for number in range(8)],
+        codec="mpeg2video",
+        options={"q:v": "2"},
+        prepare=clips.interlace_mpeg2,
+    )
+    assert len(clips.read_all(path, fields=True)) == 16
+    assert len(clips.read_all((place / "v.mpg").as_uri(), fields=True)) == 16

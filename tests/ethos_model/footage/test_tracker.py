@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from ethos_data.topology import face_box, iou
+from ethos_model.footage.finder import Detection
+from ethos_model.footage.people import People
 from ethos_model.footage.tracker import FaceTracker, TrackerOptions
-from tests.ethos_model.footage.world import World, box_at
+from tests.ethos_model.footage.world import World, box_at, face_of
 
 OTHER_SHOT = np.random.default_rng(1).integers(0, 200, (9, 16, 3))
 """A picture unlike the world's frames."""
@@ -250,6 +252,19 @@ def test_a_doubtful_face_is_lost_if_the_finder_does_not_see_it(world, tracker):
     assert 1.3 * 25 < sum(counts) < 1.6 * 25
 
 
+@pytest.mark.parametrize(("sigma", "seconds"), [(0.02, 10.0), (0.06, 1.5)])
+def test_a_face_at_the_edge_is_lost_if_the_finder_does_not_see_it(
+    world, tracker, sigma, seconds
+):
+    world.sigma = sigma
+    box = box_at(-3)  # begins outside the frame
+    assert len(tracker.update(world.show((1, box)), 0.0)) == 1
+    world.is_blind = True
+    times = np.arange(1, 12.5 * 25) / 25
+    seen = [len(tracker.update(world.show((1, box)), time)) for time in times]
+    assert sum(seen) / 25 == pytest.approx(seconds, abs=0.2)
+
+
 def test_landmarks_with_an_odd_shape_are_not_a_face(world, tracker):
     flat = np.array([20.0, 60, 220, 80])
     assert tracker.update(world.show((1, flat)), 0.0) == []
@@ -299,6 +314,22 @@ def test_a_face_on_two_tracks_is_reported_once(world, tracker):
     for index in range(30):
         faces = tracker.update(world.show((1, box)), index / 25)
         assert len(faces) == 1
+
+
+def test_a_known_person_is_not_forgotten_when_found_twice(world):
+    """Person 2 is taken for found again, on the face of person 1."""
+    people = People()
+    for person, box in ((1, box_at(40)), (2, box_at(200))):
+        found = [(Detection(box, 0.9), face_of(person, box, 0.02))]
+        people.add(world.show((person, box)), person / 25, found, smoothing=False)
+    people.lose([people.followed[1]])
+    found = [(Detection(box_at(44), 0.9), face_of(2, box_at(44), 0.02))]
+    frame = world.show((1, box_at(40)))
+    people.add(frame, 0.2, found, smoothing=False)
+    assert [track.id for track in people.followed] == [1, 2]
+    people.separate(frame, 0.24)
+    assert [track.id for track in people.followed] == [1]
+    assert [track.id for track in people.lost] == [2]
 
 
 def test_an_unknown_search_is_an_error():

@@ -155,6 +155,51 @@ def test_the_sound_of_the_source_is_kept(sounding, tmp_path, name, suffix):
     assert [clips.number_in(frame.image) for frame in frames] == list(range(25))
 
 
+def test_the_channels_of_the_sound_may_change(tmp_path):
+    """A recording of television: stereo, then 5.1."""
+    source_path, path = str(tmp_path / "tv.ts"), str(tmp_path / "v.mp4")
+    times = np.arange(48000) / 48000
+    tone = 0.3 * np.sin(2 * np.pi * 440 * times)
+    packets = []
+    for number, layout in enumerate(("stereo", "5.1")):
+        encoder = av.CodecContext.create("ac3", "w")
+        encoder.sample_rate, encoder.layout, encoder.format = 48000, layout, "fltp"
+        samples = np.stack([tone] * encoder.layout.nb_channels).astype(np.float32)
+        sound = av.AudioFrame.from_ndarray(samples, "fltp", layout)
+        sound.sample_rate, sound.pts = 48000, 0
+        part = [
+            packet
+            for piece in av.AudioResampler("fltp", layout, 48000, 1536).resample(sound)
+            for packet in encoder.encode(piece)
+        ]
+        for packet in part:
+            packet.pts = packet.dts = packet.pts + 48000 * number
+        packets += part
+    with av.open(source_path, "w", format="mpegts") as container:
+        video = container.add_stream("libx264", rate=25)
+        video.height, video.width = clips.image(0).shape[:2]
+        stream = container.add_stream("ac3", rate=48000, layout="stereo")
+        for number in range(50):
+            shown = av.VideoFrame.from_ndarray(clips.image(number))
+            shown.pts, shown.time_base = number, fractions.Fraction(1, 25)
+            container.mux(video.encode(shown))
+        container.mux(video.encode(None))
+        for packet in packets:
+            packet.time_base = fractions.Fraction(1, 48000)
+            packet.stream = stream
+            container.mux(packet)
+    with (
+        open_video(source_path) as source,
+        VideoRecorder(path, 25, sound_of=source.info) as recorder,
+    ):
+        for frame in iter(source.read, None):
+            recorder.write(frame.image, frame.timestamp)
+    _, start, end, loudness = sound_in(path)
+    assert start == pytest.approx(0, abs=0.06)
+    assert end == pytest.approx(2, abs=0.1)
+    assert min(loudness[5:-5]) > 0.05
+
+
 def test_sound_and_image_stay_in_step_when_the_video_starts_later(tmp_path):
     """The source's first frame is half a second after the start of its sound."""
     source_path, path = str(tmp_path / "late.mkv"), str(tmp_path / "v.mp4")

@@ -122,10 +122,15 @@ class World:
             for face in self.visible()
             if regions is None
             or any(
-                region.contains(face.box) and face_size(face.box) * region.scale > 10
+                region.contains(box) and face_size(box) * region.scale > 10
                 for region in regions
+                for box in [self._in_frame(face.box)]
             )
         ]
+
+    def _in_frame(self, box: np.ndarray) -> np.ndarray:
+        height, width = self.size
+        return np.clip(box, -0.5, np.array([width, height] * 2) - 0.5)
 
     def predict(self, frame_rgb: np.ndarray, boxes: Sequence[np.ndarray]) -> list[Face]:
         """Predicts the visible face that overlaps each box most."""

@@ -1,16 +1,19 @@
 """Tests of ethos-train-fusion: a tiny run from a corpus to a model."""
 
 import json
+import multiprocessing
 import os
 
 import numpy as np
 import pytest
 
+from ethos_data.errors import EthosError
 from ethos_data.heads.synthesize import synthesize
 from ethos_model import train_fusion
 from ethos_model.footage.fusion.face_fusion import FaceFusion
 from ethos_model.footage.fusion.network import FusionNetwork
 from ethos_model.fusion_training import rounds
+from ethos_model.fusion_training.clips import Clip
 from tests.ethos_model.footage.fusion.heads import face_at, head
 
 PERSON = "Rendered_Person_001"
@@ -116,3 +119,18 @@ def test_small_faces_are_reported(tmp_path, capsys):
     argv = arguments(str(tmp_path / "small"), tmp_path / "run")
     assert train_fusion.main(argv) == 1
     assert "no faces of at least 80 pixels" in capsys.readouterr().err
+
+
+def test_a_process_that_dies_ends_the_training_with_one_line(tmp_path):
+    image, landmarks = head()
+    clip = Clip("p", image[None], landmarks[None])
+    films = rounds.Films([[clip]], 0, 128, 1, str(tmp_path))
+    try:
+        data = films.rounds(0, 50, 4)
+        next(data)
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        with pytest.raises(EthosError, match="died"):
+            list(data)
+    finally:
+        films.close()

@@ -2,10 +2,10 @@
 
 import cv2
 import numpy as np
-import pytest
 
 from ethos_model.footage.fusion import merging, warping
 from ethos_model.footage.fusion.merging import MEMORY, Merged, split
+from ethos_model.footage.noise import noise_of
 
 SIZE = 64
 ONES = np.ones((SIZE, SIZE), np.float32)
@@ -123,14 +123,6 @@ def test_a_moved_state_equals_the_mean_of_moved_frames():
     np.testing.assert_allclose(result.sharp()[inner], moved.sharp()[inner], atol=0.03)
 
 
-@pytest.mark.parametrize("sigma", [3.0, 10.0])
-def test_the_noise_is_measured(sigma):
-    rows = np.linspace(60, 180, 200, dtype=np.float32)
-    image = np.broadcast_to(rows[:, None, None], (200, 200, 3))
-    image = image + np.random.default_rng(0).normal(0, sigma, image.shape)
-    assert merging.noise_of(image.astype(np.float32)) == pytest.approx(sigma, rel=0.05)
-
-
 def test_a_noisy_frame_agrees_if_noise_was_expected():
     image, rng = texture(8, blur=4), np.random.default_rng(8)
 
@@ -138,7 +130,7 @@ def test_a_noisy_frame_agrees_if_noise_was_expected():
         return image + rng.normal(0, 0.2, image.shape).astype(np.float32)
 
     naive, expecting = Merged.empty(SIZE), Merged.empty(SIZE)
-    expecting.expect(merging.noise_of(merging.luma(frame())))
+    expecting.expect(noise_of(merging.luma(frame())))
     for merged in (naive, expecting):
         merged.add(frame(), ONES)
     assert naive.agreement(frame()).mean() < 0.3

@@ -61,6 +61,25 @@ def test_a_portrait_is_made_of_the_frames_around_the_best(fused, monkeypatch):
     assert all(0 <= weight <= 1 for weight in portrait.weights.values())
 
 
+def test_a_person_who_leaves_early_has_a_portrait(fused):
+    stays, leaves = tracked(2), tracked(1)
+    frames = [
+        (index, [stays, leaves] if index < 5 else [stays])
+        for index in range(people.FORGET + 20)
+    ]
+    found = {portrait.person: portrait for portrait in portraits_of(fused, frames)}
+    assert sorted(found) == [1, 2]
+    assert sorted(found[1].weights) == list(range(5))
+
+
+def test_the_weights_are_those_of_the_frames_since_the_last_start(fused):
+    again = people.FORGET + 20
+    frames = [(index, [tracked(1)]) for index in range(3)]
+    frames += [(again + k, [tracked(1, scale=1.2)]) for k in range(4)]
+    (portrait,) = portraits_of(fused, frames)
+    assert sorted(portrait.weights) == [again + k for k in range(4)]
+
+
 def test_a_person_who_was_away_starts_again(fused):
     image, _ = head()
     for index in range(4):

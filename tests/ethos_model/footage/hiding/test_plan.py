@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,24 @@ def test_the_forehead_of_a_head_on_its_side_is_hidden():
     result = plan_hiding(video(1, {0: [tracked(100, turned=True)]}))
     (cover,) = result.covers[0]
     np.testing.assert_allclose(cover.box, [82.5, 42.5, 182.5, 127.5], atol=1)
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        (0, [82.5, 27.5, 167.5, 127.5]),
+        (1, [82.5, 42.5, 182.5, 127.5]),
+        (2, [82.5, 42.5, 167.5, 142.5]),
+        (3, [67.5, 42.5, 167.5, 127.5]),
+    ],
+)
+def test_the_forehead_of_a_detection_in_any_direction_is_hidden(turns, expected):
+    frame = video(1)[0]
+    detection = Detection(np.array(box_at(100)), 0.9, turns)
+    (cover,) = plan_hiding(
+        [dataclasses.replace(frame, detections=(detection,))]
+    ).covers[0]
+    np.testing.assert_allclose(cover.box, expected, atol=1)
 
 
 def test_a_face_is_hidden_before_its_first_and_after_its_last_find():

@@ -84,3 +84,13 @@ def test_tiny_faces_are_measured():
     landmarks = 20 + 0.1 * (LANDMARKS - LANDMARKS.min(axis=0))
     found = measure_picture(frame(pattern()), landmarks)
     assert np.isfinite([found.sharpness, found.brightness, found.noise]).all()
+
+
+def test_a_large_face_of_which_few_rows_are_visible_is_measured():
+    landmarks = LANDMARKS * np.array([8, 8, 8])
+    landmarks[:, 1] -= (
+        landmarks[:, 1].max() - 5
+    )  # only the lowest rows are in the frame
+    landmarks[:, 0] -= landmarks[:, 0].mean() - 320
+    found = measure_picture(frame(pattern()), landmarks)
+    assert np.isfinite([found.sharpness, found.brightness, found.noise]).all()

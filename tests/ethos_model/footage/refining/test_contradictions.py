@@ -26,6 +26,14 @@ def test_a_number_belongs_to_one_face_only(sure_id):
             assert people == {2: sure, 5: other}
 
 
+def test_the_losing_face_keeps_its_number_in_any_order():
+    """Numbers 5 and 6 turned out to be number 3."""
+    winner, loser = tracked(5, walk(0)), tracked(6, box_at(200), sigma=0.05)
+    for faces in ([winner, loser], [loser, winner]):
+        people = contradictions.distinct(faces, {5: 3, 6: 3})
+        assert people == {3: winner, 6: loser}
+
+
 def film(count, sigma, start=20):
     faces = [[] for _ in range(60)]
     for index in range(start, start + count):

@@ -1,8 +1,6 @@
 import dataclasses
 
-import pytest
-
-from ethos_model.footage.refining.segments import Segment, doubt, segments
+from ethos_model.footage.refining.segments import Segment, segments
 from tests.ethos_model.footage.refining.frames import frames, tracked, walk
 
 
@@ -29,7 +27,3 @@ def test_a_timestamp_that_does_not_increase_ends_a_segment():
     film[15] = dataclasses.replace(film[15], timestamp=film[14].timestamp)
     found = segments(film, people_in(range(10, 20)))
     assert [s.places for s in found] == [tuple(range(10, 15)), tuple(range(15, 20))]
-
-
-def test_doubt_is_relative_to_the_size_of_the_face():
-    assert doubt(tracked(1, walk(0), sigma=0.03)) == pytest.approx(0.03, rel=1e-3)
