@@ -26,7 +26,7 @@ from ethos_data.errors import cli
 from ethos_data.heads.model import HeadModel
 from ethos_data.quiet import import_tensorflow
 from ethos_data.records import Record
-from ethos_data.storage import tfrecord
+from ethos_data.storage import tfrecord, user_cache
 from ethos_model import predict
 from ethos_model.refinement import batches, course, start, teacher
 from ethos_model.refinement.recipe import Recipe
@@ -250,7 +250,7 @@ def run(
     """
     began = time.monotonic()
     directory, card = start.check(chosen.model)
-    rendered = heads.load(heads.default_cache_dir(), lambda done, total: None)
+    rendered = heads.load(user_cache.directory(), lambda done, total: None)
     predictor = predict.FacePredictor(directory)
     labelled = teacher.relabelled(rendered.training, predictor)
     import_tensorflow()

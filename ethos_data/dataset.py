@@ -199,8 +199,21 @@ def _decode_once(
 
     Returns:
       All examples, in the order of the shards; None if there is no room for them.
+
+    Raises:
+      EthosError: The shards contain another number of examples than they should.
     """
+    expected = dataset_files.counts(directory)[split]
+
+    def mismatch(count: int) -> EthosError:
+        return EthosError(
+            f"{directory}: the shards of the split {split!r} contain {count} "
+            f"examples, but dataset_info.json says {expected}"
+        )
+
     size = _EXPANSION * sum(os.path.getsize(path) for path in paths)
+    if not size:
+        raise mismatch(0)
     parts = _decoded_parts(tf.data.TFRecordDataset(paths), num_parallel_calls)
     if size <= cache_bytes:
         decoded = examples.concatenate(parts)
@@ -211,12 +224,8 @@ def _decode_once(
         decoded = cache.load_or_create(cached, parts, size)
     else:
         return None
-    expected = dataset_files.counts(directory)[split]
     if len(decoded) != expected:
-        raise EthosError(
-            f"{directory}: the shards of the split {split!r} contain {len(decoded)} "
-            f"examples, but dataset_info.json says {expected}"
-        )
+        raise mismatch(len(decoded))
     return decoded
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from ethos_data import records
 from ethos_data.batches import remote
-from ethos_data.errors import EthosError
+from ethos_data.errors import EthosError, reason_of
 from ethos_data.storage import tfrecord
 
 _INFO = "dataset_info.json"  # written by TFDS when all shards are complete
@@ -92,14 +92,23 @@ def counts(data_dir: str | os.PathLike[str]) -> dict[str, int]:
 
 
 def shard_lengths(data_dir: str | os.PathLike[str]) -> dict[str, list[int]]:
-    """Returns the number of examples in each shard of each split."""
+    """Returns the number of examples in each shard of each split.
+
+    Raises:
+      EthosError: `dataset_info.json` is damaged.
+    """
     path = os.path.join(version_dir(data_dir), _INFO)
-    with open(path, encoding="utf-8") as file:
-        splits = json.load(file).get("splits", [])
-    return {
-        split["name"]: [int(length) for length in split["shardLengths"]]
-        for split in splits
-    }
+    try:
+        with open(path, encoding="utf-8") as file:
+            splits = json.load(file).get("splits", [])
+        return {
+            split["name"]: [int(length) for length in split["shardLengths"]]
+            for split in splits
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EthosError(
+            f"{path}: damaged ({reason_of(error)}). Run ethos-convert again"
+        ) from error
 
 
 def fingerprint(data_dir: str | os.PathLike[str]) -> str:

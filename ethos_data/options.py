@@ -293,15 +293,15 @@ def check(options: Any) -> None:
     Raises:
       EthosError: A value is outside its limits.
     """
-    for name, (_, details, hint) in describe(type(options)).items():
+    for name, (_, details, _) in describe(type(options)).items():
         value = getattr(options, name)
         if value is None:
             continue
         for item in value if isinstance(value, tuple) else (value,):
-            _check_value(name, details, _value_type(hint)[0], item)
+            _check_value(name, details, item)
 
 
-def _check_value(name: str, details: Option, kind: type, value: Any) -> None:
+def _check_value(name: str, details: Option, value: Any) -> None:
     def fail(limit: str) -> None:
         raise EthosError(f"--{name} must be {limit}. Received: {value!r}")
 

@@ -37,11 +37,15 @@ from ethos_model.predict import BACKENDS
 from gui.annotate_options import AnnotateOptions
 from gui.annotation import AnnotateResult, annotate
 from gui.degradation import VideoDegradation
-from gui.jobs import AnnotationJob, InputOptions, OutputOptions, expand, plan_jobs
+from gui.jobs import (
+    DAMAGED,
+    AnnotationJob,
+    InputOptions,
+    OutputOptions,
+    expand,
+    plan_jobs,
+)
 from gui.viewer.session import Loaded, Setup, load
-
-DAMAGED: Final = 3
-"""Exit status if all videos were annotated, but one of them is damaged."""
 
 MAX_DOUBTS: Final = 50
 """Maximum number of lines about frames that should be checked after hiding faces. The

@@ -164,11 +164,6 @@ class Slider:
         assert maximum is not None
         return maximum
 
-    @property
-    def help(self) -> str:
-        """What the value means."""
-        return _FIELDS[self.name][1].help
-
     def format(self, value: float) -> str:
         """The value as text; "off" for the neutral value."""
         if abs(value - self.neutral) < 1e-6:

@@ -6,12 +6,17 @@ import collections
 import dataclasses
 import os
 from collections.abc import Sequence
+from typing import Final
 
 from ethos_data import options
 from ethos_data.errors import EthosError
 from ethos_model.footage import osc, reader
 from ethos_model.footage.tables.writer import STDOUT, TABLE_SUFFIXES, check_table
 from gui.drawing.export import PORTRAITS, STILLS
+
+DAMAGED: Final = 3
+"""Exit status of ethos-annotate if all videos were annotated, but one of them is
+damaged."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

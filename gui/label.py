@@ -67,7 +67,7 @@ def check(chosen: LabelOptions) -> None:
     if not images_in(folder):
         raise EthosError(f"{folder}: contains no images")
     storage.read(folder)
-    app.check(app.ViewOptions(folder, chosen.model, chosen.detector))
+    app.check(app.ViewOptions(folder, chosen.model, detector=chosen.detector))
 
 
 @cli

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 import cv2
@@ -11,6 +11,7 @@ import numpy as np
 
 from ethos_data import records
 from ethos_data.drawing import draw_landmarks
+from ethos_data.errors import EthosError, reason_of
 from ethos_data.storage import files, tfrecord
 
 TILE: Final = 192
@@ -51,6 +52,9 @@ def sample(
 
     Returns:
       The split and the record of each sample, in random order.
+
+    Raises:
+      EthosError: A shard cannot be read, is damaged or contains too few records.
     """
     rng = random.Random(seed)
     order = list(shards)
@@ -61,14 +65,26 @@ def sample(
         positions.setdefault(index, []).append(rng.randrange(order[index].frames))
     samples = []
     for index, chosen in positions.items():
-        with files.opened(order[index].path) as file:
-            for position, serialized in enumerate(tfrecord.read(file)):
-                if position in chosen:
-                    samples.append((order[index].split, records.decode(serialized)))
-                if position >= max(chosen):
-                    break
+        shard = order[index]
+        try:
+            samples += [(shard.split, record) for record in _read(shard, set(chosen))]
+        except (OSError, ValueError) as error:
+            raise EthosError(f"{shard.path}: {reason_of(error)}") from error
     rng.shuffle(samples)
     return samples
+
+
+def _read(shard: ShardFile, positions: Collection[int]) -> list[records.Record]:
+    """Returns the records of a shard at some positions."""
+    chosen = []
+    count = 0
+    with files.opened(shard.path) as file:
+        for count, serialized in enumerate(tfrecord.read(file), start=1):
+            if count - 1 in positions:
+                chosen.append(records.decode(serialized))
+            if len(chosen) == len(positions):
+                return chosen
+    raise ValueError(f"has {count} records, not {shard.frames}")
 
 
 def draw(samples: Sequence[tuple[str, records.Record]], columns: int = 4) -> np.ndarray:

@@ -101,8 +101,8 @@ def convert(
       print(result.frames_by_split)
 
     Args:
-      corpus_dir: Directory of the npz files, nested to any depth. Local, or in any file
-        system that Beam supports.
+      corpus_dir: Directory of a corpus in any format of `ethos_data.corpora.formats`,
+        nested to any depth. Local, or in any file system that Beam supports.
       data_dir: Directory of data sets. The shards go to `ethos_faces/<version>` in it.
       options: The options that determine the content. None for the defaults.
       max_bad_fraction: Maximum share of rejected files, from 0 to 1.

@@ -33,7 +33,7 @@ from ethos_data import next_step, options
 from ethos_data.errors import INTERRUPTED, EthosError, cli
 from ethos_data.quiet import import_tensorflow
 from ethos_data.records import Record
-from ethos_data.storage import files
+from ethos_data.storage import files, user_cache
 from ethos_model import export, predict
 from ethos_model.refinement import batches, course, start, teacher
 from ethos_model.refinement.recipe import Recipe
@@ -73,7 +73,7 @@ class RefineOptions:
         "Directory in which the rendered heads are kept for the next time",
         metavar="DIR",
         local=True,
-        default_text="~/.cache/ethos",
+        default_text="$ETHOS_CACHE or ~/.cache/ethos",
     )
     progress: str = options.option(
         "text",
@@ -135,7 +135,8 @@ def refine(
       model: Directory of the exported model to start from; None for the shipped model.
       recipe: Settings of the training; None for the defaults.
       overwrite: Whether to replace an existing model.
-      cache_dir: Directory for the rendered heads; "" for the user's cache.
+      cache_dir: Directory for the rendered heads; "" for the user's cache, see
+        `storage.user_cache`.
       report: Receives the progress.
       stopper: Receives signals while the model is written.
 
@@ -151,7 +152,7 @@ def refine(
     corrected = footage.find(videos)
     faces = _read_faces(corrected, report)
     rendered = heads.load(
-        cache_dir or heads.default_cache_dir(),
+        cache_dir or user_cache.directory(),
         lambda done, total: report(events.step("heads", done, total)),
     )
     import_tensorflow()

@@ -47,7 +47,7 @@ def load_or_create(
     Args:
       directory: Local directory. The caller must choose a name that depends on the
         examples, because an existing directory is not compared with `parts`.
-      parts: All examples, in order. Not read if the directory exists.
+      parts: All examples, in order, at least one. Not read if the directory exists.
       expected_bytes: Approximate size of the decoded examples, in bytes.
 
     Raises:

@@ -81,7 +81,11 @@ def decode(
 
 
 def concatenate(parts: Iterable[Examples]) -> Examples:
-    """Joins examples without holding a second copy of all pixels in memory."""
+    """Joins examples without holding a second copy of all pixels in memory.
+
+    Args:
+      parts: At least one part.
+    """
     pixels = np.empty(0, np.uint8)
     filled = 0
     others: list[tuple[np.ndarray, ...]] = []

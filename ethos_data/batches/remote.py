@@ -1,10 +1,8 @@
 """Local copies of data sets in remote stores.
 
 TensorFlow cannot read `s3://` without further packages, and training reads a data set
-many times. So its files are copied once to a directory on this machine, and again only
-when they have changed. The directory is `$ETHOS_CACHE`, by default `~/.cache/ethos`, or
-a directory below the system's temporary directory if the home directory is not
-writable.
+many times. So its files are copied once to a directory on this machine (see
+`storage.user_cache`), and again only when they have changed.
 
 Keys and endpoints are read from the environment (`AWS_ACCESS_KEY_ID`,
 `AWS_ENDPOINT_URL`, ..., or Google's default credentials).
@@ -12,18 +10,15 @@ Keys and endpoints are read from the environment (`AWS_ACCESS_KEY_ID`,
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from ethos_data import records
 from ethos_data.errors import EthosError, reason_of
-from ethos_data.storage import files
+from ethos_data.storage import files, user_cache
 
 _PIECE_BYTES: Final = 4 << 20  # 4 MiB
 
@@ -42,9 +37,8 @@ def local_copy(data_dir: str) -> str:
     if files.is_local(data_dir):
         return data_dir
     try:
-        base = cache_dir()
         name = hashlib.blake2b(data_dir.encode(), digest_size=8).hexdigest()
-        target = os.path.join(base, name)
+        target = os.path.join(user_cache.directory(), name)
         with open(f"{target}.lock", "wb") as lock:
             # A second process waits until the copy is complete. The system releases
             # the lock when the process ends for any reason.
@@ -54,32 +48,6 @@ def local_copy(data_dir: str) -> str:
         reason = reason_of(error)
         raise EthosError(f"{data_dir}: cannot be copied ({reason})") from error
     return target
-
-
-def cache_dir() -> str:
-    """Returns the directory for local copies. It is created if it is missing.
-
-    Raises:
-      OSError: Neither the home directory nor the temporary directory is writable, or
-        `$ETHOS_CACHE` is set and not writable.
-    """
-    chosen = os.environ.get("ETHOS_CACHE")
-    if chosen:
-        os.makedirs(chosen, exist_ok=True)
-        return chosen
-    default = os.path.expanduser("~/.cache/ethos")
-    # `expanduser` returns a relative path for a user without a home directory.
-    if os.path.isabs(default):
-        with contextlib.suppress(OSError):
-            os.makedirs(default, exist_ok=True)
-            if os.access(default, os.W_OK):
-                return default
-    # All users share the temporary directory, so the name contains the user's number.
-    fallback = os.path.join(tempfile.gettempdir(), f"ethos-cache-{os.getuid()}")
-    os.makedirs(fallback, mode=0o700, exist_ok=True)
-    if os.stat(fallback).st_uid != os.getuid():
-        raise PermissionError(errno.EACCES, "belongs to another user", fallback)
-    return fallback
 
 
 def _copy_all(data_dir: str, target: str) -> None:

@@ -17,13 +17,18 @@ v = 0 show no face and are not counted.
 `file_name` of an image is relative to the JSON file or to any directory of the corpus.
 The person is the value of `person_id` of the annotation or of the image. Without it,
 each annotation is its own person. The id of the video is the name of the image with the
-id of the annotation.
+id of the annotation. In a file that was merged from others, annotations can repeat an
+id. Then the later one has the name `7@1204`: the id and the position in the list. A
+copy of an earlier annotation is rejected, and so is an annotation whose `image_id`
+belongs to several images.
 """
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -70,40 +75,77 @@ def find(listing: Listing) -> list[Source]:
         try:
             with labels.errors_of(path):
                 document = json.loads(listing.read(path))
-                images = {image["id"]: image for image in document["images"]}
-                annotations = document["annotations"]
+                images = _images(document["images"])
+                annotations = list(document["annotations"])
         except CorpusError as error:
             reason = f"is not a COCO file: {error.reason}"
             sources.append(listing.source(path, path, problem=reason))
             continue
+        contents: dict[str, set[str]] = collections.defaultdict(set)
         for position, annotation in enumerate(annotations):
             source = _source(listing, path, images, annotation, position)
             if source is not None:
-                sources.append(source)
+                known = contents[source.path]
+                sources.append(_renamed(source, position, known) if known else source)
+                known.add(source.labels)
     return sources
+
+
+def _renamed(source: Source, position: int, known: Collection[str]) -> Source:
+    """Returns a source with another name, because an earlier source has its name.
+
+    Args:
+      source: The source.
+      position: Position of its annotation in the list.
+      known: `labels` of the earlier sources with this name.
+    """
+    video = f"{source.video}@{position}" if source.video else ""
+    problem = source.problem
+    if not problem and source.labels in known:
+        problem = f"is a copy of {source.path}"
+    return dataclasses.replace(
+        source,
+        path=f"{source.path}@{position}",
+        video=video,
+        person=video if source.person == source.video else source.person,
+        problem=problem,
+    )
+
+
+def _images(images: Sequence[Any]) -> dict[Any, Mapping[str, Any] | None]:
+    """Returns the images by id. None for an id that several images have."""
+    result: dict[Any, Mapping[str, Any] | None] = {}
+    for image in images:
+        other = result.setdefault(image["id"], image)
+        if other is None or other.get("file_name") != image.get("file_name"):
+            result[image["id"]] = None
+    return result
 
 
 def _source(
     listing: Listing,
     path: str,
-    images: Mapping[Any, Mapping[str, Any]],
+    images: Mapping[Any, Mapping[str, Any] | None],
     annotation: Any,
     position: int,
 ) -> Source | None:
     """Returns the source of an annotation. None if it shows no face."""
     name = f"{path}#{position}"
     try:
-        image = images[annotation["image_id"]]
-        file_name, number = str(image["file_name"]), annotation.get("id", position)
+        number = annotation.get("id", position)
         name = f"{path}#{number}"
         if _keypoints(annotation) is None:
             return None
-        problem = ""
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        image_id = annotation["image_id"]
+        image = images[image_id]
+        if image is None:
+            problem = f"several images have the id {image_id}"
+            return listing.source(name, None, problem=problem)
+        file_name = str(image["file_name"])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         return listing.source(name, None, problem=f"is not a COCO annotation: {error}")
     pixels = listing.find(file_name, path)
-    if pixels is None:
-        problem = f"the image {file_name} does not exist"
+    problem = "" if pixels else f"the image {file_name} does not exist"
     video = f"{stem_of(pixels or file_name)}-{number}"
     person = annotation.get("person_id", image.get("person_id", video))
     text = json.dumps([annotation, person], sort_keys=True).encode()
@@ -111,8 +153,8 @@ def _source(
         name,
         pixels,
         frames=1,
-        height=int(image.get("height") or 0),
-        width=int(image.get("width") or 0),
+        height=_side(image.get("height")),
+        width=_side(image.get("width")),
         label_file=path,
         entry=str(position),
         labels=labels.digest(text),
@@ -120,6 +162,14 @@ def _source(
         person=str(person),
         problem=problem,
     )
+
+
+def _side(value: Any) -> int:
+    """Returns a side of an image, in pixels. 0, unknown, for an impossible value."""
+    try:
+        return max(int(value), 0)
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def _keypoints(annotation: Mapping[str, Any]) -> np.ndarray | None:

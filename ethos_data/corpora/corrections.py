@@ -127,7 +127,10 @@ def parse(content: bytes, path: str) -> list[CorrectedFace]:
     Raises:
       EthosError: The file is damaged.
     """
-    rows = list(table.rows_of(content))
+    try:
+        rows = list(table.rows_of(content))
+    except ValueError as error:
+        raise EthosError(f"{path}: {error}") from error
     if not rows:
         raise EthosError(f"{path}: is empty")
     names = [name.strip() for name in rows[0]]
@@ -200,7 +203,8 @@ def write(path: str, faces: Sequence[CorrectedFace]) -> None:
 
     Args:
       path: Path of the file; see `sidecar_path`.
-      faces: The faces, in any order. Those of a folder of images name their image.
+      faces: The faces, in any order. Those of a folder of images name their image. A
+        landmark without a finite position is written as missing, without a label.
 
     Raises:
       OSError: The file cannot be written.
@@ -215,7 +219,10 @@ def write(path: str, faces: Sequence[CorrectedFace]) -> None:
     for face in sorted(faces, key=_order):
         row = [str(face.frame), f"{face.timestamp:.{DECIMALS}f}", str(face.face)]
         row.append(str(int(face.interpolated)))
-        row += [f"{v:.{DECIMALS}f}" if np.isfinite(v) else "" for v in face.points.flat]
-        row += [str(int(code)) for code in face.visible]
+        known = np.isfinite(face.points).all(axis=-1)
+        points = np.where(known[:, None], face.points, np.nan)
+        row += [f"{v:.{DECIMALS}f}" if np.isfinite(v) else "" for v in points.flat]
+        row += [str(code) for code in np.where(known, face.visible, UNLABELLED)]
         writer.writerow([face.image, *row] if folder else row)
-    files.write(path, iter([text.getvalue().encode()]))
+    # The name of an image may contain bytes that are not UTF-8.
+    files.write(path, iter([text.getvalue().encode("utf-8", "surrogateescape")]))

@@ -69,15 +69,15 @@ def find(listing: Listing) -> list[Source]:
     corrected: set[str | None] = set()
     # Files with corrections come first, so that all corrected images are known.
     for path in sorted(_files(listing), key=lambda path: not _is_corrections(path)):
-        rows = list(table.rows_of(listing.read(path)))
-        image_column = _column(rows[0], IMAGE_COLUMNS) or 0
-        person_column = _column(rows[0], PERSON_COLUMNS)
         try:
             with labels.errors_of(path):
+                rows = list(table.rows_of(listing.read(path)))
                 table.find_columns(rows[0])
         except CorpusError as error:
             sources.append(listing.source(path, path, problem=error.reason))
             continue
+        image_column = _column(rows[0], IMAGE_COLUMNS) or 0
+        person_column = _column(rows[0], PERSON_COLUMNS)
         for number, row in enumerate(rows[1:], start=1):
             if not any(row):
                 continue
@@ -91,7 +91,7 @@ def find(listing: Listing) -> list[Source]:
             video = f"{stem_of(image or name)}-{number}"
             person = ""
             if person_column is not None and person_column < len(row):
-                person = row[person_column]
+                person = _utf8(row[person_column])
             sources.append(
                 listing.source(
                     f"{path}#{number}",
@@ -99,13 +99,23 @@ def find(listing: Listing) -> list[Source]:
                     frames=1,
                     label_file=path,
                     entry=str(number),
-                    labels=labels.digest("\0".join(row).encode()),
+                    labels=labels.digest(_bytes("\0".join(row))),
                     video=video,
                     person=person or video,
                     problem=problem,
                 )
             )
     return sources
+
+
+def _bytes(text: str) -> bytes:
+    """Returns a text of a table as the bytes that the file contains."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _utf8(text: str) -> str:
+    r"""Returns a text of a table in which a byte that is not UTF-8 is `\xe9`."""
+    return _bytes(text).decode("utf-8", "backslashreplace")
 
 
 def states_people(listing: Listing) -> bool:

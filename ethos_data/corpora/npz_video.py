@@ -159,6 +159,9 @@ def _read_visible(
 
     Returns:
       The attributes `visible` and `has_z` of `Video`.
+
+    Raises:
+      NpzError: An array has another shape or type, or `visible` another value.
     """
     if VISIBLE not in npz:
         return None, None
@@ -167,9 +170,14 @@ def _read_visible(
         raise NpzError(f"{VISIBLE} must have shape (68, T), not {stored.shape}")
     if stored.shape[0] == NUM_LANDMARKS:
         stored = stored.T
+    _require_whole(VISIBLE, stored)
     if stored.dtype == bool:
         stored = np.where(stored, visibility.VISIBLE, visibility.HIDDEN)
-    has_z = npz.read(HAS_Z) if HAS_Z in npz else np.ones(len(stored))
+    unknown = stored[(stored < 0) | (stored > visibility.UNSTATED)]
+    if len(unknown):
+        raise NpzError(f"{VISIBLE} contains {unknown[0]}, not 0, 1, 2 or 3")
+    has_z = npz.read(HAS_Z) if HAS_Z in npz else np.ones(len(stored), bool)
+    _require_whole(HAS_Z, has_z)
     if len(stored) <= times.max() or has_z.shape != (len(stored),):
         raise NpzError(f"shapes disagree: {VISIBLE} {stored.shape}, {LANDMARKS}")
     known = np.isfinite(landmarks[..., :2]).all(axis=-1)
@@ -267,6 +275,11 @@ def _read_layout(npz: Npz) -> _Layout:
 def _require_real(name: str, header: Header) -> None:
     if header.dtype.kind not in "fiu" or header.dtype.fields is not None:
         raise NpzError(f"{name} must contain real numbers, not {header.dtype}")
+
+
+def _require_whole(name: str, array: np.ndarray) -> None:
+    if array.dtype.kind not in "biu":
+        raise NpzError(f"{name} must contain bool or integers, not {array.dtype}")
 
 
 def _landmark_axes(shape: tuple[int, ...]) -> tuple[bool, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -92,7 +93,18 @@ def _texts(row: Sequence[str], columns: np.ndarray) -> list[str]:
 
 
 def rows_of(content: bytes) -> Iterator[list[str]]:
-    """Yields the rows of a CSV file. Lines that begin with "#" are comments."""
-    text = content.decode("utf-8-sig", "replace")
-    lines = (line for line in io.StringIO(text, newline="") if line[:1] != "#")
-    return csv.reader(lines)
+    """Yields the rows of a CSV file.
+
+    Lines before the header that begin with "#" are comments. Bytes that are not UTF-8
+    become surrogates, as in the names of files in Python. So a row can name any file.
+
+    Raises:
+      ValueError: The file cannot be divided into rows.
+    """
+    text = content.decode("utf-8-sig", "surrogateescape")
+    lines = io.StringIO(text, newline="")
+    rows = csv.reader(itertools.dropwhile(lambda line: line.startswith("#"), lines))
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise ValueError(f"is not a CSV table: {error}") from error

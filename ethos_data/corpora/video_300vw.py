@@ -36,10 +36,18 @@ def _annotations(listing: Listing) -> dict[str, list[str]]:
     result = collections.defaultdict(list)
     for path in listing.ending(pts_images.SUFFIX):
         directory, name = posixpath.split(path)
-        number = posixpath.splitext(name)[0]
-        if posixpath.basename(directory) == ANNOTATIONS and number.isdigit():
+        if posixpath.basename(directory) == ANNOTATIONS and _is_annotation(name):
             result[posixpath.dirname(directory)].append(path)
     return result
+
+
+def _is_annotation(name: str) -> bool:
+    """Returns whether a file in a directory `annot` has the name of a label file.
+
+    An archive from macOS also contains files such as `._000001.pts`.
+    """
+    number, suffix = posixpath.splitext(name)
+    return number.isdecimal() and suffix.lower() == pts_images.SUFFIX
 
 
 def detect(listing: Listing) -> bool:
@@ -85,10 +93,8 @@ def read(
     """
     directory = full_path(corpus_dir, source.label_file)
     with labels.errors_of(full_path(corpus_dir, source.path)):
-        names = sorted(
-            (entry.path for entry in files.walk(directory)), key=labels.last_name
-        )
-        names = [name for name in names if name.endswith(pts_images.SUFFIX)]
+        entries = sorted(entry.path for entry in files.walk(directory))
+        names = [name for name in entries if _is_annotation(name)]
         numbers = np.array([int(labels.last_name(name)) for name in names], np.int64)
         order = np.argsort(numbers)
 

@@ -1,7 +1,7 @@
 """Reads videos with a CSV file of OpenFace, DeepLabCut or ETHOS.
 
-The CSV file is next to the video, and its name begins with the name of the video:
-`clip.mp4` with `clip.csv` (OpenFace, `ethos-annotate --csv clip.csv`) or with
+The CSV file is next to the video and has its name: `clip.mp4` with `clip.csv`
+(OpenFace, `ethos-annotate --csv clip.csv`) or with `clipDLC*.csv`, for example
 `clipDLC_resnet50_projectshuffle1_100000.csv` (DeepLabCut). If the video has
 corrections, in `clip.corrections.csv`, only these are read; see `corrections`.
 
@@ -29,7 +29,7 @@ from __future__ import annotations
 import collections
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -52,6 +52,9 @@ SUFFIX: Final = ".csv"
 MIN_LIKELIHOOD: Final = 0.6
 """Default `pcutoff` of DeepLabCut, below which it does not draw a body part."""
 
+_DEEPLABCUT: Final = "DLC"
+"""Begins what DeepLabCut appends to the name of a video."""
+
 _HEADS: Final = ("scorer", "individuals", "bodyparts", "coords")
 """First cells of the header rows of DeepLabCut. `individuals` is optional."""
 
@@ -61,23 +64,40 @@ def _pairs(listing: Listing) -> dict[str, str | None]:
 
     Corrections have precedence, then the shortest name.
     """
-    by_directory = collections.defaultdict(list)
+    videos = {video: stem_of(video) for video in listing.ending(*VIDEO_SUFFIXES)}
+    stems = frozenset(videos.values())
+    tables = collections.defaultdict(list)
     for path in listing.ending(SUFFIX):
-        by_directory[posixpath.dirname(path)].append(path)
-    result: dict[str, str | None] = {}
-    for video in listing.ending(*VIDEO_SUFFIXES):
-        tables = by_directory[posixpath.dirname(video)]
-        own = stem_of(video) + corrections.SUFFIX
-        if own in tables:
-            result[video] = own
-            continue
-        matches = [
-            path
-            for path in tables
-            if path.startswith(stem_of(video)) and not corrections.is_sidecar(path)
-        ]
-        result[video] = min(matches, key=lambda path: (len(path), path), default=None)
-    return result
+        tables[_stem_of_video(path, stems)].append(path)
+    return {
+        video: min(tables[stem], key=_precedence, default=None)
+        for video, stem in videos.items()
+    }
+
+
+def _stem_of_video(path: str, stems: Collection[str]) -> str | None:
+    """Returns the stem of the video to which a table belongs.
+
+    Args:
+      path: Path of the table.
+      stems: Paths of the videos without their suffixes.
+
+    Returns:
+      The longest that fits. None if the table belongs to no video.
+    """
+    if corrections.is_sidecar(path):
+        stem = path.removesuffix(corrections.SUFFIX)
+        return stem if stem in stems else None
+    directory, name = posixpath.split(stem_of(path))
+    while (stem := posixpath.join(directory, name)) not in stems:
+        name = name.rpartition(_DEEPLABCUT)[0]
+        if not name:
+            return None
+    return stem
+
+
+def _precedence(path: str) -> tuple[bool, int, str]:
+    return not corrections.is_sidecar(path), len(path), path
 
 
 def detect(listing: Listing) -> bool:

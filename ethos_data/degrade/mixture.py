@@ -167,9 +167,10 @@ class Mixture(keras.layers.Layer):
 def training_mix() -> Mixture:
     """Creates the mixture that `ethos-train` applies in its training step.
 
-    It leaves 9 % of the images clean. The ranges contain the severities 1 to 5 and the
-    published conditions for small faces: 15 pixels of motion are 0.43 face sizes for a
-    face of 35 pixels. The order follows the light: occlusion, haze, lens, sensor,
+    It leaves 9 % of the images clean. The ranges contain the severities 1 to 5, except
+    that noise ends at a standard deviation of 30 (severity 5 has 32). They also contain
+    the published conditions for small faces: 15 pixels of motion are 0.43 face sizes
+    for a face of 35 pixels. The order follows the light: occlusion, haze, lens, sensor,
     scaler, coder.
     """
     return Mixture(

@@ -18,6 +18,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from typing import Final
 
 from ethos_data import next_step, options
@@ -113,7 +114,8 @@ def synthesize(
       The paths of the files, ordered by person and video.
 
     Raises:
-      EthosError: An option is invalid, or a path cannot be read or written.
+      EthosError: An option is invalid, a path cannot be read or written, or a process
+        was killed.
     """
     settings = Options(
         out_dir=os.fspath(out_dir),
@@ -203,6 +205,11 @@ def _render_in_parallel(settings: Options, num_workers: int, report: Progress) -
             for job in concurrent.futures.as_completed(jobs):
                 done += job.result()
                 report(done, total)
+        except BrokenProcessPool as error:
+            raise EthosError(
+                f"{settings.out_dir}: not complete, because a process that renders "
+                "died; perhaps memory ran out. Fewer --num_workers need less memory"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

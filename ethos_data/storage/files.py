@@ -17,6 +17,7 @@ import posixpath
 import re
 import shutil
 import stat
+import time
 import urllib.parse
 import uuid
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,10 @@ from ethos_data.storage import stores
 
 TEMPORARY: Final = ".tmp-"
 """Part of the name of each unfinished file."""
+
+
+_LOST_AND_FOUND: Final = "lost+found"
+"""Directory of the system at the root of a disk. Only root may read it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,13 +133,23 @@ def walk(directory: str, *, follow: bool = True) -> Iterator[Entry]:
     Args:
       directory: The directory to list. Nothing is yielded if it does not exist.
       follow: Whether to follow links to directories. Each directory is listed once.
+
+    Raises:
+      OSError: A directory cannot be read. The error names it.
+      EthosError: An object store does not answer, or refuses the request.
     """
     if not is_local(directory):
         yield from _walk_remote(directory.rstrip("/"))
         return
     seen: set[tuple[int, int]] = set()
-    for parent, directories, names in os.walk(directory, followlinks=follow):
-        status = os.stat(parent)
+    for parent, directories, names in os.walk(
+        directory, onerror=_raise_unreadable, followlinks=follow
+    ):
+        try:
+            status = os.stat(parent)
+        except FileNotFoundError:  # another process removed it
+            directories.clear()
+            continue
         identity = status.st_dev, status.st_ino
         if identity in seen:  # a link leads back to a directory of the walk
             directories.clear()
@@ -149,6 +164,13 @@ def walk(directory: str, *, follow: bool = True) -> Iterator[Entry]:
                 yield Entry(relative, 0, 0.0)
             else:
                 yield Entry(relative, status.st_size, status.st_mtime)
+
+
+def _raise_unreadable(error: OSError) -> None:
+    """Raises an error of `os.walk`, which would leave out the directory otherwise."""
+    name = os.path.basename(error.filename or "")
+    if not isinstance(error, FileNotFoundError) and name != _LOST_AND_FOUND:
+        raise error
 
 
 def _walk_remote(directory: str) -> Iterator[Entry]:
@@ -261,15 +283,23 @@ def replacing(path: str) -> Iterator[str]:
         _remove(temporary)
 
 
-def remove_leftovers(path: str) -> None:
+def remove_leftovers(path: str, older_than: float = 0.0) -> None:
     """Removes the temporary files that killed processes left for `path`.
 
-    Call it only while no other process can be inside `replacing(path)`.
+    Args:
+      path: Final name of the files, as in `replacing`.
+      older_than: Time since the last change of a file, in seconds. A file that changed
+        later stays. Use 0 only while no other process can be inside `replacing(path)`.
     """
     directory, start, end = _temporary_name(path)
+    latest = time.time() - older_than
     for name in os.listdir(directory):
-        if name.startswith(start) and name.endswith(end):
-            _remove(os.path.join(directory, name))
+        if not name.startswith(start) or not name.endswith(end):
+            continue
+        temporary = os.path.join(directory, name)
+        with contextlib.suppress(OSError):  # another process removed it
+            if older_than <= 0 or os.lstat(temporary).st_mtime <= latest:
+                _remove(temporary)
 
 
 def _temporary_name(path: str) -> tuple[str, str, str]:

@@ -39,15 +39,15 @@ class Candidate:
 class Analysis:
     """The faces that were found so far. The methods may be called from any thread."""
 
-    def __init__(self, frame_count: int, *, unrelated: bool = False) -> None:
+    def __init__(self, frame_count: int | None, *, unrelated: bool = False) -> None:
         """Starts without faces.
 
         Args:
-          frame_count: Number of frames of the video.
+          frame_count: Number of frames of the video; None if unknown.
           unrelated: Whether the frames are unrelated images.
         """
         self._lock = threading.Lock()
-        self._count, self.unrelated = max(1, frame_count), unrelated
+        self._count, self.unrelated = frame_count or None, unrelated
         self._frames: list[int] = []
         self._people: list[int] = []
         self._points: list[np.ndarray] = []
@@ -58,7 +58,7 @@ class Analysis:
     @property
     def stride(self) -> int:
         """One frame in `stride` is analysed."""
-        return -(-self._count // MAX_FRAMES)
+        return 1 if self._count is None else -(-self._count // MAX_FRAMES)
 
     @property
     def next_frame(self) -> int:
@@ -72,8 +72,18 @@ class Analysis:
 
     @property
     def share(self) -> float:
-        """Analysed part of the video, 0 to 1."""
-        return 1.0 if self._done else min(1.0, self._next / self._count)
+        """Analysed part of the video, 0 to 1.
+
+        It is 0 until the end if the number of frames is unknown.
+        """
+        if self._done:
+            return 1.0
+        return 0.0 if self._count is None else min(1.0, self._next / self._count)
+
+    @property
+    def progress(self) -> str:
+        """How far the analysis is, for example "45%"."""
+        return f"frame {self._next}" if self._count is None else f"{self.share:.0%}"
 
     @property
     def faces(self) -> int:

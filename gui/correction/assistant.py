@@ -158,11 +158,11 @@ class Assistant:
             self._spans = list(spans)
             self._changed.notify_all()
 
-    def analyse(self, frame_count: int, *, unrelated: bool) -> Analysis:
+    def analyse(self, frame_count: int | None, *, unrelated: bool) -> Analysis:
         """Analyses the video, or goes on with it.
 
         Args:
-          frame_count: Number of its frames.
+          frame_count: Number of its frames; None if unknown.
           unrelated: Whether its frames are unrelated images.
         """
         with self._changed:
@@ -216,7 +216,7 @@ class Assistant:
                 self._busy = "Computing the frames between two corrections"
                 self.results.put(Filled(span, self._fill(path, span)))
             elif analysis is not None and not analysis.done:
-                self._busy = f"Analysing the video: {analysis.share:.0%}"
+                self._busy = f"Analysing the video: {analysis.progress}"
                 self._analyse(path, analysis)
             self._error = ""
         except (EthosError, OSError, EOFError) as error:
@@ -233,11 +233,16 @@ class Assistant:
             self.results.put(Guess(face.person, points, face.added))
 
     def _fill(self, path: str, span: Span) -> list[CorrectedFace]:
-        """The faces between the ends of a span; [] if frames are missing.
+        """The faces between the ends of a span.
+
+        There are none if frames are missing or if an end has a landmark without a
+        position, which cannot be tracked.
 
         The frames are read twice, because they may be too large to keep them.
         """
         first, last = span.first, span.last
+        if not np.isfinite([first.points, last.points]).all():
+            return []
         timestamps: list[float] = []
 
         def images() -> Iterator[np.ndarray]:

@@ -119,15 +119,14 @@ class Background:
 
     # Suggestions.
 
-    def ask(self, frame_count: int) -> None:
-        """Asks for a suggestion, which `suggestion` returns as soon as possible."""
+    def ask(self, frame_count: int | None) -> None:
+        """Asks for a suggestion, which `suggestion` returns as soon as possible.
+
+        Args:
+          frame_count: Number of frames of the video; None if unknown.
+        """
         self._asked_at = time.monotonic()
         self._assistant.analyse(frame_count, unrelated=self._corrections.unrelated)
-
-    @property
-    def asked(self) -> bool:
-        """Whether a suggestion is waited for."""
-        return self._asked_at is not None
 
     def suggestion(self) -> Candidate | str | None:
         """The face that most needs a correction.

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from ethos_data.corpora.corrections import CorrectedFace
+from ethos_data.visibility import UNLABELLED
 
 Key = tuple[int, int]
 """Number of the frame and number of the person."""
@@ -308,6 +309,8 @@ def corrected_face(
 ) -> CorrectedFace:
     """A correction by the user, with arrays of its own.
 
+    A landmark without a position gets no label: the file must not contain one.
+
     Args:
       frame: Number of the frame.
       timestamp: Time of the frame, in seconds.
@@ -316,12 +319,14 @@ def corrected_face(
       visible: (68,), see `ethos_data.visibility`.
       image: File name of the image, in a folder of images.
     """
+    points = np.array(points, np.float64)[:, :2]
+    known = np.isfinite(points).all(axis=1)
     return CorrectedFace(
         frame=frame,
         timestamp=timestamp,
         face=person,
-        points=np.array(points, np.float64)[:, :2],
-        visible=np.array(visible, np.uint8),
+        points=points,
+        visible=np.where(known, visible, UNLABELLED).astype(np.uint8),
         interpolated=False,
         image=image,
     )

@@ -69,8 +69,13 @@ def _about_centre(
 
 
 def centre_of(points: np.ndarray) -> np.ndarray:
-    """The mean of points (N, 2), float64 (2,). A rotation about it does not move it."""
-    return np.asarray(points, np.float64).mean(axis=0)
+    """The mean of points (N, 2), float64 (2,). A rotation about it does not move it.
+
+    Points that are not finite do not count. Without others it is (0, 0).
+    """
+    points = np.asarray(points, np.float64)
+    known = points[np.isfinite(points).all(axis=1)]
+    return known.mean(axis=0) if len(known) else np.zeros(2)
 
 
 def mirror(points: np.ndarray, wrong: str, z: np.ndarray | None = None) -> np.ndarray:
@@ -79,6 +84,7 @@ def mirror(points: np.ndarray, wrong: str, z: np.ndarray | None = None) -> np.nd
     The plane of symmetry is fitted to the landmarks in the middle of the face, which
     stay where they are. With z the result is right for a turned head as well. Without
     z, the halves are mirrored on the axis in the image, which fits a frontal face.
+    A landmark is not changed if its mirror image has no position.
 
     Args:
       points: (68, 2).
@@ -94,11 +100,17 @@ def mirror(points: np.ndarray, wrong: str, z: np.ndarray | None = None) -> np.nd
         space = points
     else:
         space = np.column_stack([points, np.asarray(z, np.float64)])
-    origin = space[MIDDLE].mean(axis=0)
+    middle = space[MIDDLE]
+    middle = middle[np.isfinite(middle).all(axis=1)]
+    if len(middle) < 2:  # no axis
+        return points.copy()
+    origin = middle.mean(axis=0)
     # The direction in which the middle landmarks vary least is the plane's normal.
-    normal = np.linalg.svd(space[MIDDLE] - origin)[2][-1]
+    normal = np.linalg.svd(middle - origin)[2][-1]
     distance = (space - origin) @ normal
     reflected = (space - 2 * distance[:, None] * normal)[MIRROR]
     result = points.copy()
-    result[SIDES[wrong]] = reflected[SIDES[wrong], :2]
+    changed = SIDES[wrong]
+    changed = changed[np.isfinite(reflected[changed]).all(axis=1)]
+    result[changed] = reflected[changed, :2]
     return result

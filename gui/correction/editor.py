@@ -247,13 +247,17 @@ class Editor:
         return ""
 
     def toggle_visible(self) -> str:
-        """Marks the selected landmarks as hidden, or as visible if all are hidden."""
+        """Marks the selected landmarks as hidden, or as visible if all are hidden.
+
+        Landmarks without a position stay without a label.
+        """
         face = self.face
         if face is None:
             return NO_FACE
-        if not self.selected:
+        selected = np.array(self.selected, int)
+        chosen = selected[np.isfinite(face.points[selected]).all(axis=1)]
+        if not len(chosen):
             return SELECT_FIRST
-        chosen = np.array(self.selected)
         visible = face.visible.copy()
         is_hidden = (visible[chosen] == HIDDEN).all()
         visible[chosen] = VISIBLE if is_hidden else HIDDEN

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-import numpy as np
-
 from ethos_data.topology import GROUPS, NUM_LANDMARKS
 
 
@@ -104,8 +102,3 @@ def landmark_name(landmark: int) -> str:
         place = landmark - GROUPS[part][0]
         words.append("upper lid" if place < 3 else "lower lid")
     return ", ".join(words)
-
-
-def indices(group: Group) -> np.ndarray:
-    """The landmarks of a part, int64 (N,)."""
-    return np.array(group.landmarks, np.int64)

@@ -90,7 +90,7 @@ class Corrections:
                 problem = one_line(error)
         self._reset(video, stored, problem)
         if not problem:
-            self._saver = Saver(stored.path, stored.absent)
+            self._saver = Saver(stored)
             self._saver.start()
 
     def close(self) -> None:

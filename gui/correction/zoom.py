@@ -86,17 +86,47 @@ class Zoom:
         Returns:
           uint8 (height, width, 3) RGB.
         """
-        dx, dy = self._origin
-        matrix = np.array([[self.scale, 0, dx], [0, self.scale, dy]])
-        method = cv2.INTER_CUBIC if self.scale > 1 else cv2.INTER_AREA
+        first, step = np.zeros(2), np.ones(2)  # of the pixels to draw, in source pixels
+        if self.scale < 1:
+            image, first, step = self._reduced(image)
+        dx, dy = self.to_screen(first)
+        method = cv2.INTER_CUBIC if self.scale > 1 else cv2.INTER_LINEAR
         return cv2.warpAffine(
             image,
-            matrix,
+            np.array([[self.scale * step[0], 0, dx], [0, self.scale * step[1], dy]]),
             (self.width, self.height),
             flags=method,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=background,
         )
+
+    def _reduced(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The visible part of a frame, in about the resolution of the panel.
+
+        `cv2.warpAffine` reads at most 2 x 2 pixels for each pixel of the panel, so that
+        a frame that is made much smaller has to be averaged before.
+
+        Args:
+          image: uint8 (H, W, 3), the frame.
+
+        Returns:
+          The part, uint8 (h, w, 3); the centre of its first pixel and the distance of
+          its pixels, each float64 (2,) in source pixels.
+        """
+        # Two pixels of the panel more, so that the background is not mixed in.
+        corners = np.array([(-2.0, -2.0), (self.width + 2.0, self.height + 2.0)])
+        size = np.array(image.shape[1::-1])
+        low, high = self.to_source(corners)
+        low = np.clip(np.floor(low), 0, size - 1).astype(int)
+        high = np.clip(np.ceil(high) + 1, low + 1, size).astype(int)
+        part = image[low[1] : high[1], low[0] : high[0]]
+        columns, rows = np.maximum(np.round((high - low) * self.scale), 1).astype(int)
+        reduced = cv2.resize(
+            part, (int(columns), int(rows)), interpolation=cv2.INTER_AREA
+        )
+        # The edges of the part are those of the reduced part, whose size is rounded.
+        step = (high - low) / (columns, rows)
+        return reduced, low - 0.5 + step / 2, step
 
 
 def _limited(scale: float) -> float:

@@ -147,7 +147,11 @@ class Engine:
             self._refresh.set()
 
     def load(self, setup: Setup) -> None:
-        """Loads another model. The current model is used until then."""
+        """Loads another model.
+
+        Frames have no faces while it is loaded. If it cannot be loaded, the previous
+        model is used again.
+        """
         with self._lock:
             self._to_load, self._fallback = setup, None
         self._restarts = []

@@ -17,6 +17,7 @@ from ethos_model.footage.tables.writer import TABLE_SUFFIXES
 from gui.degradation import VideoDegradation
 from gui.drawing import compose, export
 from gui.drawing.overlay import OverlayOptions
+from gui.jobs import DAMAGED
 from gui.viewer.painter import Painting
 from gui.viewer.process import exit_text
 from gui.viewer.session import Setup
@@ -25,9 +26,6 @@ from gui.viewer.watched_process import WatchedProcess
 ANNOTATE: Final = (sys.executable, "-P", "-m", "gui.annotate")
 """Command of ethos-annotate. With -P, Python ignores a directory `gui` in the current
 directory."""
-
-DAMAGED: Final = 3
-"""Exit status of ethos-annotate if it finished, but the video is damaged."""
 
 
 def save_picture(path: str, painting: Painting) -> None:

@@ -9,24 +9,17 @@ T = TypeVar("T")
 
 
 class Latest(Generic[T]):
-    """Passes the newest item from one thread to another. Older items are dropped.
-
-    Attributes:
-      replaced: Number of items that were dropped.
-    """
+    """Passes the newest item from one thread to another. Older items are dropped."""
 
     def __init__(self) -> None:
         """Creates an empty queue."""
         self._changed = threading.Condition()
         self._item: T | None = None
         self._closed = False
-        self.replaced = 0
 
     def put(self, item: T) -> None:
         """Stores an item in place of the previous item."""
         with self._changed:
-            if self._item is not None:
-                self.replaced += 1
             self._item = item
             self._changed.notify()
 

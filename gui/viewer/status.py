@@ -36,9 +36,15 @@ class Status:
 
 
 class Notice:
-    """A text that is shown for some seconds."""
+    """A text that is shown for some seconds.
+
+    Attributes:
+      lasting: Text that is shown while there is no such text, for example an error that
+        still exists; "" for none.
+    """
 
     def __init__(self) -> None:
+        self.lasting = ""
         self._text = ""
         self._end = 0.0
 
@@ -48,8 +54,8 @@ class Notice:
 
     @property
     def text(self) -> str:
-        """The text; "" when its time is over."""
-        return self._text if time.monotonic() < self._end else ""
+        """The text; `lasting` when its time is over."""
+        return self._text if time.monotonic() < self._end else self.lasting
 
 
 def describe(

@@ -95,10 +95,8 @@ class Controller:
           send: Address that receives the faces as OSC bundles; None for none.
           labelling: Whether to start in the correction mode, for unrelated images.
         """
-        if settings_path is None:
-            settings_path = settings.default_path()
-        self._settings_path = settings_path
-        self.settings = settings.read(settings_path)
+        self._settings_path = settings_path or settings.default_path()
+        self.settings = settings.read(self._settings_path)
         self._chosen: int | None = None
         self._closed = self._stopping = False
         self._labelling = labelling
@@ -189,7 +187,7 @@ class Controller:
         window.save_portrait.configure(command=self.save_menu.save_portrait)
         viewer_keys = shortcuts.Table(shortcuts.SHORTCUTS, self.actions())
         shortcuts.bind(self.root, [self.correction.table(), viewer_keys])
-        self.root.protocol("WM_DELETE_WINDOW", self.close)
+        self.root.protocol("WM_DELETE_WINDOW", self.quit)
 
     def run(self) -> None:
         """Shows the window until it is closed."""
@@ -202,14 +200,18 @@ class Controller:
         """Closes the window soon. Signal handlers may call it."""
         self._stopping = True
 
+    def quit(self) -> None:
+        """Closes the window. Corrections that are not saved can be saved elsewhere."""
+        if self.correction.settle():
+            self.close()
+
     def close(self) -> None:
         """Stores the choices, ends threads and processes, and closes the window."""
         if self._closed:
             return
         self._closed = True
         stored = choices.to_store(self.settings, self.window, self.player, self.engine)
-        interpolating = self.correction.interpolating
-        stored = dataclasses.replace(stored, interpolate=interpolating)
+        stored = dataclasses.replace(stored, interpolate=self.correction.interpolating)
         settings.write(self._settings_path, stored)
         self.root.after_cancel(self._after)
         self.root.withdraw()
@@ -254,19 +256,20 @@ class Controller:
             "plot": lambda: sidebar.toggle("plot"),
             "correct": self.correction.toggle,
             "people": self.show_people,
-            "face": self._choose_next_face,
+            "face": lambda: self._choose(choices.next_face(self.painting)),
             "reset": sidebar.reset,
             "save_picture": self.save_menu.ask_picture,
             "model": self.ask_model,
             "theme": self.switch_theme,
             "buttons": self._focus_buttons,
             "help": self.show_shortcuts,
-            "quit": self.close,
+            "quit": self.quit,
         }
 
     def open(self, spec: str, *, play: bool = True) -> None:
         """Opens a video, an image, a directory of images or a camera."""
         self._chosen = None
+        self.changed()
         self.player.open(spec, play=play)
 
     def load_model(self, model_dir: str | None) -> None:
@@ -343,9 +346,6 @@ class Controller:
         self.player.play(False)
         self.player.seek(person.frame)
         self.changed()
-
-    def _choose_next_face(self) -> None:
-        self._choose(choices.next_face(self.painting))
 
     def _click_source(self, event: tk.Event) -> None:
         """Chooses the face at the mouse."""

@@ -13,7 +13,7 @@ _HIDDEN: Final = (
     "apitools not found",
     # Only matters to workers in containers.
     "No semi_persistent_directory found",
-    # `engine.py` starts the worker processes itself, so this does not apply.
+    # `runners.py` starts the worker processes itself, so this does not apply.
     "If direct_num_workers is not equal to 1",
 )
 

@@ -36,6 +36,10 @@ _BATCHES_FOR_PROCESSES: Final = 20
 _INTERRUPTED: Final = ("-2", "130")
 """Exit statuses of a process that Ctrl-C ended."""
 
+_WORKER: Final = (sys.executable, "-P", "-m", "pipelines.beam.sdk_worker")
+"""Command of a worker process. `-P` ignores a package of the user with this name in the
+current directory."""
+
 _WORKER_DIED: Final = signal.SIGUSR1
 """Signal that interrupts the main thread. SIGINT is ignored in background jobs."""
 
@@ -117,8 +121,9 @@ def _run(build: Callable[[Any], Any], runner: str, beam_args: list[str]) -> None
     direct = flags.view_as(DirectOptions)
     if runner == DEFAULT_RUNNER and direct.direct_running_mode == "multi_processing":
         # What Beam does for this flag, except that our worker program is started.
-        command = f"{shlex.quote(sys.executable)} -m pipelines.beam.sdk_worker"
-        environment = environments.SubprocessSDKEnvironment.from_command_string(command)
+        environment = environments.SubprocessSDKEnvironment.from_command_string(
+            shlex.join(_WORKER)
+        )
         beam_runner = FnApiRunner(default_environment=environment)
         direct.direct_running_mode = "in_memory"
     pipeline = beam.Pipeline(beam_runner, flags)

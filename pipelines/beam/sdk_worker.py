@@ -1,6 +1,6 @@
 """Runs a worker process of Beam's embedded runner without its messages on stderr.
 
-`engine.py` starts it for `--direct_running_mode multi_processing`, with the arguments
+`runners.py` starts it for `--direct_running_mode multi_processing`, with the arguments
 and the environment of `apache_beam.runners.worker.sdk_worker_main`.
 """
 

@@ -16,7 +16,7 @@ from concurrent import futures
 from typing import Any, Final
 
 from ethos_data import records
-from ethos_data.errors import EthosError
+from ethos_data.errors import EthosError, reason_of
 from ethos_data.storage import files
 from pipelines import paths
 from pipelines.conversion import manifest, metadata, parts, shard_writer
@@ -68,8 +68,8 @@ class OutputDirectory:
           overwrite: Delete the result of an earlier conversion first.
 
         Raises:
-          EthosError: The directory contains something else, or another conversion is
-            running in it.
+          EthosError: The directory contains something else, another conversion is
+            running in it, or its file system has no locks.
         """
         for other in self._others:
             # Readers use the newest version in a directory, and only that.
@@ -111,15 +111,22 @@ class OutputDirectory:
             return
         handle = os.open(self.path, os.O_RDONLY)
         try:
-            # The system releases the lock when the process ends for any reason.
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock(handle)
             yield
+        finally:
+            os.close(handle)
+
+    def _lock(self, handle: int) -> None:
+        """Locks the directory. The system releases the lock when the process ends."""
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise EthosError(
                 f"{self.path}: another conversion is running here"
             ) from None
-        finally:
-            os.close(handle)
+        except OSError as error:
+            reason = reason_of(error)
+            raise EthosError(f"{self.path}: cannot be locked ({reason})") from error
 
     def _list(self) -> Iterator[files.Entry]:
         """Lists all files. Links are not followed: their targets are not ours."""

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ethos_data import depth, records
 from ethos_data.corpora import formats
+from ethos_data.errors import EthosError
 from pipelines.conversion import splits
 from pipelines.conversion.options import ConversionOptions
 from pipelines.conversion.plan import Member, Plan, Shard, Source
@@ -53,8 +55,14 @@ def make_plan(
       options: The options of the conversion.
       previous: Plan of an earlier run with the same options, which is extended.
       version: Version of the data set; see `records`.
+
+    Raises:
+      EthosError: Two sources have the same name.
     """
     sources = sorted(sources, key=lambda source: source.path)
+    for source, other in itertools.pairwise(sources):
+        if source.path == other.path:
+            raise EthosError(f"{source.path}: two sources of the corpus have this name")
     previous_shards = previous.shards if previous else ()
     in_use = {m.source.path for shard in previous_shards for m in shard.members}
     unique, duplicates = _without_duplicates(sources, in_use)

@@ -57,12 +57,6 @@ def cache_path(cache_dir: str) -> str:
     return os.path.join(cache_dir, f"heads-{VERSION}-{PEOPLE}x{FRAMES}.tfrecord")
 
 
-def default_cache_dir() -> str:
-    """Returns the directory for files that can be computed again."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(base, "ethos")
-
-
 def load(cache_dir: str, progress: Progress) -> Heads:
     """Reads the heads from the cache, or renders them and writes the cache.
 

@@ -269,6 +269,22 @@ def test_rejects_shards_with_a_different_number_of_examples(tmp_path):
         dataset.load(tmp_path, "train", training=True)
 
 
+@pytest.mark.parametrize("cache_bytes", [1 << 30, -1])
+def test_rejects_a_split_whose_shards_are_empty(cache_bytes, tmp_path):
+    write(tmp_path / "data", [make_record(i) for i in range(6)])
+    for path in (tmp_path / "data").glob("*.tfrecord-*"):
+        path.write_bytes(b"")
+    message = r"data: the shards .* contain 0 examples, but dataset_info\.json says 6"
+    with pytest.raises(EthosError, match=message):
+        dataset.load(
+            tmp_path / "data",
+            "train",
+            training=True,
+            cache_bytes=cache_bytes,
+            cache_dir=tmp_path / "cache",
+        )
+
+
 def test_each_data_set_has_its_own_cache_directory(data_dir, numbered_dir, tmp_path):
     for source in (data_dir, numbered_dir, data_dir):
         dataset.load(source, "train", training=True, cache_bytes=0, cache_dir=tmp_path)

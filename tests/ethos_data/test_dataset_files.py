@@ -48,6 +48,16 @@ def test_counts_the_examples_of_each_shard(data_dir):
     assert len(dataset_files.shard_paths(data_dir, "train")) == 3
 
 
+@pytest.mark.parametrize("content", ['{"splits": [', "[1]", '{"splits": [{}]}', "7"])
+def test_names_a_damaged_description(content, data_dir):
+    (path,) = data_dir.rglob("dataset_info.json")
+    path.write_text(content)
+    message = rf"{re.escape(str(path))}: damaged \(.*\)\. Run ethos-convert again$"
+    with pytest.raises(EthosError, match=message) as error:
+        dataset_files.counts(data_dir)
+    assert "\n" not in str(error.value)
+
+
 def test_names_the_missing_data_set_or_split_or_shard(data_dir, tmp_path):
     with pytest.raises(EthosError, match="missing: no such directory"):
         dataset_files.version_dir(tmp_path / "missing")

@@ -55,6 +55,14 @@ def test_damaged_corrections_are_reported(folder):
         label.check(label.LabelOptions(folder=folder))
 
 
+def test_a_missing_detector_is_reported_before_the_window_opens(
+    folder, monkeypatch, capsys
+):
+    monkeypatch.setattr(label.app, "run", lambda **_: pytest.fail("opened"))
+    assert label.main([folder, "--detector", "missing.onnx"]) == 1
+    assert "missing.onnx" in capsys.readouterr().err
+
+
 def test_the_command_opens_the_window_in_the_correction_mode(folder, monkeypatch):
     seen = {}
     monkeypatch.setattr(label.app, "run", lambda **options: seen.update(options))

@@ -182,6 +182,22 @@ def test_the_contact_sheet_shows_landmarks_and_depth(converted, tmp_path):
     assert 0.3 < unknown.mean() < 0.98  # around the face
 
 
+def test_the_contact_sheet_of_a_damaged_shard_names_it(copied, tmp_path, capsys):
+    data, shards = copied
+    path, sheet = shards[0], str(tmp_path / "sheet.png")
+    content = path.read_bytes()
+    frames = data.manifest.head["splits"]["train"]["shards"][0]["frames"]
+    for damaged, reason in (
+        (content[:-3], "ends inside record"),
+        (tfrecord.frame(b"text"), "not a record"),
+        (b"", f"has 0 records, not {frames}"),
+    ):
+        path.write_bytes(damaged)
+        args = [data.directory, "--contact_sheet", sheet, "--samples", "99"]
+        assert inspect.main(args) == 1
+        assert capsys.readouterr().err.startswith(f"error: {path}: {reason}")
+
+
 def test_the_seed_determines_the_samples(converted):
     data = inspect.find(converted.data_dir)
     shards = [

@@ -68,7 +68,7 @@ class Help:
 
     def suggest(self) -> None:
         """Asks for the face that most needs a correction."""
-        self._background.ask(self._mode.player.state.frame_count or 1)
+        self._background.ask(self._mode.player.state.frame_count)
 
     def show_suggestion(self) -> None:
         """Edits the suggested face, if it is in the frame on the screen."""

@@ -15,6 +15,7 @@ from gui.correction.shape import mean_face
 from gui.viewer.engine import READY
 from gui.viewer.painter import Painting
 from gui.viewer.player import Player
+from gui.viewer.status import Notice
 from gui.widgets.correction.actions import DEGREES, FACTOR, actions
 from gui.widgets.correction.face_canvas import COLORS, Gestures
 from gui.widgets.correction.help import Help
@@ -51,7 +52,7 @@ class CorrectionMode:
         *,
         get_painting: Callable[[], Painting | None],
         on_change: Callable[[], None],
-        show_notice: Callable[[str], None],
+        notice: Notice,
     ) -> None:
         """Creates the widgets, which are not shown yet.
 
@@ -62,12 +63,12 @@ class CorrectionMode:
           assistant: Interpolates, predicts and analyses in the background.
           get_painting: Returns the pictures on the screen; None before the first.
           on_change: Called when a correction has changed.
-          show_notice: Shows a sentence in the status line.
+          notice: The text in the status line.
         """
         self.corrections = corrections
         self.editor = Editor(corrections, self.changed)
         self._window, self.player = window, player
-        self._get_painting, self.show_notice = get_painting, show_notice
+        self._get_painting, self.show_notice = get_painting, notice.show
         self._on_change = on_change
         self._is_open = self._opens_soon = False
         self._help = Help(self, assistant)
@@ -90,7 +91,7 @@ class CorrectionMode:
             on_mirror=lambda wrong: self.do(lambda: self.editor.mirror(wrong)),
             on_interpolate=self._help.set_interpolating,
         )
-        self._errors = SavingErrors(window.root, corrections, show_notice)
+        self._errors = SavingErrors(window.root, corrections, notice)
         self._marks = Marks(window.transport)
         window.source_panel.bind("<Configure>", lambda _: self._cover(), add="+")
         self.restyle()
@@ -172,12 +173,13 @@ class CorrectionMode:
     def update(self) -> None:
         """Follows the player and the painter. The window calls it at intervals."""
         state = self.player.state
-        if state.info is not None and state.video != self.corrections.video:
+        info, is_new = state.info, state.video != self.corrections.video
+        if info is not None and is_new and self.settle():
             self.close()
-            self.corrections.open(state.info, state.video)
-            self._help.open(state.info.path)
+            self.corrections.open(info, state.video)
+            self._help.open(info.path)
             self._on_change()
-            if self.corrections.problem and not state.info.live:
+            if self.corrections.problem and not info.live:
                 self.show_notice(self.corrections.problem)
         self._errors.update()
         self._help.update()
@@ -377,6 +379,10 @@ class CorrectionMode:
         label = "Show" if hidden else "Hide"
         if str(self.panel.buttons["visible"].cget("text")) != label:
             self.panel.buttons["visible"].configure(text=label)
+
+    def settle(self) -> bool:
+        """Offers to save the corrections elsewhere; see `SavingErrors.settle`."""
+        return self._errors.settle()
 
     def release(self) -> None:
         """Releases pictures before the window is destroyed."""

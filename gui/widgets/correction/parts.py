@@ -62,7 +62,7 @@ def build(
         assistant,
         get_painting=lambda: display.painting,
         on_change=on_change,
-        show_notice=display.notice.show,
+        notice=display.notice,
     )
     training = TrainingTool(
         mode.panel.tools,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -101,11 +102,49 @@ def test_damaged_files_are_named_with_the_line(old, new, reason, tmp_path):
 
 def test_a_label_needs_a_position(tmp_path):
     face = corrected(1)
-    face.points[9, 1] = np.nan
+    path = tmp_path / "clip.corrections.csv"
+    corrections.write(str(path), [face])
+    x, y = (f"{value:.3f}" for value in face.points[9])
+    path.write_text(path.read_text().replace(f",{x},{y},", f",{x},,"))
+    with pytest.raises(EthosError, match="line 2: landmark 9 has no position"):
+        corrections.read(str(path))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_landmark_without_a_position_is_written_as_missing(value, tmp_path):
+    face = corrected(1)
+    face.points[9, 1] = value
     path = str(tmp_path / "clip.corrections.csv")
     corrections.write(path, [face])
-    with pytest.raises(EthosError, match="line 2: landmark 9 has no position"):
-        corrections.read(path)
+    face.points[9] = np.nan
+    face.visible[9] = UNLABELLED
+    (read,) = corrections.read(path)
+    assert_equal(read, face)
+
+
+@pytest.mark.parametrize("name", ["#1.png", "# a.png", os.fsdecode(b"caf\xe9.png")])
+def test_images_may_have_any_name(name, tmp_path):
+    layouts.write_image(tmp_path / "1.png", 1)
+    (tmp_path / "1.png").rename(tmp_path / name)  # OpenCV does not write any name
+    faces = [corrected(0, image=name), corrected(1, image="b.png")]
+    corrections.write(str(tmp_path / "corrections.csv"), faces)
+    read = corrections.read(str(tmp_path / "corrections.csv"))
+    assert [face.image for face in read] == [name, "b.png"]
+    sources = formats.find_sources(Listing(str(tmp_path)), "csv", None)
+    assert [(s.pixels, s.problem) for s in sources] == [
+        (name, ""),
+        ("", "the image b.png does not exist"),
+    ]
+    (video,) = formats.FORMATS["csv"].read(str(tmp_path), sources[0], 1, None)
+    np.testing.assert_array_equal(video.frames[0], layouts.image(1))
+
+
+def test_a_quote_that_is_not_closed_is_named(tmp_path):
+    path = tmp_path / "clip.corrections.csv"
+    corrections.write(str(path), [corrected(1)])
+    path.write_text(path.read_text() + '"' + "7" * 200_000)
+    with pytest.raises(EthosError, match=r"corrections\.csv: is not a CSV table: "):
+        corrections.read(str(path))
 
 
 def test_repeated_and_missing_files_are_named(tmp_path):

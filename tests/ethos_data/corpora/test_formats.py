@@ -160,6 +160,16 @@ def test_reads_some_frames_of_a_video(tmp_path):
     assert first.frame_numbers.tolist() == [0]
 
 
+def test_other_files_between_the_labels_of_300vw_are_ignored(tmp_path):
+    layouts.video_300vw(tmp_path)
+    annotations = tmp_path / "001" / "annot"
+    (annotations / "._000001.pts").write_bytes(b"\x00\x05\x16\x07")  # macOS
+    (annotations / "old").mkdir()
+    (annotations / "old" / "000009.pts").write_text("nothing")
+    first = read_all(tmp_path, "300vw")[0]
+    assert first.frame_numbers.tolist() == [0, 1, 2, 3]
+
+
 def test_npz_is_detected_first_and_other_directories_are_refused(tmp_path):
     with pytest.raises(EthosError, match="no corpus of another format"):
         formats.detect(Listing(str(tmp_path)))

@@ -136,6 +136,29 @@ def test_names_path_and_reason_of_an_unusable_file(tmp_path, change, reason):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("arrays", "reason"),
+    [
+        ({"visible": np.full((68, 4), "yes")}, "visible must contain bool or integers"),
+        (
+            {"visible": np.full((68, 4), "2020-01-01", "M8[D]")},
+            "visible must contain bool or integers",
+        ),
+        ({"visible": np.ones((68, 4))}, "visible must .*, not float64"),
+        ({"visible": np.full((68, 4), 200)}, "visible contains 200, not 0, 1, 2 or 3"),
+        ({"visible": np.full((68, 4), -1)}, "visible contains -1, not 0, 1, 2 or 3"),
+        ({"hasZ": np.full(4, "no")}, "hasZ must contain bool or integers, not <U2"),
+        ({"hasZ": np.ones(3, bool)}, "shapes disagree"),
+    ],
+)
+def test_rejects_labels_of_another_type_or_value(tmp_path, arrays, reason):
+    visible = {"visible": np.ones((68, 4), np.uint8)}
+    path = str(tmp_path / "unusable_1.npz")
+    np.savez(path, **videos.make_arrays(frames=4), **(visible | arrays))
+    with pytest.raises(CorpusError, match=reason):
+        npz_video.read_video(path)
+
+
 def test_names_a_file_that_cannot_be_opened(tmp_path):
     path = tmp_path / "broken_link_1.npz"
     path.symlink_to(tmp_path / "missing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -189,6 +190,21 @@ def test_rejects_an_output_directory_that_cannot_be_written(
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(EthosError, match="no permission to write"):
         synthesize.synthesize(tmp_path / "corpus", num_people=1)
+
+
+def test_a_killed_process_is_reported_in_a_line(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesize, "_render_person", _die)
+    with pytest.raises(EthosError, match="a process that renders died") as error:
+        synthesize.synthesize(tmp_path / "corpus", num_people=2, num_workers=2, **SMALL)
+    assert str(error.value).startswith(f"{tmp_path}/corpus: not complete")
+    assert "\n" not in str(error.value)
+
+
+def _die(settings: synthesize.Options, person: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
 
 
 def test_checks_options_given_in_python(tmp_path: pathlib.Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import pathlib
+import time
 
 import pytest
 
-from ethos_data.errors import EthosError
+from ethos_data.errors import EthosError, cli
 from ethos_data.storage import files
 
 
@@ -126,6 +127,57 @@ def test_removes_only_the_leftovers_of_the_given_path(tmp_path):
     files.remove_leftovers(str(tmp_path / "table.csv"))
     files.remove_leftovers(str(tmp_path / "model"))
     assert os.listdir(tmp_path) == [f"other{files.TEMPORARY}1234.csv"]
+
+
+def test_leftovers_that_changed_recently_may_stay(tmp_path):
+    old = tmp_path / f"table{files.TEMPORARY}1234.csv"
+    new = tmp_path / f"table{files.TEMPORARY}5678.csv"
+    for path, age in ((old, 4000), (new, 3000)):
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    files.remove_leftovers(str(tmp_path / "table.csv"), older_than=3600)
+    assert os.listdir(tmp_path) == [new.name]
+    files.remove_leftovers(str(tmp_path / "table.csv"))
+    assert os.listdir(tmp_path) == []
+
+
+def forbid(monkeypatch, name, error):
+    """Makes `os.walk` fail in the directory of this name. Root may read everything."""
+    scandir = os.scandir
+
+    def refuse(path):
+        if os.path.basename(path) == name:
+            raise error(0, os.strerror(0), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+def test_a_directory_that_cannot_be_read_is_named(tmp_path, monkeypatch, capsys):
+    (tmp_path / "a" / "secret").mkdir(parents=True)
+    (tmp_path / "a" / "b.npz").touch()
+    error = PermissionError(13, "Permission denied", str(tmp_path / "a" / "secret"))
+    forbid(monkeypatch, "secret", lambda *_: error)
+
+    @cli
+    def main(argv=None):
+        list(files.walk(str(tmp_path)))
+        return 0
+
+    assert main() == 1
+    expected = f"error: {tmp_path}/a/secret: Permission denied\n"
+    assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("vanished", FileNotFoundError), ("lost+found", PermissionError)],
+)
+def test_some_directories_may_be_left_out(name, error, tmp_path, monkeypatch):
+    (tmp_path / name).mkdir()
+    (tmp_path / "b.npz").touch()
+    forbid(monkeypatch, name, error)
+    assert [entry.path for entry in files.walk(str(tmp_path))] == ["b.npz"]
 
 
 def test_walks_nested_directories_and_cyclic_links(tmp_path):

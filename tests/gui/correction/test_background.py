@@ -10,7 +10,7 @@ from gui.correction import background as background_module
 from gui.correction.analysis import Analysis, Candidate
 from gui.correction.assistant import Assistant
 from gui.correction.background import Background
-from gui.correction.document import Document
+from gui.correction.document import Document, Span
 from gui.correction.session import Corrections
 from gui.viewer.session import Setup
 from tests.gui import fakes
@@ -185,3 +185,31 @@ def test_a_failing_model_is_reported(clip):
     wait_until(lambda: assistant.error)
     assert "missing" in assistant.error
     assistant.close()
+
+
+def test_a_face_with_an_unknown_landmark_is_not_interpolated(clip):
+    ends = [corrected(4, 0.0), corrected(12, 0.0)]
+    ends[1].points[30] = np.nan
+    assistant = Assistant(Setup, fakes.load)
+    assert assistant._fill(clip, Span(ends[0], ends[1])) == []
+    assert assistant._fill(clip, Span(ends[1], ends[0])) == []
+
+
+def test_a_video_of_unknown_length_is_analysed_before_a_suggestion(
+    background, assistant, monkeypatch
+):
+    monkeypatch.setattr(background_module, "PATIENCE", 1e9)
+    analysis = Analysis(None)
+    monkeypatch.setattr(assistant, "_analysis", analysis)
+    monkeypatch.setattr(assistant, "_has_work", lambda: False)
+    background.ask(None)
+    assert analysis.stride == 1
+    analysis.add(0, view(0).faces[:1])
+    assert analysis.share == 0.0
+    assert analysis.progress == "frame 1"
+    assert background.suggestion() is None
+    analysis.add(1, view(1).faces[:1])
+    monkeypatch.setattr(background_module, "PATIENCE", -1.0)
+    assert isinstance(background.suggestion(), Candidate)
+    analysis.finish()
+    assert analysis.share == 1.0

@@ -156,3 +156,12 @@ def test_arrays_of_a_correction_are_its_own():
     made = corrected_face(0, 0.0, 1, points, np.full(68, 2))
     points += 1
     assert made.points.max() == pytest.approx(0.0)
+
+
+def test_a_landmark_without_a_position_gets_no_label():
+    points = np.zeros((68, 2))
+    points[3, 1] = np.nan
+    corrected = corrected_face(0, 0.0, 1, points, np.full(68, 2, np.uint8))
+    assert np.flatnonzero(corrected.visible != 2).tolist() == [3]
+    assert corrected.visible[3] == 0
+    assert corrected.visible.dtype == np.uint8

@@ -39,7 +39,7 @@ def test_move_changes_only_the_selected_points():
 
 
 def test_rotate_is_clockwise_and_keeps_distances_and_the_centre():
-    eye = groups.indices(groups.EDITED[5])
+    eye = np.array(groups.EDITED[5].landmarks)
     corner = POINTS[36] - editing.centre_of(POINTS[eye])  # at the left of the centre
     turned = editing.rotate(POINTS, eye, 90.0)
     centre = editing.centre_of(POINTS[eye])
@@ -54,7 +54,7 @@ def test_rotate_is_clockwise_and_keeps_distances_and_the_centre():
 
 
 def test_scale_is_about_the_centre():
-    mouth = groups.indices(groups.EDITED[7])
+    mouth = np.array(groups.EDITED[7].landmarks)
     scaled = editing.scale(POINTS, mouth, 1.5)
     assert np.allclose(
         editing.centre_of(scaled[mouth]), editing.centre_of(POINTS[mouth])
@@ -96,3 +96,18 @@ def test_mirror_without_z_fits_a_frontal_face(symmetric):
     spoilt[editing.SIDES["left"]] += 5.0
     result = editing.mirror(spoilt, "left")
     assert np.abs(result - space[:, :2]).max() < 1e-6
+
+
+def test_points_without_a_position_do_not_spoil_the_others():
+    points = POINTS.copy()
+    points[[30, 36]] = np.nan
+    known = np.isfinite(points).all(axis=1)
+    eye = np.array(groups.EDITED[5].landmarks)
+    others = eye[1:]
+    turned = editing.rotate(points, eye, 90.0)
+    assert np.allclose(turned[others], editing.rotate(POINTS, others, 90.0)[others])
+    # The template is symmetric: its halves are mirror images of each other.
+    for side in editing.SIDES:
+        mirrored = editing.mirror(points, side)
+        assert np.allclose(mirrored[known], POINTS[known], atol=1e-6)
+    assert np.isnan(editing.mirror(np.full((68, 2), np.nan), "left")).all()

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from ethos_data.corpora.corrections import read
 from ethos_data.visibility import HIDDEN, VISIBLE
 from ethos_model.footage.reader import Frame, Info
 from ethos_model.footage.tracks import TrackedFace
+from gui.correction.document import corrected_face
 from gui.correction.editor import NO_FACE, SELECT_FIRST, SELECT_PART, Editor
 from gui.correction.session import Corrections
 from gui.viewer.engine import READY
@@ -138,6 +140,32 @@ def test_landmarks_are_hidden_and_visible_again(editor, corrections):
     assert (np.delete(visible - before, range(36, 42)) == 0).all()
     editor.toggle_visible()
     assert (corrections.document.get(3, 1).visible == before).all()
+
+
+def test_landmarks_without_a_position_get_no_label(corrections):
+    """The file could not be read otherwise."""
+    points = fakes.template()[:, :2] * (50, 60) + (60, 40)
+    points[[8, 36, 37]] = np.nan
+    visible = np.where(np.isfinite(points).all(axis=1), VISIBLE, 0)
+    corrections.put(corrected_face(3, 0.12, 1, points, visible))
+    editor = Editor(corrections, lambda: None)
+    editor.show(view(boxes=(LEFT,)))
+    editor.select(36)
+    assert editor.toggle_visible() == SELECT_FIRST
+    editor.select_part(5)
+    for change in (
+        editor.toggle_visible,
+        lambda: editor.turn(5.0),
+        lambda: editor.scale(1.1),
+        lambda: editor.mirror("left"),
+    ):
+        assert change() == ""
+        face = corrections.document.get(3, 1)
+        assert np.isfinite(face.points).all(axis=1).sum() >= 65
+        assert (face.visible[[8, 36, 37]] == 0).all()
+        assert corrections.saver.finish() == ""
+        assert len(read(corrections.path)) == 1
+    assert (face.visible[38:42] == HIDDEN).all()
 
 
 def test_the_model_says_which_landmarks_are_hidden(editor):

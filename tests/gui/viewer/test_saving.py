@@ -9,7 +9,6 @@ from ethos_data.crop import Window
 from ethos_data.errors import EthosError
 from ethos_model.footage.fusion.face_fusion import FusedFace
 from ethos_model.footage.reader import Frame
-from gui import annotate
 from gui.degradation import VideoDegradation
 from gui.drawing.overlay import OverlayOptions
 from gui.viewer import saving
@@ -97,10 +96,6 @@ def test_ethos_annotate_draws_no_face_from_many_frames():
     arguments = flags("out.mp4", kinds=("restored", FUSED, "depth"))
     start = arguments.index("--beside")
     assert arguments[start : start + 4] == ["--beside", "restored", "depth", "--draw"]
-
-
-def test_the_exit_status_of_a_damaged_video_is_that_of_ethos_annotate():
-    assert saving.DAMAGED == annotate.DAMAGED
 
 
 def process(code):

@@ -125,5 +125,9 @@ def test_a_notice_disappears_after_some_seconds(monkeypatch):
     notice.show("Saved")
     assert notice.text == "Saved"
     now = time.monotonic()
+    notice.lasting = "The disk is full"
+    assert notice.text == "Saved"
     monkeypatch.setattr(time, "monotonic", lambda: now + status.NOTICE_SECONDS + 1)
+    assert notice.text == "The disk is full"
+    notice.lasting = ""
     assert notice.text == ""

@@ -134,13 +134,32 @@ def test_a_slider_degrades_the_frame_and_reports_how_far_landmarks_move(start, c
     assert viewer.sidebar.degradation.is_identity
 
 
-def test_a_click_or_a_key_chooses_another_face(start, tmp_path):
+def write_two_faces(path):
+    """Writes an image with a large face at the left and a small one at the right."""
     image = np.full((160, 320, 3), (90, 60, 40), np.uint8)
     for box in ((30, 40, 90, 110), (200, 50, 240, 100)):
         fakes.draw_face(image, box)
-    path = str(tmp_path / "two.png")
     cv2.imwrite(path, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    drive = start(path)
+    return path
+
+
+def test_another_video_forgets_the_chosen_face(start, tmp_path):
+    drive = start(write_two_faces(str(tmp_path / "two.png")))
+    drive.ready()
+    viewer = drive.viewer
+    drive.until(lambda: len(viewer.painting.view.faces) == 2)
+    drive.key("<n>")
+    drive.until(lambda: viewer.painting.chosen.box[0] > 150)
+    video = viewer.painting.view.video
+    viewer.open(write_two_faces(str(tmp_path / "others.png")))
+    drive.until(lambda: viewer.painting.view.video != video)
+    drive.until(lambda: len(viewer.painting.view.faces) == 2)
+    assert viewer.painting.chosen.box[0] < 100  # the larger face
+    assert viewer.engine._settings.subject.chosen is None
+
+
+def test_a_click_or_a_key_chooses_another_face(start, tmp_path):
+    drive = start(write_two_faces(str(tmp_path / "two.png")))
     drive.ready()
     viewer = drive.viewer
     drive.until(lambda: len(viewer.painting.view.faces) == 2)

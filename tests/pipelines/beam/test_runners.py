@@ -1,6 +1,7 @@
 """Each runner writes the same bytes: in memory, several processes, a Dask cluster."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -100,6 +101,19 @@ def test_only_large_corpora_are_converted_by_processes_by_default(monkeypatch):
     assert flags(10**6, runner="FlinkRunner") == []
     assert "multi_processing" in flags(10**6)
     assert flags(100, runner="DaskRunner") == ["--dask_partition_size", "1"]
+
+
+def test_worker_processes_ignore_a_package_in_the_current_directory(tmp_path):
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines" / "__init__.py").write_text("raise SystemExit('foreign')")
+    command = list(runners._WORKER)
+    assert command[-2] == "-m"
+    code = f"import {command[-1]} as worker; print(worker.__file__)"
+    done = subprocess.run(
+        [*command[:-2], "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    expected = pathlib.Path(runners.__file__).with_name("sdk_worker.py")
+    assert done.stdout.strip() == str(expected), done.stderr
 
 
 def test_worker_processes_do_not_import_tensorflow():

@@ -1,5 +1,6 @@
 """The output directory: whose it is, and who may write to it."""
 
+import errno
 import shutil
 
 import pytest
@@ -80,6 +81,23 @@ def test_a_second_conversion_in_the_same_directory_is_refused(converted, tmp_pat
         pytest.raises(EthosError, match="another conversion is running here"),
     ):
         convert.convert(corpus_dir=str(corpus_dir), data_dir=str(tmp_path))
+
+
+def test_a_file_system_without_locks_is_named(monkeypatch, tmp_path):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    directory = OutputDirectory(str(tmp_path))
+    message = rf"^{directory.path}: cannot be locked \(No locks available\)$"
+    with pytest.raises(EthosError, match=message), directory.opened(overwrite=False):
+        pass
+
+
+def test_an_error_of_the_conversion_is_not_one_of_the_lock(tmp_path):
+    directory = OutputDirectory(str(tmp_path))
+    with pytest.raises(BlockingIOError), directory.opened(overwrite=False):
+        raise BlockingIOError
 
 
 def test_overwriting_does_not_follow_links(converted, tmp_path):

@@ -121,6 +121,13 @@ def test_a_video_id_in_two_directories_is_converted_once():
     assert len(shard_by_path(plan)) == len(sources) - 1
 
 
+def test_two_sources_of_the_same_name_are_refused():
+    twin = Source("faces.json#7", 5, 5.0, frames=1, video="a-7")
+    other = dataclasses.replace(twin, video="b-7")
+    with pytest.raises(EthosError, match=r"^faces\.json#7: two sources of the corpus"):
+        make_plan([*make_sources(), twin, other], DEFAULTS)
+
+
 def test_the_file_of_the_earlier_plan_has_precedence_over_its_duplicate():
     twin = Source("a/Person_000_0.npz", 5, 5.0, frames=3)
     previous = make_plan(make_sources(), DEFAULTS)

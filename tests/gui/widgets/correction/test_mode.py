@@ -289,6 +289,16 @@ def test_n_goes_to_a_face_that_needs_a_correction(mode):
     mode.drive.until(lambda: mode.editor.frame not in (0, first))
 
 
+def test_a_suggestion_is_asked_for_a_video_of_unknown_length(mode, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        mode.mode._help._assistant, "analyse", lambda count, **_: seen.append(count)
+    )
+    mode.drive.viewer.player._set(frame_count=None)
+    mode.drive.key("<n>")
+    assert seen == [None]
+
+
 def test_the_model_predicts_an_added_face(start, two):
     drive = start(two)
     drive.ready()
