@@ -34,6 +34,7 @@ from ethos_model.footage import reader
 from ethos_model.footage.finder import SEARCHES
 from ethos_model.footage.tracker import FaceTracker, TrackerOptions
 from ethos_model.predict import BACKENDS
+from gui import hidden
 from gui.annotate_options import AnnotateOptions
 from gui.annotation import AnnotateResult, annotate
 from gui.degradation import VideoDegradation
@@ -146,7 +147,11 @@ def run(
     pending = [job for job in jobs if overwrite or not job.is_done]
     if len(pending) < len(jobs):
         before = len(jobs) - len(pending)
-        print(f"{before} of {len(jobs)} videos were annotated before", file=report)
+        print(
+            f"{before} of {len(jobs)} videos were annotated before "
+            "(--overwrite repeats them)",
+            file=report,
+        )
     failures = damaged = 0
     for job in pending:
         try:
@@ -209,6 +214,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     videos = expand(inputs.videos, output=outputs.output)
     several = len(inputs.videos) > 1 or [v.path for v in videos] != [*inputs.videos]
     jobs = plan_jobs(videos, outputs, several=several)
+    if drawing.hide_faces and not inputs.overwrite:
+        for job in jobs:
+            hidden.check(job, drawing.hide_faces)
     if len(jobs) == 1:
         # A file that is not a video is reported before the model is loaded.
         reader.open_video(jobs[0].video, fields=inputs.fields).close()
@@ -235,8 +243,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = sys.stderr if outputs.uses_stdout else None
     status = run(jobs, annotate_job, overwrite=inputs.overwrite, report=report)
     if status != 1 and not several:
-        line = next_step.line("ethos-view", jobs[0].output or jobs[0].video)
-        print(line, file=report)
+        path = jobs[0].output or jobs[0].video
+        # A path that begins with a dash would be taken for a flag.
+        path = f"./{path}" if path.startswith("-") else path
+        print(next_step.line("ethos-view", path), file=report)
     return status
 
 

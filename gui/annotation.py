@@ -27,6 +27,7 @@ from ethos_model.footage.reader import Damage, Source
 from ethos_model.footage.refining.refine import BLOCK, refine
 from ethos_model.footage.tracker import FaceTracker
 from ethos_model.footage.tracks import FrameFaces
+from gui import hidden
 from gui.annotate_options import SMALLEST_HEIGHT, AnnotateOptions
 from gui.degradation import VideoDegradation
 from gui.drawing import compose
@@ -112,7 +113,8 @@ def annotate(
     count = with_face = 0
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(read.open())
-        if options.hide_faces:
+        kind = options.hide_faces
+        if kind:
             _check_can_hide(source)
         outputs = stack.enter_context(
             Outputs(
@@ -121,6 +123,7 @@ def annotate(
                 model=model,
                 mesh_format=options.mesh_format,
                 csv_format=options.csv_format,
+                comment=hidden.note(job.video, kind) if kind else "",
             )
         )
         stack.enter_context(read.stopped_by_ctrl_c(source))

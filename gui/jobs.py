@@ -122,6 +122,12 @@ class OutputOptions:
         return {suffix: path for suffix, path in tables.items() if path is not None}
 
     @property
+    def paths(self) -> list[str]:
+        """The files or directories that the user named, without `STDOUT`."""
+        named = [self.output, *self.tables.values(), self.stills, self.portraits]
+        return [path for path in named if path is not None and path != STDOUT]
+
+    @property
     def uses_stdout(self) -> bool:
         """Whether a table is written to the standard output."""
         return self.jsonl == STDOUT
@@ -281,6 +287,11 @@ def plan_jobs(
       ModuleNotFoundError: A package for an output is not installed.
     """
     if several:
+        for path in outputs.paths:
+            if os.path.exists(path) and not os.path.isdir(path):
+                raise EthosError(
+                    f"{path}: is a file; with several videos it must be a directory"
+                )
         jobs = [
             AnnotationJob(
                 video.path,

@@ -38,6 +38,7 @@ class Outputs:
         model: str = "",
         mesh_format: str = "ply",
         csv_format: str = "ethos",
+        comment: str = "",
     ) -> None:
         """Prepares the outputs; entering the context opens them.
 
@@ -47,9 +48,11 @@ class Outputs:
           model: Name of the model, for the tables and stills.
           mesh_format: "ply" or "obj".
           csv_format: Columns of CSV tables; see `TableWriter`.
+          comment: Comment in the header of the annotated video.
         """
         self._job, self._info = job, info
         self._model, self._mesh_format = model, mesh_format
+        self._comment = comment
         header = Header(job.video, model, info.size)
         self._tables = TableWriter(job.tables, header, csv_format=csv_format)
         self._recorder: VideoRecorder | None = None
@@ -71,6 +74,7 @@ class Outputs:
                     self._job.output,
                     self._info.fps,
                     sound_of=self._info if has_sound else None,
+                    comment=self._comment,
                 )
                 self._recorder = self._pictures.enter_context(recorder)
             if self._job.stills is not None:

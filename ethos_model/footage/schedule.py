@@ -126,13 +126,17 @@ class SearchSchedule:
         return upright + self._turned(height, width, timestamp)
 
     def _turned(self, height: int, width: int, timestamp: float) -> list[Region]:
-        """Returns one of three directions, together with an overview."""
+        """Returns one of three directions, together with an overview; at first all."""
         is_early = timestamp - self._turned_at < self._intervals.turned - 5e-4
         if is_early or self._overview_at != timestamp:
             return []
+        count = 3 if self._turned_at == -np.inf else 1
         self._turned_at = timestamp
-        self._turns = self._turns % 3 + 1
-        return [turned(height, width, self._turns)]
+        regions = []
+        for _ in range(count):
+            self._turns = self._turns % 3 + 1
+            regions.append(turned(height, width, self._turns))
+        return regions
 
     def _upright(
         self,

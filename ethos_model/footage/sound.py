@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fractions
+import math
 import os
 from collections.abc import Iterator
 from typing import Any, Final
@@ -26,6 +27,9 @@ _DEFAULT_ENCODER: Final = "aac"
 
 _RATES: Final = (16000, 22050, 24000, 32000, 44100, 48000)
 """Sample rates that both encoders accept, in Hz. Other sound gets the last."""
+
+_BACKWARD_SECONDS: Final = 1.0
+"""Timestamps that are earlier by more than this begin another recording."""
 
 _MAX_ERRORS: Final = 100
 """Number of damaged packets after which no more sound is copied."""
@@ -53,6 +57,7 @@ class SoundCopier:
         self._last_dts: int | None = None
         self._pending: Any = None
         self._errors = 0
+        self._end = -math.inf  # of the sound that was read, on the clock of the source
         try:
             # FFmpeg takes a relative path such as "12:30.mp4" for a URL.
             path = os.path.abspath(source.path)
@@ -64,7 +69,8 @@ class SoundCopier:
             self._source.close()
             return
         self._tick = float(sound.time_base or 1)
-        if sound.codec_context.name in _COPIED[suffix]:
+        # The name of the decoder can differ, for example mp3float for mp3.
+        if sound.codec_context.codec.canonical_name in _COPIED[suffix]:
             self._stream = target.add_stream_from_template(sound)
         else:
             self._add_encoder(suffix, sound.codec_context)
@@ -133,8 +139,20 @@ class SoundCopier:
             if packet is None:
                 break
             if packet.size and packet.pts is not None and packet.dts is not None:
+                self._continue_at(packet)
                 return packet
         return None
+
+    def _continue_at(self, packet: Any) -> None:
+        """Lets the sound go on where timestamps jump back, as in joined recordings.
+
+        `timeline.Timeline` does the same with the timestamps of the video.
+        """
+        time = packet.pts * self._tick
+        if time < self._end - _BACKWARD_SECONDS:
+            self._start += time - self._end
+            self._last_dts = None
+        self._end = time + (packet.duration or 0) * self._tick
 
     def _write(self, packet: Any) -> None:
         offset = round(self._start / self._tick)

@@ -86,7 +86,14 @@ class VideoRecorder:
       frames: Number of frames in the file.
     """
 
-    def __init__(self, path: str, fps: float, *, sound_of: Info | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        fps: float,
+        *,
+        sound_of: Info | None = None,
+        comment: str = "",
+    ) -> None:
         """Prepares the directory of the file.
 
         Args:
@@ -94,6 +101,7 @@ class VideoRecorder:
           fps: Nominal frame rate, in frames/s.
           sound_of: Video file whose sound is copied. The timestamps of the frames must
             be those of this video. None writes no sound.
+          comment: Comment in the header of the file.
 
         Raises:
           EthosError: The suffix is not supported, or the directory cannot be written.
@@ -104,7 +112,7 @@ class VideoRecorder:
             raise EthosError(f"{path}: the suffix of a video must be one of {known}")
         self._path, self._suffix, self._kind = path, suffix, _KINDS[suffix]
         self._fps = float(np.clip(fps, 1, 240))
-        self._sound_of = sound_of
+        self._sound_of, self._comment = sound_of, comment
         self._sound: SoundCopier | None = None
         self._container: Any = None
         self._start = self._last_time = 0.0
@@ -165,6 +173,8 @@ class VideoRecorder:
             format=kind.muxer,
             options={"movflags": "+faststart"} if kind.muxer in ("mp4", "mov") else {},
         )
+        if self._comment:
+            self._container.metadata["comment"] = self._comment
         rate = fractions.Fraction(self._fps).limit_denominator(1001)
         stream: Any = self._container.add_stream(
             kind.codec, rate=rate, options=kind.options

@@ -106,6 +106,22 @@ def test_a_lost_face_is_hidden_and_reported(fake_model, tmp_path, capsys):
     assert len(pd.read_csv(table, comment="#")) == FRAMES - 5
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi"])
+def test_an_output_that_shows_faces_is_not_taken_for_one_that_hides_them(
+    fake_model, tmp_path, capsys, suffix
+):
+    video, other = (face_clip(tmp_path / name) for name in ("a ü.mp4", "b.mp4"))
+    out = str(tmp_path / f"out{suffix}")
+    hide = ["--output", out, "--hide_faces", "blur"]
+    assert annotate.main([video, "--output", out]) == 0
+    assert annotate.main([video, *hide]) == 1
+    assert f"error: {out}: exists, but was not made from" in capsys.readouterr().err
+    assert annotate.main([video, *hide, "--overwrite"]) == 0
+    assert annotate.main([video, *hide]) == 0  # made by the same command
+    assert annotate.main([other, *hide]) == 1
+    assert annotate.main([video, "--output", out, "--hide_faces", "box"]) == 1
+
+
 def test_the_sound_and_the_timestamps_are_kept(fake_model, tmp_path):
     video = face_clip(tmp_path / "v.mp4")
     out = str(tmp_path / "hidden.mp4")

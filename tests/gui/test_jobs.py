@@ -49,3 +49,11 @@ def test_a_list_may_start_with_a_byte_order_mark(tmp_path):
     listing = tmp_path / "videos.txt"
     listing.write_text("a.avi\n", encoding="utf-8-sig")
     assert [v.path for v in jobs.expand([str(listing)])] == [f"{tmp_path}/a.avi"]
+
+
+def test_an_existing_file_cannot_be_the_directory_of_several_outputs(tmp_path):
+    videos = [jobs.InputVideo(f"{name}.mp4", f"{name}.mp4") for name in "ab"]
+    table = tmp_path / "out.csv"
+    table.write_text("")
+    with pytest.raises(EthosError, match=r"out.csv: is a file; with several videos"):
+        jobs.plan_jobs(videos, jobs.OutputOptions(csv=str(table)), several=True)

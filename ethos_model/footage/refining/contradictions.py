@@ -48,22 +48,30 @@ def _doubt(face: TrackedFace) -> tuple[bool, float]:
     return face.unsure, face.face.relative_uncertainty
 
 
-def remove_short(frames: Sequence[FrameFaces], people: Sequence[People]) -> None:
+def remove_short(
+    frames: Sequence[FrameFaces],
+    people: Sequence[People],
+    *,
+    is_start: bool = False,
+    is_end: bool = False,
+) -> None:
     """Removes short segments in which every face is contradicted, in place.
 
     A face is contradicted if it is unsure, or if it is on the face of another person:
     a face that was found twice. A segment at the start or the end of the frames may
-    continue outside them, and stays.
+    continue outside them. Then it stays.
 
     Args:
       frames: The frames.
       people: The people in each frame.
+      is_start: Whether the video starts with the first frame.
+      is_end: Whether the video ends with the last frame.
     """
     for segment in segments(frames, people):
         first, last = segment.places[0], segment.places[-1]
         seconds = frames[last].timestamp - frames[first].timestamp
-        is_inside = first > 0 and last < len(frames) - 1
-        if not is_inside or seconds >= SHORT:
+        is_complete = (first > 0 or is_start) and (last < len(frames) - 1 or is_end)
+        if not is_complete or seconds >= SHORT:
             continue
         if all(_is_contradicted(segment.person, people[k]) for k in segment.places):
             for place in segment.places:

@@ -64,21 +64,30 @@ def refine(
         ahead += itertools.islice(source, wanted)
         if not ahead:
             return
-        refined = _refined([*past, *ahead], read, predictor, smoothing)
+        people = _people_of([*past, *ahead], not past, len(ahead) < BLOCK + CONTEXT)
+        refined = _refined([*past, *ahead], people, read, predictor, smoothing)
         yield from refined[len(past) :][:BLOCK]
         past = [*past, *ahead[:BLOCK]][-CONTEXT:]
         ahead = ahead[BLOCK:]
 
 
+def _people_of(
+    frames: Sequence[FrameFaces], is_start: bool, is_end: bool
+) -> list[People]:
+    """Returns the people of each frame without those that contradict others."""
+    renumbered = frames[-1].renumbered
+    people = [contradictions.distinct(frame.faces, renumbered) for frame in frames]
+    contradictions.remove_short(frames, people, is_start=is_start, is_end=is_end)
+    return people
+
+
 def _refined(
     frames: Sequence[FrameFaces],
+    people: Sequence[People],
     read: ReadFrames,
     predictor: Predictor,
     smoothing: bool,
 ) -> list[FrameFaces]:
-    renumbered = frames[-1].renumbered
-    people = [contradictions.distinct(frame.faces, renumbered) for frame in frames]
-    contradictions.remove_short(frames, people)
     gaps.fill_gaps(frames, people, read, predictor)
     if smoothing:
         _smooth(frames, people)

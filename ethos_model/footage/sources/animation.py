@@ -57,7 +57,7 @@ class Animation(Source):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._image.seek(index)
-            image = np.array(self._image.convert("RGB"))
+            image = rgb(self._image)
         if len(self._starts) == index + 1:
             milliseconds = float(self._image.info.get("duration", 0) or 0)
             if milliseconds < _SHORTEST_MS:
@@ -122,3 +122,15 @@ def is_animated(path: str) -> bool:
     with contextlib.suppress(Exception), open_image(path) as image:
         return path.lower().endswith(".gif") or getattr(image, "n_frames", 1) > 1
     return False
+
+
+def rgb(image: Image.Image) -> np.ndarray:
+    """Returns an image as uint8 (H, W, 3). What is transparent becomes black.
+
+    The colours below a transparent part are not meant to be seen.
+    """
+    if not image.has_transparency_data:
+        return np.array(image.convert("RGB"))
+    pixels = image.convert("RGBA")
+    black = Image.new("RGBA", pixels.size, (0, 0, 0, 255))
+    return np.array(Image.alpha_composite(black, pixels).convert("RGB"))

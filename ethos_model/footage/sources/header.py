@@ -16,6 +16,9 @@ _RAW_STREAMS: Final = frozenset(
 _LONGEST_SECONDS: Final = 1e7
 """Durations of this length (116 days) and more are errors in the header."""
 
+_MATROSKA: Final = "matroska,webm"
+"""Format in which FFmpeg counts the duration from time 0, not from the first frame."""
+
 _END_SECONDS: Final = 0.25
 """A file is truncated if it ends earlier than stated by more than this."""
 
@@ -53,6 +56,9 @@ def frame_count(stream: av.VideoStream) -> int | None:
         seconds = float(stream.duration * stream.time_base)
     elif container.duration is not None:
         seconds = container.duration / av.time_base
+        start = (container.start_time or 0) / av.time_base
+        if container.format.name == _MATROSKA and 0 < start < seconds:
+            seconds -= start
     if not 0 < seconds < _LONGEST_SECONDS:
         return None
     return max(1, round(seconds * nominal_fps(stream)))
@@ -77,6 +83,8 @@ def stated_end(stream: av.VideoStream, end_seconds: float) -> float | None:
         return end
     if container.duration is None or container.start_time is None:
         return None
-    end = (container.start_time + container.duration) / av.time_base
+    end = container.duration / av.time_base
+    if container.format.name != _MATROSKA:
+        end += container.start_time / av.time_base
     # Sound may be longer than the video, so all streams have to end early.
     return end if end - end_seconds > _END_SECONDS else None

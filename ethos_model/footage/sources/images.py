@@ -16,7 +16,7 @@ import numpy as np
 from PIL import ImageOps
 
 from ethos_model.footage.sources import heif
-from ethos_model.footage.sources.animation import open_image
+from ethos_model.footage.sources.animation import open_image, rgb
 from ethos_model.footage.sources.pixels import PixelConverter
 from ethos_model.footage.sources.source import (
     DEFAULT_FPS,
@@ -201,7 +201,7 @@ def _with_pillow(page: Page) -> np.ndarray:
         if image.mode.startswith("I;16"):
             gray = np.asarray(ImageOps.exif_transpose(image), np.uint16)
             return cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
-        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+        return rgb(ImageOps.exif_transpose(image))
 
 
 def _with_ffmpeg(page: Page) -> np.ndarray | None:
@@ -277,7 +277,7 @@ def images_in(directory: str) -> list[str]:
 
 
 def images_matching(pattern: str) -> list[str]:
-    """Returns the paths that match a pattern, in natural order.
+    """Returns the paths of the images that match a pattern, in natural order.
 
     Args:
       pattern: A path whose file name contains `*` for any text, or `%d` or `%04d` for
@@ -293,5 +293,6 @@ def images_matching(pattern: str) -> list[str]:
         names = os.listdir(directory or ".")
     except OSError:
         return []
-    matching = [n for n in names if re.fullmatch(expression, n)]
+    images = (n for n in names if n.lower().endswith(IMAGE_SUFFIXES))
+    matching = [n for n in images if re.fullmatch(expression, n)]
     return [os.path.join(directory, n) for n in sorted(matching, key=natural)]

@@ -1,5 +1,6 @@
 """Truncated and corrupted files: what was read and what was lost."""
 
+import fractions
 import os
 import subprocess
 import sys
@@ -137,3 +138,18 @@ def test_damaged_files_of_all_kinds_cause_no_crash():
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stderr == ""
     assert "'failed': 0" in result.stdout
+
+
+@pytest.mark.parametrize("start", [0, 20, 1000])
+def test_a_matroska_file_that_starts_later_is_complete(tmp_path, start):
+    path = clips.write(
+        str(tmp_path / "v.mkv"),
+        [clips.image(number) for number in range(50)],
+        ticks=[1000 * start + 40 * number for number in range(50)],
+        tick=fractions.Fraction(1, 1000),
+    )
+    with open_video(path) as source:
+        assert source.info.frame_count == pytest.approx(50, abs=1)
+    frames, damage = read(path)
+    assert len(frames) == 50
+    assert damage is None

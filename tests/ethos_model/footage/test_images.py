@@ -244,3 +244,21 @@ def test_tiles_reach_beyond_a_heic_image(tmp_path):
     image = clips.read_all(path)[0].image
     assert image.shape == (120, 250, 3)
     assert np.abs(image.astype(int) - stored[:120, :250]).mean() < 3
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp"])
+def test_what_is_transparent_is_black(tmp_path, name):
+    pixels = np.full((8, 9, 4), (200, 100, 50, 255), np.uint8)
+    pixels[:4, :, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / name, lossless=True)
+    (frame,) = clips.read_all(str(tmp_path / name))
+    assert (frame.image[:4] == 0).all()
+    np.testing.assert_allclose(frame.image[4:], pixels[4:, :, :3], atol=1)
+
+
+def test_a_pattern_matches_images_only(tmp_path):
+    clips.write(str(tmp_path / "v.mp4"), [clips.image(0)] * 3)
+    cv2.imwrite(str(tmp_path / "v.png"), clips.image(1))
+    assert len(clips.read_all(str(tmp_path / "*"))) == 1
+    with pytest.raises(VideoError, match="no file matches"):
+        clips.read_all(str(tmp_path / "*.mp4"))

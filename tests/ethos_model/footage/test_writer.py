@@ -110,6 +110,7 @@ def sound_in(path):
 SOUNDS = {
     "aac.mp4": "aac",
     "aac.ts": "aac",
+    "mp3.avi": "libmp3lame",
     "mp3.mkv": "libmp3lame",
     "opus.mkv": "libopus",
     "pcm.mov": "pcm_s16le",
@@ -149,6 +150,8 @@ def test_the_sound_of_the_source_is_kept(sounding, tmp_path, name, suffix):
     assert start == pytest.approx(0, abs=0.06)
     assert end == pytest.approx(1, abs=0.1)
     assert np.median(loudness) > 0
+    if (name, suffix) in {("mp3.avi", ".avi"), ("mp3.mkv", ".mp4")}:
+        assert codec == "mp3float"  # copied
     playable = {"aac", "mp3", "mp3float", "opus", "flac"}
     assert suffix != ".mp4" or codec in playable
     frames = clips.read_all(path)
@@ -198,6 +201,32 @@ def test_the_channels_of_the_sound_may_change(tmp_path):
     assert start == pytest.approx(0, abs=0.06)
     assert end == pytest.approx(2, abs=0.1)
     assert min(loudness[5:-5]) > 0.05
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_the_sound_of_joined_recordings_stays_in_step(tmp_path, suffix):
+    """The second recording begins at time 0 again; its tone begins after 0.5 s."""
+    source_path, path = tmp_path / "joined.ts", str(tmp_path / f"v{suffix}")
+    for number, starts in enumerate((2.0, 0.5)):
+        part = str(tmp_path / f"{number}.ts")
+        images = [clips.image(50 * number + k) for k in range(50)]
+        clips.write(part, images, sound_seconds=2.0, sound_starts=starts)
+        with open(source_path, "ab") as joined, open(part, "rb") as file:
+            joined.write(file.read())
+    with (
+        open_video(str(source_path)) as source,
+        VideoRecorder(path, 25, sound_of=source.info) as recorder,
+    ):
+        for frame in iter(source.read, None):
+            recorder.write(frame.image, frame.timestamp)
+    with av.open(path) as container:
+        loud = [
+            frame.time
+            for frame in container.decode(audio=0)
+            if np.abs(frame.to_ndarray()).max() > 0.1
+        ]
+    assert loud[0] == pytest.approx(2.5, abs=0.12)
+    assert loud[-1] == pytest.approx(4.0, abs=0.12)
 
 
 def test_sound_and_image_stay_in_step_when_the_video_starts_later(tmp_path):

@@ -91,6 +91,16 @@ def test_smoothing_does_not_join_two_shots():
     np.testing.assert_allclose(result[20].faces[0].box, box_at(160), atol=0.1)
 
 
+@pytest.mark.parametrize("place", [range(5), range(55, 60)])
+def test_a_short_unsure_face_at_an_end_of_the_video_is_removed(place):
+    film = frames([[tracked(1, walk(i))] for i in range(60)])
+    for index in place:
+        faces = (*film[index].faces, tracked(2, box_at(200), sigma=0.07))
+        film[index] = dataclasses.replace(film[index], faces=faces)
+    result = list(refine(film, no_reading, Film()))
+    assert all(len(frame.faces) == 1 for frame in result)
+
+
 def test_numbers_are_those_that_were_known_later():
     film = frames([[tracked(2, walk(i))] for i in range(10)], renumbered={2: 1})
     assert {frame.faces[0].id for frame in refine(film, no_reading, Film())} == {1}
