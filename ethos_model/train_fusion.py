@@ -57,13 +57,13 @@ class Options:
         12, "Maximum number of clips of 24 frames from one video", minimum=1
     )
     rounds: int = options.option(
-        1400,
+        1600,
         "Number of rounds. A round films 8 clips and takes 16 steps",
         minimum=1,
     )
     batch_size: int = options.option(16, "Number of crops in a step", minimum=1)
     learning_rate: float = options.option(
-        2e-3, "Highest learning rate of AdamW, which decays along a cosine", above=0
+        1e-3, "Highest learning rate of AdamW, which decays along a cosine", above=0
     )
     size: int = options.option(
         224, "Width and height of the reconstructed face, in pixels", minimum=128

@@ -21,9 +21,10 @@ from ethos_model.footage.fusion import network as runtime
 WIDTHS: Final = (16, 32, 48, 64)
 """Channels at a half, a quarter, an eighth and a sixteenth of the resolution."""
 
-CANDIDATES: Final = 5
-"""Images that are mixed: the frame, the mean, the sharp mean, and two blurred means,
-which allow the network to remove the noise of a single frame."""
+CANDIDATES: Final = 7
+"""Images that are mixed: the frame, the mean, the sharp mean, and frame and mean, each
+with two strengths of blur. The blurred ones have less noise where frames differ from
+each other, as in a mouth that speaks, and when there is only one frame."""
 
 WEIGHTS: Final = "fusion.weights.h5"
 
@@ -89,14 +90,16 @@ class Conv2DTranspose(layers.Conv2DTranspose):
 def candidates(planes: Any) -> list[Any]:
     """Returns the images that are mixed, each (N, 3, S, S).
 
-    The blurred means have standard deviations of 1 and 2.2 pixels.
+    The blur has standard deviations of 1 and 2.2 pixels.
 
     Args:
       planes: (N, 12, S, S), the channels of the input of the network.
     """
-    mean = planes[:, 3:6]
-    little = _blurred(mean, 1)
-    return [planes[:, :3], mean, planes[:, 6:9], little, _blurred(little, 2)]
+    frame, mean, sharp = (planes[:, k : k + 3] for k in (0, 3, 6))
+    little = _blurred(planes[:, :6], 1)
+    more = _blurred(little, 2)
+    blurred = [blur[:, k : k + 3] for blur in (little, more) for k in (0, 3)]
+    return [frame, mean, sharp, *blurred]
 
 
 def _blurred(planes: Any, step: int) -> Any:

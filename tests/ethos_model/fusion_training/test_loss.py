@@ -84,7 +84,8 @@ def test_the_network_begins_with_the_mean_of_its_candidates(batch):
     model = network.build()
     outputs = model(batch["inputs"])
     frame, mean, sharp = (batch["inputs"][..., k : k + 3] for k in (0, 3, 6))
-    blurred = [_filtered(mean, sigma) for sigma in (1.0, np.sqrt(5))]
+    sigmas = (1.0, np.sqrt(5))
+    blurred = [_filtered(image, sigma) for image in (frame, mean) for sigma in sigmas]
     expected = np.mean([frame, mean, sharp, *blurred], axis=0)
     # A binomial filter is almost a Gaussian filter.
     np.testing.assert_allclose(outputs["image"], expected, atol=0.02)

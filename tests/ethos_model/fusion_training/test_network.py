@@ -23,18 +23,19 @@ def filtered(image, taps):
 def test_the_image_is_the_mix_of_the_candidates_and_the_correction():
     rng = np.random.default_rng(0)
     inputs = rng.random((2, SIZE, SIZE, 12), np.float32)
-    out = rng.normal(0, 2, (2, SIZE, SIZE, 9)).astype(np.float32)
+    count = network.CANDIDATES
+    out = rng.normal(0, 2, (2, SIZE, SIZE, count + 4)).astype(np.float32)
     images, sigmas = network.Combine()([inputs, out])
     for k in range(2):
-        mean = inputs[k, ..., 3:6]
-        little = filtered(mean, TAPS)
-        much = filtered(little, WIDE_TAPS)
-        mixed = [inputs[k, ..., :3], mean, inputs[k, ..., 6:9], little, much]
-        shares = softmax(out[k, ..., :5].astype(np.float64))
+        frame, mean, sharp = np.split(inputs[k, ..., :9], 3, axis=-1)
+        little = [filtered(image, TAPS) for image in (frame, mean)]
+        much = [filtered(image, WIDE_TAPS) for image in little]
+        mixed = [frame, mean, sharp, *little, *much]
+        shares = softmax(out[k, ..., :count].astype(np.float64))
         expected = (shares[..., None] * np.stack(mixed, axis=2)).sum(axis=2)
-        expected += out[k, ..., 5:8]
+        expected += out[k, ..., count:-1]
         np.testing.assert_allclose(images[k], expected, atol=1e-5)
-        expected = np.exp(np.clip(out[k, ..., 8:] - 3.5, -10, 3))
+        expected = np.exp(np.clip(out[k, ..., -1:] - 3.5, -10, 3))
         np.testing.assert_allclose(sigmas[k], expected, rtol=1e-5)
 
 
