@@ -190,8 +190,11 @@ class PacketDecoder:
         return decoder
 
     def close(self) -> None:
-        """Releases the file."""
+        """Releases the file, and the threads that decode it."""
         self.container.close()
+        # A cycle would keep the threads until Python's garbage collection.
+        self._packets = iter(())
+        self.on_packet = self.on_error = _ignore
 
 
 def _ignore(packet: av.Packet | None) -> None:

@@ -358,8 +358,8 @@ class VideoFile(Source):
 
     def _reopen(self) -> None:
         """Moves the decoder to the first frame."""
-        self._decoder.close()
-        self._decoder = self._decoder.reopened()
+        previous, self._decoder = self._decoder, self._decoder.reopened()
+        previous.close()
         self._deinterlacer.reset()
         self._restart_at(0, extends=False)
 
@@ -377,6 +377,7 @@ class VideoFile(Source):
 
     def close(self) -> None:
         self._decoder.close()
+        self._raw = iter(())  # refers to this object
 
 
 def _checked(path: str) -> str:
