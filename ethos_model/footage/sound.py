@@ -151,7 +151,6 @@ class SoundCopier:
         time = packet.pts * self._tick
         if time < self._end - _BACKWARD_SECONDS:
             self._start += time - self._end
-            self._last_dts = None
         self._end = time + (packet.duration or 0) * self._tick
 
     def _write(self, packet: Any) -> None:

@@ -95,13 +95,13 @@ class Films:
         for number in range(first, last):
             try:
                 crops = [crop for film in running for crop in film.result()]
+                if number + 1 < last:
+                    running = self._submit(number + 1)
             except process.BrokenProcessPool:
                 raise EthosError(
                     "a process that computes training images died, perhaps for lack of "
                     "memory; use --processes 1"
                 ) from None
-            if number + 1 < last:
-                running = self._submit(number + 1)
             rng = np.random.default_rng((self._seed, 2, number))
             yield _batches(crops, rng, batch_size)
 

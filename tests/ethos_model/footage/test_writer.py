@@ -107,6 +107,26 @@ def sound_in(path):
     return name, frames[0].time, last.time + last.samples / last.sample_rate, samples
 
 
+def loud_times(path):
+    """Times in seconds at which the sound of a file is loud."""
+    with av.open(path) as container:
+        return [
+            frame.time
+            for frame in container.decode(audio=0)
+            if np.abs(frame.to_ndarray()).max() > 0.1
+        ]
+
+
+def copy(source_path, path):
+    """Writes all frames of a video, and its sound."""
+    with (
+        open_video(str(source_path)) as source,
+        VideoRecorder(path, 25, sound_of=source.info) as recorder,
+    ):
+        for frame in iter(source.read, None):
+            recorder.write(frame.image, frame.timestamp)
+
+
 SOUNDS = {
     "aac.mp4": "aac",
     "aac.ts": "aac",
@@ -140,12 +160,7 @@ def sounding(tmp_path_factory):
 @pytest.mark.parametrize("name", SOUNDS)
 def test_the_sound_of_the_source_is_kept(sounding, tmp_path, name, suffix):
     source_path, path = str(sounding / name), str(tmp_path / f"v{suffix}")
-    with (
-        open_video(source_path) as source,
-        VideoRecorder(path, 25, sound_of=source.info) as recorder,
-    ):
-        for frame in iter(source.read, None):
-            recorder.write(frame.image, frame.timestamp)
+    copy(source_path, path)
     codec, start, end, loudness = sound_in(path)
     assert start == pytest.approx(0, abs=0.06)
     assert end == pytest.approx(1, abs=0.1)
@@ -191,12 +206,7 @@ def test_the_channels_of_the_sound_may_change(tmp_path):
             packet.time_base = fractions.Fraction(1, 48000)
             packet.stream = stream
             container.mux(packet)
-    with (
-        open_video(source_path) as source,
-        VideoRecorder(path, 25, sound_of=source.info) as recorder,
-    ):
-        for frame in iter(source.read, None):
-            recorder.write(frame.image, frame.timestamp)
+    copy(source_path, path)
     _, start, end, loudness = sound_in(path)
     assert start == pytest.approx(0, abs=0.06)
     assert end == pytest.approx(2, abs=0.1)
@@ -213,18 +223,8 @@ def test_the_sound_of_joined_recordings_stays_in_step(tmp_path, suffix):
         clips.write(part, images, sound_seconds=2.0, sound_starts=starts)
         with open(source_path, "ab") as joined, open(part, "rb") as file:
             joined.write(file.read())
-    with (
-        open_video(str(source_path)) as source,
-        VideoRecorder(path, 25, sound_of=source.info) as recorder,
-    ):
-        for frame in iter(source.read, None):
-            recorder.write(frame.image, frame.timestamp)
-    with av.open(path) as container:
-        loud = [
-            frame.time
-            for frame in container.decode(audio=0)
-            if np.abs(frame.to_ndarray()).max() > 0.1
-        ]
+    copy(source_path, path)
+    loud = loud_times(path)
     assert loud[0] == pytest.approx(2.5, abs=0.12)
     assert loud[-1] == pytest.approx(4.0, abs=0.12)
 
@@ -245,12 +245,7 @@ def test_sound_and_image_stay_in_step_when_the_video_starts_later(tmp_path):
         with VideoRecorder(path, 25, sound_of=source.info) as recorder:
             for frame in iter(source.read, None):
                 recorder.write(frame.image, frame.timestamp)
-    with av.open(path) as container:
-        loud = [
-            frame.time
-            for frame in container.decode(audio=0)
-            if np.abs(frame.to_ndarray()).max() > 0.1
-        ]
+    loud = loud_times(path)
     assert loud[0] == pytest.approx(0.3, abs=0.05)  # 0.8 - 0.5
 
 
